@@ -1,0 +1,49 @@
+"""Presentations: grants, keys and a command, as one message (docs/protocol.md section 5)."""
+
+from protocol import cbor, command, cose, fields, grant, rsa
+from protocol.errors import DecodeError
+
+MAX_BYTES = 4095
+
+
+class SignedGrant:
+    """A grant beside the bytes and the signature that it came in."""
+
+    def __init__(self, sign1: bytes) -> None:
+        self.sign1 = sign1
+        self.payload, self.signature = cose.split(sign1, cose.PS256, "grant")
+        self.grant = grant.decode(self.payload)
+
+
+class Presentation:
+    """A decoded presentation; no signature in it is verified yet."""
+
+    def __init__(self, grants: list[SignedGrant], keys: list[bytes], sign1: bytes) -> None:
+        self.grants = grants
+        self.keys = keys
+        self.payload, self.signature = cose.split(sign1, cose.PS256, "command")
+        self.command = command.decode(self.payload)
+        self.command_id = command.command_id(sign1)
+
+
+def encode(grants: list[bytes], keys: list[bytes], command_sign1: bytes) -> bytes:
+    """Grants from the owner downwards, their signers' moduli and the holder's, the command."""
+    return cbor.encode([grants, keys, command_sign1])
+
+
+def decode(data: bytes) -> Presentation:
+    """Raises DecodeError."""
+    if len(data) > MAX_BYTES:
+        raise DecodeError("too-large", "presentation")
+    grants, keys, command_sign1 = fields.array(cbor.decode(data), "presentation", 3)
+    fields.array(grants, "presentation.grants")
+    if len(grants) > grant.MAX_CHAIN:
+        raise DecodeError("field", "presentation.grants")
+    for key in fields.array(keys, "presentation.keys", len(grants) + 1):
+        if not rsa.is_modulus(fields.octets(key, "presentation.keys")):
+            raise DecodeError("field", "presentation.keys")
+    return Presentation(
+        [SignedGrant(fields.octets(item, "presentation.grants")) for item in grants],
+        keys,
+        fields.octets(command_sign1, "presentation.command"),
+    )
