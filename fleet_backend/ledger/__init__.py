@@ -1,0 +1,1 @@
+"""A transparency log in C2SP tlog-tiles form; entries are opaque bytes."""

@@ -1,0 +1,69 @@
+"""Errors of the ledger: one root, split by who is at fault.
+
+`UntrustedDataError` is theirs: bytes that came from elsewhere and do not hold. `OperationError` is
+ours: this installation cannot go on, and signs nothing more until somebody looked.
+"""
+
+
+class LedgerError(Exception):
+    """Root of everything that this package raises on purpose."""
+
+
+class UntrustedDataError(LedgerError):
+    """What was handed in is malformed, or does not prove what it claims."""
+
+
+class NoteError(UntrustedDataError):
+    """Not a signed note, not a verifier key, or no good signature."""
+
+
+class CheckpointError(UntrustedDataError):
+    """A signed note whose text is not a checkpoint of this log."""
+
+
+class ProofError(UntrustedDataError):
+    """An inclusion or consistency proof, or its file, that does not verify."""
+
+
+class TileError(UntrustedDataError):
+    """A tile path or a tile that is not what the signed root stands for."""
+
+
+class BundleError(UntrustedDataError):
+    """An entry bundle that is malformed, or does not hash to its tile."""
+
+
+class EntryError(UntrustedDataError):
+    """An entry or a batch that the log cannot hold."""
+
+
+class PolicyError(UntrustedDataError):
+    """A policy file that is malformed, not met, or asks for what is not built."""
+
+
+class MissingError(LedgerError):
+    """A file of the log that is not there; every `fetch` raises this for it."""
+
+
+class OperationError(LedgerError):
+    """This installation cannot go on."""
+
+
+class ConfigError(OperationError):
+    """A key, folder or setting that cannot be used."""
+
+
+class StorageError(OperationError):
+    """The disk refused; the writer is of no use until it is opened again."""
+
+
+class LogCorruptError(OperationError):
+    """Data, write-ahead file and lock database disagree: refuse to sign."""
+
+
+class LockLostError(OperationError):
+    """Another writer has the log, or moved it on: refuse to sign."""
+
+
+class WriterStoppedError(OperationError):
+    """An earlier failure or `close` ended this writer; open the log again."""

@@ -1,0 +1,107 @@
+"""The lock database: one row a log with the newest signed checkpoint and the writer who holds it.
+
+It is the memory of what was signed. Contract: `hold` keeps every other writer out until it ends,
+`swap` is atomic and durable, and both refuse a writer whose turn is over.
+"""
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import LockLostError, LogCorruptError, StorageError
+
+WAIT_S = 1.0
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS log"
+    " (origin TEXT PRIMARY KEY, note BLOB NOT NULL, holder BLOB NOT NULL)"
+)
+
+
+@contextmanager
+def _database_errors() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise LockLostError("another writer is at work on the log") from error
+        raise StorageError(f"lock database: {error}") from error
+    except sqlite3.Error as error:
+        raise LogCorruptError(f"lock database: {error}") from error
+
+
+class LockDatabase:
+    """Connection of one writer, which holds the log from `take` on."""
+
+    def __init__(self, path: Path, origin: str) -> None:
+        self._origin = origin
+        self._holder = secrets.token_bytes(16)
+        if not path.exists():
+            raise LogCorruptError(f"{path.name} is missing: what was signed is not known")
+        with _database_errors():
+            self._connection = sqlite3.connect(
+                path, timeout=WAIT_S, isolation_level=None, check_same_thread=False
+            )
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=FULL")
+
+    @classmethod
+    def create(cls, path: Path, origin: str, note: bytes) -> None:
+        """Make the database with the first checkpoint; one that is there keeps its row."""
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        database = cls(path, origin)
+        with _database_errors(), database._transaction():
+            database._execute(_SCHEMA)
+            database._execute("INSERT OR IGNORE INTO log VALUES (?, ?, x'')", origin, note)
+        database.close()
+
+    def take(self) -> bytes:
+        """Become the holder; an earlier one is refused from now on. Returns the newest note."""
+        with _database_errors(), self._transaction():
+            note, _ = self._row()
+            self._execute("UPDATE log SET holder = ? WHERE origin = ?", self._holder, self._origin)
+        return note
+
+    @contextmanager
+    def hold(self, note: bytes) -> Iterator[None]:
+        """Keep others out. Raises LockLostError unless we hold the log and `note` is newest."""
+        with _database_errors(), self._transaction():
+            if self._row() != (note, self._holder):
+                raise LockLostError("another writer took the log over")
+            yield
+
+    def swap(self, old: bytes, new: bytes) -> None:
+        """Within `hold`: replace `old` by `new`, durable once `hold` has ended."""
+        with _database_errors():
+            changed = self._execute(
+                "UPDATE log SET note = ? WHERE origin = ? AND note = ? AND holder = ?",
+                new, self._origin, old, self._holder,
+            ).rowcount  # fmt: skip
+        if changed != 1:
+            raise LockLostError("another writer moved the log on")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _execute(self, statement: str, *values: object) -> sqlite3.Cursor:
+        return self._connection.execute(statement, values)
+
+    def _row(self) -> tuple[bytes, bytes]:
+        found = self._execute("SELECT note, holder FROM log WHERE origin = ?", self._origin)
+        row = found.fetchone()
+        if row is None:
+            raise LogCorruptError(f"lock database knows no log {self._origin!r}")
+        note, holder = row
+        return bytes(note), bytes(holder)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._execute("ROLLBACK")

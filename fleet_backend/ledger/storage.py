@@ -1,0 +1,160 @@
+"""The log's folder: `public/` as it is served, and `tmp/` beside it.
+
+Writes are durable and atomic, and never replace other bytes, the checkpoint apart. An error of the
+disk is a StorageError after which nothing may be retried: what the kernel holds is unknown then.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from .errors import LogCorruptError, MissingError, StorageError
+from .tile import Tile, parse_path
+
+CHECKPOINT = "checkpoint"
+MAX_FILE_BYTES = 17 * 1024 * 1024  # a bundle of 256 entries of 65,535 bytes is the largest
+
+
+@contextmanager
+def storage_errors(what: str) -> Iterator[None]:
+    """Name the operating system's error and what was being done."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{what}: {error.strerror or error}") from error
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of it, or raise OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def read_limited(path: Path) -> bytes:
+    """A file of the log. Raises OSError, or StorageError for one that cannot belong to it."""
+    with path.open("rb") as file:
+        data = file.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise StorageError(f"{path.name} is larger than any file of a log")
+    return data
+
+
+class FolderFetch:
+    """`fetch` of a local log for LedgerReader: `checkpoint` and tile paths, nothing else."""
+
+    def __init__(self, public: Path) -> None:
+        self._public = public
+
+    def __call__(self, path: str) -> bytes:
+        if path != CHECKPOINT:
+            parse_path(path)
+        try:
+            return read_limited(self._public / path)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise MissingError(f"no {path} in the log") from error
+        except OSError as error:
+            raise StorageError(f"cannot read {path}: {error.strerror}") from error
+
+
+class LogFolder:
+    """The writer's side of the folder. One writer at a time; whoever owns the lock uses it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.public = directory / "public"
+        self.fetch = FolderFetch(self.public)
+        self._temporary = directory / "tmp"
+        self._unsynced: set[Path] = set()
+        self._counter = 0
+
+    def prepare(self) -> None:
+        """Make the folders and drop what a crash left half written."""
+        with storage_errors("preparing the log's folder"):
+            self._make_folder(self.public)
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._make_folder(self._temporary)
+        self.sync()
+
+    def add(self, tile: Tile, data: bytes) -> None:
+        """Write a tile or bundle; durable after the next `sync`.
+
+        Raises LogCorruptError where other bytes stand under this name: they stay.
+        """
+        target = self.public / tile.path
+        with storage_errors(f"writing {tile.path}"):
+            self._make_folder(target.parent)
+            temporary = self._write_temporary(data)
+            # A link, unlike a rename, never replaces what is there.
+            try:
+                target.hardlink_to(temporary)
+            except FileExistsError:
+                if read_limited(target) != data:
+                    raise LogCorruptError(f"{tile.path} is there with other bytes") from None
+            temporary.unlink()
+            self._unsynced.add(target.parent)
+
+    def publish(self, note: bytes) -> None:
+        """Put the checkpoint up: the old one or the new one is there at every moment."""
+        with storage_errors("publishing the checkpoint"):
+            temporary = self._write_temporary(note)
+            temporary.replace(self.public / CHECKPOINT)
+            sync_folder(self.public)
+
+    def sync(self) -> None:
+        """Make all names durable that were added since the last time."""
+        with storage_errors("syncing the log's folders"):
+            for folder in sorted(self._unsynced):
+                sync_folder(folder)
+            self._unsynced.clear()
+
+    def drop_partials(self, full: Tile) -> None:
+        """Delete the partial tiles that `full` has made superfluous, if `full` is there.
+
+        Not synced: what reappears after a power cut is harmless and is dropped at the next start.
+        """
+        target = self.public / full.full.path
+        if target.is_file():
+            shutil.rmtree(_partial_folder(target), ignore_errors=True)
+
+    def partial_widths(self, tile: Tile) -> list[int]:
+        """Widths of the partial tiles that are there in the place of `tile`."""
+        folder = _partial_folder(self.public / tile.full.path)
+        with storage_errors(f"listing {folder.name}"), suppress(FileNotFoundError):
+            return [int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()]
+        return []
+
+    def has(self, tile: Tile) -> bool:
+        return (self.public / tile.path).exists()
+
+    def _write_temporary(self, data: bytes) -> Path:
+        self._counter += 1
+        path = self._temporary / str(self._counter)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            write_all(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return path
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder.is_dir():
+            return
+        self._make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._unsynced.add(folder.parent)
+
+
+def _partial_folder(full: Path) -> Path:
+    return full.with_name(full.name + ".p")
