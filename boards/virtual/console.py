@@ -1,0 +1,94 @@
+"""Which REPL the interpreter is in, and what of its output a tool may see. Pure; holds no file.
+
+MicroPython on a microcontroller keeps the raw REPL across a soft reset; a new process begins in the
+friendly one. After such a reset the console therefore hides the friendly banner and asks for the
+raw REPL itself. The interpreter says with a marker in its output that boot.py and main.py are over.
+"""
+
+from __future__ import annotations
+
+RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n"
+FRIENDLY_BANNER = b'Type "help()" for more information.\r\n'
+PROMPT = b">>> "
+ENTER_RAW = b"\x01"
+# Long enough for either banner to be found when it arrives in two reads.
+_TAIL_BYTES = max(len(RAW_BANNER), len(FRIENDLY_BANNER)) - 1
+
+_BOOTING, _AT_FRIENDLY, _AT_RAW, _RUNNING = range(4)
+
+
+class Console:
+    """Output of one run of the interpreter, from its start to its end."""
+
+    def __init__(self, marker: bytes, *, raw: bool) -> None:
+        self._marker = marker
+        self._wants_raw = raw
+        self._state = _BOOTING
+        self._held = b""
+        self._tail = b""
+        self.raw = raw
+
+    @property
+    def switching(self) -> bool:
+        """True while the banner is hidden: what a tool types must wait, or it would be lost."""
+        return self._state in (_AT_FRIENDLY, _AT_RAW)
+
+    def output(self, data: bytes) -> tuple[bytes, bytes]:
+        """Takes what the interpreter wrote; returns (for the tool, for the interpreter)."""
+        data, self._held = self._held + data, b""
+        shown, answer = b"", b""
+        if self._state == _BOOTING:
+            shown, data = self._boot(data)
+        if self._state == _AT_FRIENDLY:
+            answer, data = self._await_prompt(data)
+        if self._state == _AT_RAW:
+            data = self._await_raw(data)
+        if self._state == _RUNNING:
+            self._track(data)
+            shown += data
+        return shown, answer
+
+    def end(self) -> bytes:
+        """What was held back when the interpreter ended."""
+        held, self._held = self._held, b""
+        return b"" if self.switching else held
+
+    def _boot(self, data: bytes) -> tuple[bytes, bytes]:
+        before, found, after = data.partition(self._marker)
+        if not found:
+            keep = _overlap(data, self._marker)
+            self._held = data[len(data) - keep :]
+            return data[: len(data) - keep], b""
+        self._state = _AT_FRIENDLY if self._wants_raw else _RUNNING
+        return before, after
+
+    def _await_prompt(self, data: bytes) -> tuple[bytes, bytes]:
+        _, found, after = data.partition(PROMPT)
+        if not found:
+            self._held = data
+            return b"", b""
+        self._state = _AT_RAW
+        return ENTER_RAW, after
+
+    def _await_raw(self, data: bytes) -> bytes:
+        _, found, after = data.partition(RAW_BANNER)
+        if not found:
+            self._held = data
+            return b""
+        self._state = _RUNNING
+        return RAW_BANNER + after
+
+    def _track(self, data: bytes) -> None:
+        window = self._tail + data
+        raw, friendly = window.rfind(RAW_BANNER), window.rfind(FRIENDLY_BANNER)
+        if raw != friendly:
+            self.raw = raw > friendly
+        self._tail = window[-_TAIL_BYTES:]
+
+
+def _overlap(data: bytes, marker: bytes) -> int:
+    """Length of the longest end of `data` that begins `marker`."""
+    for size in range(min(len(data), len(marker) - 1), 0, -1):
+        if data.endswith(marker[:size]):
+            return size
+    return 0

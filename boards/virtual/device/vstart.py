@@ -1,0 +1,49 @@
+# What a port's main() does on a microcontroller: mount the flash, run boot.py and main.py.
+# A flash that is neither blank nor readable is reported and left alone, not formatted.
+import os
+import sys
+import vfs
+import __main__
+from vflash import Flash
+
+
+def mount_flash():
+    flash = Flash()
+    if flash.is_blank():
+        vfs.VfsLfs2.mkfs(flash)
+    try:
+        vfs.mount(vfs.VfsLfs2(flash), "/flash")
+    except OSError as error:
+        print("flash: no readable file system:", error)
+        return
+    os.chdir("/flash")
+
+
+def run(name):
+    try:
+        os.stat(name)
+    except OSError:
+        return
+    try:
+        execfile(name, __main__.__dict__)
+    except SystemExit:
+        raise  # a soft reset, as on hardware
+    except BaseException as error:
+        sys.print_exception(error)
+
+
+def start():
+    rom = vfs.VfsPosix(os.getenv("TRIFLEET_DEVICE"))
+    vfs.umount("/")  # the host's files are out of reach from here on
+    vfs.mount(rom, "/rom", readonly=True)
+    sys.path[:] = ["", ".frozen", "/flash", "/flash/lib", "/rom"]
+    mount_flash()
+    run("boot.py")
+    if os.getenv("TRIFLEET_REPL") != "raw":  # a soft reset in the raw REPL leaves main.py out
+        run("main.py")
+
+
+try:
+    start()
+finally:
+    print(os.getenv("TRIFLEET_MARKER"), end="")

@@ -1,0 +1,47 @@
+"""What a virtual board is started with. Refuses sizes that it cannot have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from boards.errors import SettingsError
+
+BLOCK_BYTES = 4096
+SMALLEST_IMAGE_BYTES = 16 * BLOCK_BYTES
+
+
+@dataclass(frozen=True)
+class VirtualBoardSettings:
+    """One board. `env` is added to the interpreter's environment, which is otherwise bare."""
+
+    image: Path
+    image_bytes: int = 1 << 20
+    heap: str = "192k"
+    can_host: str = "127.0.0.1"
+    can_port: int | None = None
+    tty_link: Path | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.image_bytes % BLOCK_BYTES or self.image_bytes < SMALLEST_IMAGE_BYTES:
+            raise SettingsError(
+                f"image_bytes: {self.image_bytes} is not a multiple of {BLOCK_BYTES} "
+                f"from {SMALLEST_IMAGE_BYTES} upwards"
+            )
+        if not re.fullmatch(r"[1-9][0-9]*[kKmM]?", self.heap):
+            raise SettingsError(f"heap: {self.heap!r} is not a size such as 192k")
+        if self.can_port is not None and not 0 < self.can_port < 65536:
+            raise SettingsError(f"can_port: {self.can_port} is not a TCP port")
+
+    @property
+    def clock_file(self) -> Path:
+        """The battery-backed clock: its offset from the host's clock, 8 bytes little endian."""
+        return self.image.with_name(self.image.name + ".rtc")
+
+    @property
+    def serial_number_file(self) -> Path:
+        """The chip's unique number, drawn once per board."""
+        return self.image.with_name(self.image.name + ".uid")

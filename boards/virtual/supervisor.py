@@ -1,0 +1,336 @@
+"""The virtual board: keeps one MicroPython running behind one terminal, as a chip behind USB.
+
+Soft reset = a new interpreter on the same flash; hard reset, power cut and watchdog = the same
+after SIGKILL. All work happens in one thread; nothing is polled. When this process dies, the
+interpreter dies.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import secrets
+import selectors
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from boards.errors import BoardError
+from boards.pins import read_pins
+from boards.virtual import child as interpreter
+from boards.virtual import flash_image
+from boards.virtual.bridge import Pipe, read_some
+from boards.virtual.console import Console
+from boards.virtual.settings import VirtualBoardSettings
+from boards.virtual.watchdog import Watchdog
+
+log = logging.getLogger("boards.virtual")
+
+POWER_ON, HARD_RESET, WATCHDOG_RESET, _DEEP_SLEEP, SOFT_RESET = range(1, 6)
+_Order = tuple[Callable[[], None], threading.Event]
+_REQUEST = struct.Struct("<cI")
+# A program that ends at once is started again, but not as fast as the computer can.
+SHORT_RUN_S = 0.5
+PAUSE_S = 0.2
+START_TIMEOUT_S = 10.0
+
+
+class VirtualBoard:
+    """`with VirtualBoard(settings) as board: board.tty`. Methods may be called from any thread."""
+
+    def __init__(self, settings: VirtualBoardSettings) -> None:
+        self.settings = settings
+        self.boots = 0
+        self.reset_cause = POWER_ON
+        self._tty = ""
+        self._thread: threading.Thread | None = None
+        self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
+        self._started = threading.Event()
+        self._fault: BaseException | None = None
+
+    @property
+    def tty(self) -> str:
+        """Path of the terminal that tools open; stays the same from start() to stop()."""
+        return self._tty
+
+    @property
+    def alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Powers the board. Raises BoardError where it cannot run."""
+        if self.alive:
+            raise BoardError("the board runs already")
+        self._started.clear()
+        self._fault = None
+        self._thread = threading.Thread(target=self._main, name="virtual board", daemon=True)
+        self._thread.start()
+        self._started.wait()
+        if self._fault is not None:
+            self._thread.join()
+            raise self._fault
+
+    def stop(self) -> None:
+        """Cuts the power for good. Safe to call twice."""
+        if self._thread is None:
+            return
+        self._order(self._stop)
+        self._thread.join()
+
+    def reset(self) -> None:
+        """The reset button."""
+        self._order(lambda: self._restart(HARD_RESET))
+
+    def power_cut(self) -> None:
+        """The power goes in the middle of whatever the board does, and comes back."""
+        self._order(lambda: self._restart(POWER_ON))
+
+    def set_clock_offset(self, seconds: int) -> None:
+        """Makes the board's battery-backed clock wrong by so much."""
+        self._order(lambda: flash_image.set_clock_offset(self._clock, seconds))
+
+    def __enter__(self) -> VirtualBoard:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _order(self, work: Callable[[], None]) -> None:
+        """Has `work` done by the board's thread and waits for it; nothing to do when it is off."""
+        if not self.alive:
+            return
+        done = threading.Event()
+        self._orders.put((work, done))
+        os.eventfd_write(self._wake, 1)
+        while not done.wait(0.1):
+            if not self.alive:
+                return
+
+    # --- everything below runs in the board's thread ---
+
+    def _main(self) -> None:
+        try:
+            self._open()
+        except BaseException as error:
+            self._fault = error
+            self._started.set()
+            return
+        try:
+            self._power_on(POWER_ON)
+            self._started.set()
+            while self._running:
+                self._turn()
+        except BaseException as error:
+            self._fault = error
+            log.exception("board stopped: %s", self.settings.image)
+        finally:
+            self._started.set()
+            self._close()
+
+    def _open(self) -> None:
+        self._interpreter = interpreter.find_interpreter()
+        self._pins = [pin.pin for pin in read_pins(Path(__file__).parent)]
+        self._image = flash_image.open_image(self.settings)
+        self._clock = flash_image.open_clock(self.settings)
+        self._unique_id = flash_image.unique_id(self.settings)
+        self._watchdog = Watchdog()
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._requests, self._control = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._ours, self._theirs = interpreter.open_raw_pty(signals=False)
+        self._tty = os.ttyname(self._theirs)
+        _publish(self._tty, self.settings.tty_link)
+        self._to_tool, self._to_child = Pipe(), Pipe()
+        self._child: interpreter.Child | None = None
+        self._resume_s: float | None = None
+        self._running = True
+        self._selector = selectors.DefaultSelector()
+        self._masks: dict[int, int] = {}
+        self._watch(self._wake, selectors.EVENT_READ)
+        self._watch(self._requests, selectors.EVENT_READ)
+
+    def _close(self) -> None:
+        self._end_child(drain=False)
+        self._selector.close()
+        self._watchdog.close()
+        for descriptor in (self._image, self._clock, self._wake, self._requests, self._control):
+            os.close(descriptor)
+        os.close(self._ours)
+        os.close(self._theirs)
+        _withdraw(self._tty, self.settings.tty_link)
+
+    def _stop(self) -> None:
+        self._running = False
+
+    def _power_on(self, cause: int, *, raw: bool = False) -> None:
+        self._resume_s = None
+        if cause != SOFT_RESET:
+            self._watchdog.clear()
+        marker = b"\x1e" + secrets.token_hex(8).encode() + b"\x1e"
+        self._console = Console(marker, raw=raw)
+        self.reset_cause = cause
+        self._born_s = time.monotonic()
+        files = (self._image, self._control, self._watchdog.descriptor, self._clock)
+        env = self._environment(cause, marker, files, raw)
+        self._child = interpreter.spawn(self._interpreter, self.settings.heap, env, files)
+        self._watch(self._child.ended, selectors.EVENT_READ)
+        self.boots += 1
+        log.info("board started: %s cause %d", self.settings.image, cause)
+
+    def _environment(
+        self, cause: int, marker: bytes, files: tuple[int, ...], raw: bool
+    ) -> dict[str, str]:
+        """Bare, so that nothing of this computer reaches the firmware by accident."""
+        settings = self.settings
+        return {
+            "PATH": os.environ.get("PATH", ""),
+            **settings.env,
+            "MICROPYPATH": f".frozen:{interpreter.DEVICE_FOLDER}",
+            "TRIFLEET_DEVICE": str(interpreter.DEVICE_FOLDER),
+            "TRIFLEET_FILES": ",".join(map(str, files)),
+            "TRIFLEET_RESET_CAUSE": str(cause),
+            "TRIFLEET_UNIQUE_ID": self._unique_id.hex(),
+            "TRIFLEET_PINS": ",".join(self._pins),
+            "TRIFLEET_MARKER": marker.decode(),
+            "TRIFLEET_REPL": "raw" if raw else "friendly",
+            "TRIFLEET_CAN": f"{settings.can_host}:{settings.can_port}" if settings.can_port else "",
+        }
+
+    def _end_child(self, *, drain: bool) -> int:
+        """The interpreter is over, by itself or now by force."""
+        child, self._child = self._child, None
+        if child is None:
+            return 0
+        child.kill()
+        if drain:
+            while data := read_some(child.terminal):
+                self._show(data)
+            self._to_tool.put(self._console.end())
+        self._watch(child.terminal, 0)
+        self._watch(child.ended, 0)
+        self._to_child.clear()
+        return child.close()
+
+    def _restart(self, cause: int) -> None:
+        self._end_child(drain=True)
+        self._power_on(cause)
+
+    def _on_end(self) -> None:
+        """The interpreter ended by itself: Ctrl-D, SystemExit, or a crash."""
+        code = self._end_child(drain=True)
+        if code:
+            log.warning("interpreter ended with %d: %s", code, self.settings.image)
+        self._to_tool.put(b"MPY: soft reboot\r\n")
+        short = time.monotonic() - self._born_s < SHORT_RUN_S and not self._console.raw
+        if short:
+            self._resume_s = time.monotonic() + PAUSE_S
+        else:
+            self._power_on(SOFT_RESET, raw=self._console.raw)
+
+    def _turn(self) -> None:
+        """One round: wait for something to do, do it, pass the bytes on."""
+        self._adjust()
+        for key, _ in self._selector.select(self._patience_s()):
+            self._handle(key.fd)
+        self._flush()
+        remaining = self._watchdog.remaining_ms()
+        if remaining is not None and remaining <= 0:
+            log.warning("watchdog bites: %s", self.settings.image)
+            self._restart(WATCHDOG_RESET)
+        if self._resume_s is not None and time.monotonic() >= self._resume_s:
+            self._power_on(SOFT_RESET, raw=self._console.raw)
+
+    def _handle(self, descriptor: int) -> None:
+        child = self._child
+        if descriptor == self._wake:
+            os.eventfd_read(self._wake)
+            while not self._orders.empty():
+                work, done = self._orders.get()
+                work()
+                done.set()
+        elif descriptor == self._requests:
+            self._serve_requests()
+        elif descriptor == self._ours and not self._to_child.full:
+            self._to_child.put(read_some(self._ours) or b"")
+        elif child is not None and descriptor == child.terminal and not self._to_tool.full:
+            self._show(read_some(child.terminal) or b"")
+        elif child is not None and descriptor == child.ended:
+            self._on_end()
+
+    def _serve_requests(self) -> None:
+        data = read_some(self._requests) or b""
+        for offset in range(0, len(data) - _REQUEST.size + 1, _REQUEST.size):
+            word, value = _REQUEST.unpack_from(data, offset)
+            if word == b"W":
+                self._watchdog.start(value)
+            elif word == b"R":
+                self._restart(HARD_RESET)
+
+    def _show(self, data: bytes) -> None:
+        shown, answer = self._console.output(data)
+        self._to_tool.put(shown)
+        if answer and self._child is not None:
+            os.write(self._child.terminal, answer)
+
+    def _flush(self) -> None:
+        self._to_tool.write_to(self._ours)
+        if self._to_tool.stalled_in_s() == 0:
+            self._to_tool.clear()  # no tool reads: what a chip says then is lost, too
+        if self._child is not None and not self._console.switching:
+            self._to_child.write_to(self._child.terminal)
+
+    def _adjust(self) -> None:
+        """Asks only for events that can be used now, so that no full buffer makes the loop spin."""
+        read, write = selectors.EVENT_READ, selectors.EVENT_WRITE
+        self._watch(self._ours, (not self._to_child.full) * read | bool(self._to_tool) * write)
+        if self._child is not None:
+            typing = bool(self._to_child) and not self._console.switching
+            self._watch(self._child.terminal, (not self._to_tool.full) * read | typing * write)
+
+    def _watch(self, descriptor: int, mask: int) -> None:
+        known = self._masks.get(descriptor, 0)
+        if mask == known:
+            return
+        if not mask:
+            self._selector.unregister(descriptor)
+            del self._masks[descriptor]
+            return
+        if known:
+            self._selector.modify(descriptor, mask)
+        else:
+            self._selector.register(descriptor, mask)
+        self._masks[descriptor] = mask
+
+    def _patience_s(self) -> float | None:
+        waits = [self._to_tool.stalled_in_s()]
+        remaining = self._watchdog.remaining_ms()
+        if remaining is not None:
+            waits.append(max(0, remaining) / 1000)
+        if self._resume_s is not None:
+            waits.append(max(0.0, self._resume_s - time.monotonic()))
+        return min((wait for wait in waits if wait is not None), default=None)
+
+
+def _publish(tty: str, link: Path | None) -> None:
+    if link is None:
+        return
+    link.parent.mkdir(parents=True, exist_ok=True)
+    fresh = link.with_name(link.name + ".new")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(tty)
+    fresh.replace(link)
+
+
+def _withdraw(tty: str, link: Path | None) -> None:
+    # Another board may have taken the name over meanwhile.
+    if link is not None and link.is_symlink() and str(link.readlink()) == tty:
+        link.unlink()
