@@ -42,8 +42,9 @@ def encode_base64(data: bytes) -> str:
 
 
 def check_name(name: str) -> None:
-    """Refuse a key name that is empty or holds a Unicode space, a plus or a control character."""
-    if not name or "+" in name or any(char.isspace() or char < " " for char in name):
+    """Refuse a name that is empty or holds a Unicode space, a plus, a control or no character."""
+    bad = any(char.isspace() or char < " " or "\ud800" <= char <= "\udfff" for char in name)
+    if bad or not name or "+" in name:
         raise NoteError(f"not a key name: {name[:64]!r}")
 
 

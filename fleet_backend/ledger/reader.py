@@ -1,0 +1,158 @@
+"""Reads a log that nobody has to trust: all that it returns is proved up to a signed checkpoint.
+
+Files come from any `fetch(path) -> bytes` that raises MissingError for what is not there; a partial
+tile that is gone is read from the full one. Refuses a log that rolls back or forks under its eyes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .bundle import decode_bundle
+from .checkpoint import SignedCheckpoint, open_checkpoint
+from .edge import RightEdge
+from .errors import CheckpointError, MissingError, ProofError, TileError
+from .merkle import consistency_proof, inclusion_proof, leaf_hash
+from .note import Verifier
+from .storage import CHECKPOINT
+from .tile import ENTRIES, WIDTH, Tile, partial_tiles, split_hashes, width_at
+from .tree import ProvedTree
+from .treefiles import Fetch, fetch_entries, fetch_hashes
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """A log that was checked from its entries up to its root."""
+
+    checkpoint: SignedCheckpoint
+    bundles: int
+    tiles: int
+
+
+def _require_continued(seen: SignedCheckpoint, tree: ProvedTree) -> None:
+    size = tree.checkpoint.size
+    if seen.size > size:
+        raise CheckpointError(f"the log rolled back from size {seen.size} to {size}")
+    if tree.root_at(seen.size) != seen.root:
+        raise CheckpointError(f"the log was forked: another root at size {seen.size}")
+
+
+class LedgerReader:
+    """One log, at the newest checkpoint that `update` saw. Not for several threads at once."""
+
+    def __init__(self, fetch: Fetch, log: Verifier) -> None:
+        self._fetch = fetch
+        self._log = log
+        self._current: tuple[SignedCheckpoint, ProvedTree] | None = None
+
+    def update(self) -> SignedCheckpoint:
+        """Fetch the checkpoint and verify it, and that it continues the last one that was seen.
+
+        Raises CheckpointError where the log rolled back or forked; the old one stays in use then.
+        """
+        signed, tree = self._load()
+        if self._current is not None:
+            _require_continued(self._current[0], tree)
+        self._current = signed, tree
+        return signed
+
+    @property
+    def checkpoint(self) -> SignedCheckpoint:
+        """The checkpoint in use; fetched at the first call."""
+        return self._use()[0]
+
+    @property
+    def _tree(self) -> ProvedTree:
+        return self._use()[1]
+
+    def _use(self) -> tuple[SignedCheckpoint, ProvedTree]:
+        if self._current is None:
+            self._current = self._load()
+        return self._current
+
+    def _load(self) -> tuple[SignedCheckpoint, ProvedTree]:
+        signed = open_checkpoint(self._fetch(CHECKPOINT), (self._log,))
+        return signed, ProvedTree(self._fetch, signed)
+
+    def entry(self, index: int) -> bytes:
+        """Entry `index`, proved."""
+        return self._tree.entry(index)
+
+    def entries(self, start: int, stop: int) -> Iterator[bytes]:
+        """Entries `start` to `stop` - 1, proved, one bundle in memory at a time."""
+        tree = self._tree
+        return (tree.entry(index) for index in range(start, stop))
+
+    def leaf(self, index: int) -> bytes:
+        """Leaf hash of entry `index`, proved."""
+        return self._tree.leaf(index)
+
+    def root_at(self, size: int) -> bytes:
+        """Root that the log had at `size`, proved."""
+        return self._tree.root_at(size)
+
+    def inclusion_proof(self, index: int, size: int | None = None) -> list[bytes]:
+        """Audit path of entry `index` in the tree of `size` (else of the checkpoint)."""
+        tree = self._tree
+        size = tree.checkpoint.size if size is None else size
+        if size > tree.checkpoint.size:
+            raise ProofError(f"the log has {tree.checkpoint.size} entries, not {size}")
+        return inclusion_proof(index, size, tree.range_hash)
+
+    def consistency_proof(self, old_size: int, new_size: int | None = None) -> list[bytes]:
+        """Proof that the tree of `new_size` (the checkpoint's if not said) continues `old_size`."""
+        tree = self._tree
+        new_size = tree.checkpoint.size if new_size is None else new_size
+        if new_size > tree.checkpoint.size:
+            raise ProofError(f"the log has {tree.checkpoint.size} entries, not {new_size}")
+        return consistency_proof(old_size, new_size, tree.range_hash)
+
+    def audit(self, *, older_partials: bool = True) -> AuditReport:
+        """Check the whole log: bundles give leaf hashes, these all tiles, these the signed root.
+
+        `older_partials` looks for the partial tiles of earlier sizes at the right edge, too: at
+        most 255 requests a level. Memory does not grow with the log. Raises the first fault.
+        """
+        signed = self.checkpoint
+        edge = RightEdge()
+        bundles = tiles = 0
+        for index in range(-(-signed.size // WIDTH)):
+            bundle = Tile(ENTRIES, index, width_at(ENTRIES, index, signed.size))
+            hashes = list(map(leaf_hash, fetch_entries(self._fetch, bundle)))
+            bundles += 1
+            for tile, data in edge.extend(hashes):
+                if tile.is_full:
+                    self._compare(tile, data)
+                    tiles += 1
+        for tile in partial_tiles(signed.size):
+            self._compare(tile, b"".join(edge.hashes(tile.level)))
+            tiles += 1
+        if edge.root() != signed.root:
+            raise TileError("the entries do not give the root that was signed")
+        if older_partials:
+            self._check_older_partials(edge)
+        return AuditReport(signed, bundles, tiles)
+
+    def _compare(self, tile: Tile, due: bytes) -> None:
+        if b"".join(fetch_hashes(self._fetch, tile)) != due:
+            raise TileError(f"{tile.path} does not hold the hashes of what is below it")
+
+    def _check_older_partials(self, edge: RightEdge) -> None:
+        for last in partial_tiles(edge.size):
+            hashes = list(edge.hashes(last.level))
+            for width in range(1, last.width):
+                self._check_older(Tile(last.level, last.index, width), hashes[:width])
+                if last.level == 0:
+                    self._check_older(Tile(ENTRIES, last.index, width), hashes[:width])
+
+    def _check_older(self, tile: Tile, due: list[bytes]) -> None:
+        """An earlier size's file may be gone; if not, it must be the beginning of today's."""
+        try:
+            data = self._fetch(tile.path)
+        except MissingError:
+            return
+        if tile.level != ENTRIES:
+            found = split_hashes(data, tile.width)
+        else:
+            found = list(map(leaf_hash, decode_bundle(data, tile.width)))
+        if found != due:
+            raise TileError(f"{tile.path} is not the beginning of what followed it")
