@@ -163,5 +163,5 @@ def _check_time(given: grant.Grant, authority: Authority, clock: Clock) -> None:
 def _decode(data: bytes) -> presentation.Presentation:
     try:
         return presentation.decode(data)
-    except DecodeError as error:
-        raise RefusedError(refusal.MALFORMED) from error
+    except DecodeError:
+        raise RefusedError(refusal.MALFORMED)

@@ -10,6 +10,7 @@ MAX_BYTES = 65535
 MAX_DEPTH = 8
 # A bound on the work that 64 kB can cause; the largest document of the protocol has under 200.
 MAX_ITEMS = 2048
+MAX_TEXT = 1024
 
 _UINT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
 _MAX_ARGUMENT = 0xFFFFFFFFFFFFFFFF
@@ -46,6 +47,8 @@ def _write(out: bytearray, value: object, depth: int) -> None:
         out.extend(value)
     elif isinstance(value, str):
         raw = value.encode()
+        if len(raw) > MAX_TEXT:
+            raise EncodeError("a text of more than 1,024 bytes")
         _write_head(out, _TEXT, len(raw))
         out.extend(raw)
     elif depth > MAX_DEPTH:
@@ -136,6 +139,8 @@ class _Reader:
         return self.array(argument, depth) if major == _ARRAY else self.map(argument, depth)
 
     def text(self, size: int) -> str:
+        if size > MAX_TEXT:
+            raise DecodeError("text-too-long", f"at {self.at}")
         raw = self.take(size)
         if not is_utf8(raw):
             raise DecodeError("utf8", f"at {self.at - size}")

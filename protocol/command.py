@@ -104,5 +104,5 @@ def check_args(action: int, args: dict[int, object]) -> None:
             fields.octets(args[0], "args.0", 32)
         else:
             fields.uint(args[0], "args.0", fields.MAX_TIME)
-    except DecodeError as error:
-        raise RefusedError(refusal.ARGUMENT) from error
+    except DecodeError:
+        raise RefusedError(refusal.ARGUMENT)

@@ -1,0 +1,202 @@
+"""Both interpreters run every vector; the generator still writes them; seeded faults are caught."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNNER = ROOT / "tests/vectors/run.py"
+MICROPYTHON = Path(sys.executable).with_name("micropython")
+
+# (name, file, sound, faulty, the vector that must catch it)
+FAULTS = [
+    ("duplicate-keys", "cbor.py", "if key == last:", "if False:", "cbor/refuse-duplicate-key"),
+    ("unsorted-keys", "cbor.py", "if key < last:", "if False:", "cbor/refuse-unsorted-keys"),
+    (
+        "longer-forms",
+        "cbor.py",
+        "if argument < 24 or (size > 1 and argument < 1 << (4 * size)):",
+        "if False:",
+        "cbor/refuse-longer-2",
+    ),
+    (
+        "trailing-bytes",
+        "cbor.py",
+        "if reader.at != len(data):",
+        "if False:",
+        "cbor/refuse-trailing",
+    ),
+    ("depth", "cbor.py", "MAX_DEPTH = 8", "MAX_DEPTH = 9", "cbor/refuse-depth-9"),
+    ("overlong-utf8", "cbor.py", "0xE0: 0xA0, ", "", "cbor/refuse-utf8-overlong-3"),
+    ("salt-length", "rsa.py", "SALT_BYTES = 32", "SALT_BYTES = 20", "rsa/salt-20"),
+    (
+        "salt-any-length",
+        "rsa.py",
+        "if block[zeros] != 1 or block[:zeros] != bytes(zeros):\n        return False",
+        "zeros = bytes(block).index(1)",
+        "rsa/salt-20",
+    ),
+    ("signature-above-n", "rsa.py", "if s >= n:", "if False:", "rsa/signature-plus-n"),
+    ("trailer", "rsa.py", "encoded[-1] != 0xBC or ", "", "rsa/trailer"),
+    (
+        "holder-not-bound",
+        "access.py",
+        "if rsa.thumbprint(key) != signed.grant.holder:",
+        "if False:",
+        "access/borrowed-grant",
+    ),
+    (
+        "owner-not-bound",
+        "access.py",
+        "if rsa.thumbprint(asked.keys[0]) != authority.owner:",
+        "if False:",
+        "access/not-the-owner",
+    ),
+    (
+        "wider-actions",
+        "grant.py",
+        "and not child.actions & ~parent.actions",
+        "",
+        "access/widened-actions",
+    ),
+    (
+        "wider-time",
+        "grant.py",
+        "and child.not_after <= parent.not_after",
+        "",
+        "access/widened-end",
+    ),
+    (
+        "limit-dropped",
+        "grant.py",
+        "key in child and",
+        "key not in child or",
+        "access/widened-limit-left-out",
+    ),
+    (
+        "expired",
+        "access.py",
+        "if now >= given.not_after:",
+        "if now > given.not_after:",
+        "access/expired",
+    ),
+    (
+        "generation",
+        "access.py",
+        "if signed.grant.generation < authority.generation:",
+        "if False:",
+        "access/generation",
+    ),
+    (
+        "revocation",
+        "access.py",
+        "if signed.grant.grant_id in authority.revoked:",
+        "if False:",
+        "access/revoked",
+    ),
+    (
+        "reused-challenge",
+        "challenge.py",
+        "self._open.pop(i)\n",
+        "pass\n",
+        "access/challenge-reused",
+    ),
+    ("challenge-life", "challenge.py", "if pair[1] > now_ms", "if True", "access/challenge-ended"),
+    (
+        "algorithm",
+        "cose.py",
+        "if protected != _protected(alg):",
+        "if False:",
+        "presentation/refuse-alg-none",
+    ),
+    (
+        "aad",
+        "grant.py",
+        'AAD = b"trifleet/grant/v1"',
+        'AAD = b"trifleet/command/v1"',
+        "access/direct",
+    ),
+    ("mac", "mac.py", "return difference == 0", "return True", "record/refuse-tag"),
+    (
+        "uncertain-clock",
+        "access.py",
+        "if not clock.certain:",
+        "if False:",
+        "access/uncertain-longer",
+    ),
+    (
+        "commitment",
+        "statement.py",
+        "if commit(salt, body) != statement.commitment:",
+        "if False:",
+        "statement/refuse-other-salt",
+    ),
+    ("can-crc", "can.py", "crc8(identifier, data) != data[7]", "False", "can/refuse-crc"),
+]
+
+
+def run_vectors(interpreter: list[str], root: Path) -> tuple[int, str]:
+    done = subprocess.run(
+        [*interpreter, str(root / "tests/vectors/run.py")],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=120,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_generator_still_writes_every_vector() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "tests/vectors/generate.py", "--check"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "interpreter",
+    [[sys.executable], [str(MICROPYTHON), "-X", "heapsize=4m"]],
+    ids=["cpython", "micropython"],
+)
+def test_every_vector_gives_the_expected_answer(interpreter: list[str]) -> None:
+    status, said = run_vectors(interpreter, ROOT)
+    assert status == 0, said
+    assert " passed, 0 failed" in said
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("seeded")
+    shutil.copytree(ROOT / "protocol", root / "protocol")
+    # Copied, not linked: `..` of a link would lead back to the sound package.
+    shutil.copytree(ROOT / "tests/vectors", root / "tests/vectors")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "sound", "faulty", "caught_by"), FAULTS, ids=[fault[0] for fault in FAULTS]
+)
+@pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
+def test_a_seeded_fault_is_caught(
+    copy: Path, interpreter: str, name: str, file: str, sound: str, faulty: str, caught_by: str
+) -> None:
+    source = (ROOT / "protocol" / file).read_text()
+    assert source.count(sound) == 1, f"{name}: the line to spoil is not there once"
+    broken = copy / "protocol" / file
+    broken.write_text(source.replace(sound, faulty))
+    command = (
+        [sys.executable, "-B"]
+        if interpreter == "cpython"
+        else [str(MICROPYTHON), "-X", "heapsize=4m"]
+    )
+    try:
+        status, said = run_vectors(command, copy)
+    finally:
+        broken.write_text(source)
+    assert status == 1, f"{name}: no vector noticed"
+    assert f"FAILED {caught_by}.json" in said, said

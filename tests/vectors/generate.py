@@ -1,0 +1,897 @@
+"""Writes the vectors: `python tests/vectors/generate.py [--check]`.
+
+Every byte follows from this file and keys.json: salts are fixed, so a second run writes the same.
+It signs with plain integers, not with `protocol`, and states each expectation by hand.
+"""
+
+import hashlib
+import hmac
+import json
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent))
+
+from protocol import (
+    ack,
+    can,
+    cbor,
+    command,
+    cose,
+    courier,
+    grant,
+    link,
+    presentation,
+    record,
+    request,
+    rsa,
+)
+
+NOW = 1_800_000_000
+TRIKE = "trike-1"
+VEHICLE_KEY = bytes(range(32))
+
+
+class Key:
+    """An RSA key of keys.json, signing PSS with a salt that follows from the message."""
+
+    def __init__(self, name, numbers):
+        self.name = name
+        self.n = int(numbers["n"], 16)
+        self.d = int(numbers["d"], 16)
+        self.size = (self.n.bit_length() + 7) // 8
+        self.modulus = self.n.to_bytes(self.size, "big")
+        self.thumbprint = hashlib.sha256(rsa.spki(self.modulus)).digest()
+
+    def sign(self, message, salt_bytes=32, first=0x00, trailer=0xBC):
+        salt = hashlib.sha512(self.name.encode() + message).digest()[:salt_bytes]
+        digest = hashlib.sha256(message).digest()
+        seed = hashlib.sha256(bytes(8) + digest + salt).digest()
+        width = self.size - 33
+        block = bytes([first]) + bytes(width - salt_bytes - 2) + b"\x01" + salt
+        mask = b"".join(
+            hashlib.sha256(seed + i.to_bytes(4, "big")).digest() for i in range(width // 32 + 1)
+        )
+        masked = bytearray(a ^ b for a, b in zip(block, mask, strict=False))
+        masked[0] &= 0x7F
+        encoded = int.from_bytes(bytes(masked) + seed + bytes([trailer]), "big")
+        return pow(encoded, self.d, self.n).to_bytes(self.size, "big")
+
+
+def load_keys():
+    numbers = json.loads((HERE / "keys.json").read_text())
+    return {name: Key(name, pair) for name, pair in numbers.items()}
+
+
+KEYS = load_keys()
+OWNER, ISSUER, RIDER, OTHER, BIG = (
+    KEYS[name] for name in ("owner", "issuer", "rider", "other", "big")
+)
+CASES = {}
+
+
+def case(name, operation, given, expect):
+    assert name not in CASES, name
+    CASES[name] = {"operation": operation, "input": given, "expect": expect}
+
+
+def error(name):
+    return {"error": name}
+
+
+# --- CBOR ---------------------------------------------------------------------------------------
+
+
+def cbor_cases():
+    good = {
+        "zero": ("00", 0),
+        "23": ("17", 23),
+        "24": ("1818", 24),
+        "255": ("18ff", 255),
+        "256": ("190100", 256),
+        "65535": ("19ffff", 65535),
+        "65536": ("1a00010000", 65536),
+        "4294967296": ("1b0000000100000000", 4294967296),
+        "largest": ("1bffffffffffffffff", 18446744073709551615),
+        "minus-one": ("20", -1),
+        "minus-25": ("3818", -25),
+        "smallest": ("3bffffffffffffffff", -18446744073709551616),
+        "false": ("f4", False),
+        "true": ("f5", True),
+        "null": ("f6", None),
+        "empty-bytes": ("40", {"hex": ""}),
+        "bytes": ("43010203", {"hex": "010203"}),
+        "text": ("62c3bc", "ü"),
+        "text-four-bytes": ("64f09f9a92", "\U0001f692"),
+        "text-1024": ("790400" + "61" * 1024, "a" * 1024),
+        "empty-array": ("80", []),
+        "array": ("83010203", [1, 2, 3]),
+        "empty-map": ("a0", {"map": []}),
+        "map": ("a2000118180a", {"map": [[0, 1], [24, 10]]}),
+        "depth-8": ("81" * 8 + "00", [[[[[[[[0]]]]]]]]),
+    }
+    for name, (data, value) in good.items():
+        case(f"cbor/{name}", "cbor.decode", {"data": data}, value)
+        case(f"cbor/encode-{name}", "cbor.encode", {"value": value}, data)
+    bad = {
+        "empty": ("", "truncated"),
+        "trailing": ("0000", "trailing-bytes"),
+        "trailing-after-map": ("a000", "trailing-bytes"),
+        "longer-1": ("1817", "longer-form"),
+        "longer-2": ("1900ff", "longer-form"),
+        "longer-4": ("1a0000ffff", "longer-form"),
+        "longer-8": ("1b00000000ffffffff", "longer-form"),
+        "longer-negative": ("3817", "longer-form"),
+        "longer-bytes-length": ("580141", "longer-form"),
+        "longer-map-key": ("a1180001", "longer-form"),
+        "indefinite-bytes": ("5f4100ff", "indefinite-length"),
+        "indefinite-array": ("9f00ff", "indefinite-length"),
+        "indefinite-map": ("bf0000ff", "indefinite-length"),
+        "break": ("ff", "indefinite-length"),
+        "reserved": ("1c", "reserved"),
+        "duplicate-key": ("a200010002", "duplicate-key"),
+        "unsorted-keys": ("a201000000", "unsorted-key"),
+        "negative-key": ("a12000", "map-key"),
+        "text-key": ("a1616100", "map-key"),
+        "half-float": ("f90000", "float-or-simple"),
+        "double": ("fb0000000000000000", "float-or-simple"),
+        "simple-32": ("f820", "float-or-simple"),
+        "undefined": ("f7", "float-or-simple"),
+        "tag": ("c000", "tag"),
+        "tag-cose": ("d28443a10126a04041", "tag"),
+        "depth-9": ("81" * 9 + "00", "too-deep"),
+        "depth-9-map": ("a100" * 9 + "00", "too-deep"),
+        "truncated-head": ("19ff", "truncated"),
+        "truncated-bytes": ("4401", "truncated"),
+        "truncated-array": ("8201", "truncated"),
+        "array-of-2-to-64": ("9bffffffffffffffff", "truncated"),
+        "bytes-of-2-to-64": ("5bffffffffffffffff", "truncated"),
+        "map-of-2-to-32": ("ba80000000", "truncated"),
+        "utf8-overlong": ("62c080", "utf8"),
+        "utf8-overlong-3": ("63e08080", "utf8"),
+        "utf8-surrogate": ("63eda080", "utf8"),
+        "utf8-above": ("64f4908080", "utf8"),
+        "utf8-cut": ("61c3", "utf8"),
+        "utf8-bare-follow": ("6180", "utf8"),
+        "utf8-latin": ("61fc", "utf8"),
+        "too-large": ("5a0000fffb" + "00" * 65531, "too-large"),
+        "text-1025": ("790401" + "61" * 1025, "text-too-long"),
+        "too-many-items": ("990801" + "00" * 2049, "too-many-items"),
+    }
+    for name, (data, expected) in bad.items():
+        case(f"cbor/refuse-{name}", "cbor.decode", {"data": data}, error(expected))
+    case(
+        "cbor/largest-document",
+        "cbor.encode",
+        {"value": {"hex": "00" * 65532}},
+        "59fffc" + "00" * 65532,
+    )
+    case("cbor/encode-65-bits", "cbor.encode", {"value": 1 << 64}, error("encode"))
+    case("cbor/encode-depth-9", "cbor.encode", {"value": [[[[[[[[[0]]]]]]]]]}, error("encode"))
+
+
+# --- RSA and HMAC -------------------------------------------------------------------------------
+
+
+def signature_plus_modulus():
+    """A message and signature + n, where that still fits: the same number, another signature."""
+    for i in range(1000):
+        said = b"unlock %d" % i
+        number = int.from_bytes(OWNER.sign(said), "big") + OWNER.n
+        if number < 1 << 2048:
+            return said, number.to_bytes(256, "big")
+    raise SystemExit("no signature of the owner's key leaves room for its modulus")
+
+
+def rsa_cases():
+    message = b"unlock"
+
+    def verify(name, key, signature, expect, said=message):
+        given = {
+            "modulus": key.hex(),
+            "message": said.hex(),
+            "signature": signature.hex(),
+        }
+        case(f"rsa/{name}", "rsa.verify", given, expect)
+
+    good = OWNER.sign(message)
+    verify("good-2048", OWNER.modulus, good, True)
+    verify("good-3072", BIG.modulus, BIG.sign(message), True)
+    verify("good-empty-message", OWNER.modulus, OWNER.sign(b""), True, b"")
+    verify("other-message", OWNER.modulus, good, False, b"unlocK")
+    verify("other-key", ISSUER.modulus, good, False)
+    verify("bit-flip", OWNER.modulus, bytes([good[0] ^ 1]) + good[1:], False)
+    verify("salt-20", OWNER.modulus, OWNER.sign(message, salt_bytes=20), False)
+    verify("salt-0", OWNER.modulus, OWNER.sign(message, salt_bytes=0), False)
+    verify("salt-33", OWNER.modulus, OWNER.sign(message, salt_bytes=33), False)
+    verify("trailer", OWNER.modulus, OWNER.sign(message, trailer=0xCC), False)
+    verify("padding-not-zero", OWNER.modulus, OWNER.sign(message, first=0x01), False)
+    said, plus_n = signature_plus_modulus()
+    verify("signature-plus-n", OWNER.modulus, plus_n, False, said)
+    verify("short-signature", OWNER.modulus, good[:-1], False)
+    verify("long-signature", OWNER.modulus, b"\x00" + good, False)
+    verify("zero-signature", OWNER.modulus, bytes(256), False)
+    verify("one-signature", OWNER.modulus, bytes(255) + b"\x01", False)
+    verify("even-modulus", OWNER.modulus[:-1] + b"\x00", good, False)
+    verify("small-modulus", OWNER.modulus[128:], good[128:], False)
+    verify("top-bit-clear", b"\x7f" + OWNER.modulus[1:], good, False)
+    verify("empty", b"", b"", False)
+    # A mask whose first bit is not cleared by the signer: encoded message longer than emBits.
+    for name, key in KEYS.items():
+        case(
+            f"rsa/thumbprint-{name}",
+            "rsa.thumbprint",
+            {"modulus": key.modulus.hex()},
+            key.thumbprint.hex(),
+        )
+    for name, key, said in (
+        ("short-key", b"\x0b" * 20, b"Hi There"),
+        ("long-key", b"\xaa" * 131, b"Test Using Larger Than Block-Size Key"),
+        ("empty", b"", b""),
+        ("block-key", b"\x01" * 64, b"x" * 200),
+    ):
+        tag = hmac.new(key, said, "sha256").hexdigest()
+        case(f"mac/{name}", "mac.tag", {"key": key.hex(), "message": said.hex()}, tag)
+
+
+# --- Grants, commands, presentations ------------------------------------------------------------
+
+
+def grant_map(**changes):
+    out = {
+        0: 1,
+        1: TRIKE,
+        2: RIDER.thumbprint,
+        3: 3,
+        4: NOW - 60,
+        5: NOW + 3600,
+        6: 2,
+        7: hashlib.sha256(b"grant").digest()[:16],
+        8: {grant.MAX_SPEED_MMPS: 7000},
+    }
+    names = ["version", "vehicle", "holder", "actions", "not_before", "not_after"]
+    names += ["generation", "grant_id", "limits"]
+    for name, value in changes.items():
+        out[names.index(name)] = value
+    return out
+
+
+def grant_cases():
+    def decode(name, payload, expect):
+        case(f"grant/{name}", "grant.decode", {"payload": payload.hex()}, expect)
+
+    whole = cbor.encode(grant_map())
+    decode(
+        "good",
+        whole,
+        {
+            "vehicle": TRIKE,
+            "holder": {"hex": RIDER.thumbprint.hex()},
+            "actions": 3,
+            "not_before": NOW - 60,
+            "not_after": NOW + 3600,
+            "generation": 2,
+            "grant_id": {"hex": hashlib.sha256(b"grant").digest()[:16].hex()},
+            "limits": {"map": [[0, 7000]]},
+        },
+    )
+    for name, change, expected in (
+        ("version-2", {"version": 2}, "version"),
+        ("vehicle-empty", {"vehicle": ""}, "identifier"),
+        ("vehicle-slash", {"vehicle": "a/b"}, "identifier"),
+        ("vehicle-hyphen", {"vehicle": "-a"}, "identifier"),
+        ("vehicle-upper", {"vehicle": "Trike"}, "identifier"),
+        ("vehicle-33", {"vehicle": "a" * 33}, "field"),
+        ("vehicle-bytes", {"vehicle": b"trike-1"}, "field"),
+        ("holder-31", {"holder": bytes(31)}, "field"),
+        ("actions-unknown", {"actions": 0x0040}, "field"),
+        ("actions-transfer", {"actions": 0x0020}, "field"),
+        ("actions-17-bits", {"actions": 0x10000}, "field"),
+        ("actions-true", {"actions": True}, "field"),
+        ("ends-when-it-begins", {"not_after": NOW - 60}, "field"),
+        ("time-negative", {"not_before": -1}, "field"),
+        ("time-33-bits", {"not_after": 1 << 32}, "field"),
+        ("grant-id-15", {"grant_id": bytes(15)}, "field"),
+        ("limit-unknown", {"limits": {2: 1}}, "unknown-key"),
+        ("limit-text", {"limits": {0: "7"}}, "field"),
+        ("limits-list", {"limits": []}, "field"),
+    ):
+        decode(f"refuse-{name}", cbor.encode(grant_map(**change)), error(expected))
+    extra = grant_map()
+    extra[9] = 0
+    decode("refuse-extra-key", cbor.encode(extra), error("unknown-key"))
+    fewer = grant_map()
+    del fewer[8]
+    decode("refuse-missing-key", cbor.encode(fewer), error("missing-key"))
+    decode("refuse-array", cbor.encode([1]), error("field"))
+    decode("refuse-trailing", whole + b"\x00", error("trailing-bytes"))
+
+
+CHALLENGE = hashlib.sha256(b"challenge").digest()[:16]
+CHALLENGE_2 = hashlib.sha256(b"challenge 2").digest()[:16]
+RIDE_ID = hashlib.sha256(b"ride").digest()[:16]
+DELEGATION_ID = hashlib.sha256(b"delegation").digest()[:16]
+UNLOCK_AND_LOCK = 3
+
+
+def sign1(key, message, payload, **how):
+    return cose.assemble(cose.PS256, payload, key.sign(message(payload), **how))
+
+
+def make_grant(signer, **fields):
+    given = {
+        "vehicle": TRIKE,
+        "holder": RIDER.thumbprint,
+        "actions": UNLOCK_AND_LOCK,
+        "not_before": NOW - 60,
+        "not_after": NOW + 3600,
+        "generation": 2,
+        "grant_id": RIDE_ID,
+        "limits": {},
+    }
+    salt = fields.pop("salt_bytes", 32)
+    given.update(fields)
+    payload = grant.encode(grant.Grant(**given))
+    return sign1(signer, grant.signed_message, payload, salt_bytes=salt)
+
+
+def make_command(signer, **fields):
+    given = {
+        "vehicle": TRIKE,
+        "challenge": CHALLENGE,
+        "action": command.UNLOCK,
+        "args": {},
+        "grant_id": RIDE_ID,
+    }
+    given.update(fields)
+    return sign1(signer, command.signed_message, command.encode(command.Command(**given)))
+
+
+def direct(**fields):
+    """Owner -> rider."""
+    return presentation.encode(
+        [make_grant(OWNER, **fields)], [OWNER.modulus, RIDER.modulus], make_command(RIDER)
+    )
+
+
+def delegated(parent=None, child=None, signer=None, asked=None):
+    """Owner -> issuer -> rider."""
+    above = {
+        "holder": ISSUER.thumbprint,
+        "actions": grant.DELEGATE | UNLOCK_AND_LOCK,
+        "not_before": NOW - 86400,
+        "not_after": NOW + 86400,
+        "grant_id": DELEGATION_ID,
+        "limits": {grant.MAX_GRANT_S: 3660, grant.MAX_SPEED_MMPS: 7000},
+    }
+    above.update(parent or {})
+    below = {"limits": {grant.MAX_GRANT_S: 3660, grant.MAX_SPEED_MMPS: 7000}}
+    below.update(child or {})
+    grants = [make_grant(OWNER, **above), make_grant(signer or ISSUER, **below)]
+    keys = [OWNER.modulus, ISSUER.modulus, RIDER.modulus]
+    return presentation.encode(grants, keys, asked or make_command(RIDER))
+
+
+def check(name, steps, expect, **state):
+    vehicle = {
+        "id": TRIKE,
+        "owner": OWNER.thumbprint.hex(),
+        "generation": state.get("generation", 2),
+        "time_floor": state.get("time_floor", NOW - 10_000),
+        "revoked": [item.hex() for item in state.get("revoked", [])],
+    }
+    given = {
+        "vehicle": vehicle,
+        "challenges": [item.hex() for item in state.get("challenges", [CHALLENGE])],
+        "now": state.get("now", NOW),
+        "certain": state.get("certain", True),
+        "presentations": [{"data": data.hex(), "uptime_ms": uptime} for data, uptime in steps],
+    }
+    case(f"access/{name}", "access.check", given, expect)
+
+
+def refused(code):
+    return [{"refused": code}]
+
+
+UNLOCKED = {"action": command.UNLOCK, "limits": {"map": []}}
+UNLOCKED_SLOW = {"action": command.UNLOCK, "limits": {"map": [[0, 7000], [1, 3660]]}}
+
+
+def access_cases():
+    check("direct", [(direct(), 1000)], [UNLOCKED])
+    check("delegated", [(delegated(), 1000)], [UNLOCKED_SLOW])
+    by_owner = presentation.encode([], [OWNER.modulus], make_command(OWNER, grant_id=b""))
+    check("owner", [(by_owner, 1000)], [UNLOCKED])
+    again = presentation.encode(
+        [make_grant(OWNER)],
+        [OWNER.modulus, RIDER.modulus],
+        make_command(RIDER, challenge=CHALLENGE_2, action=command.LOCK),
+    )
+    check(
+        "second-presentation",
+        [(direct(), 1000), (again, 2000)],
+        [UNLOCKED, {"action": command.LOCK, "limits": {"map": []}}],
+        challenges=[CHALLENGE, CHALLENGE_2],
+    )
+    check("raise-generation", [(owner_command(3, {0: 9}), 1000)], [owner_answer(3)])
+    check("revoke", [(owner_command(4, {0: RIDE_ID}), 1000)], [owner_answer(4)])
+    check("raise-time", [(owner_command(5, {0: NOW}), 1000)], [owner_answer(5)])
+    check("transfer", [(owner_command(6, {0: OTHER.thumbprint}), 1000)], [owner_answer(6)])
+    refusal_cases()
+    narrowing_cases()
+    clock_cases()
+    signature_cases()
+
+
+def owner_command(action, args):
+    asked = make_command(OWNER, action=action, args=args, grant_id=b"")
+    return presentation.encode([], [OWNER.modulus], asked)
+
+
+def owner_answer(action):
+    return {"action": action, "limits": {"map": []}}
+
+
+def refusal_cases():
+    check("malformed", [(b"\x83", 0)], refused(1))
+    check("malformed-trailing", [(direct() + b"\x00", 0)], refused(1))
+    check("malformed-too-large", [(b"\x59\x10\x00" + bytes(4096), 0)], refused(1))
+    asked = make_command(RIDER, vehicle="trike-2")
+    other_vehicle = presentation.encode(
+        [make_grant(OWNER, vehicle="trike-2")], [OWNER.modulus, RIDER.modulus], asked
+    )
+    check("other-vehicle", [(other_vehicle, 0)], refused(2))
+    check("other-vehicles-grant", [(direct(vehicle="trike-2"), 0)], refused(2))
+    check("challenge-never-given", [(direct(), 0)], refused(3), challenges=[CHALLENGE_2])
+    check("challenge-reused", [(direct(), 0), (direct(), 1)], [UNLOCKED, {"refused": 3}])
+    check("challenge-ended", [(direct(), 120_000)], refused(3))
+    check("challenge-last-moment", [(direct(), 119_999)], [UNLOCKED])
+    five = [bytes([i]) * 16 for i in range(4)]
+    check("challenge-crowded-out", [(direct(), 0)], refused(3), challenges=[CHALLENGE, *five])
+    spent = [(direct(holder=OTHER.thumbprint), 0), (direct(), 1)]
+    check("challenge-spent-by-failure", spent, [{"refused": 6}, {"refused": 3}])
+    by_other = presentation.encode([], [OTHER.modulus], make_command(OTHER, grant_id=b""))
+    check("not-the-owner", [(by_other, 0)], refused(5))
+    self_made = presentation.encode(
+        [make_grant(OTHER)], [OTHER.modulus, RIDER.modulus], make_command(RIDER)
+    )
+    check("grant-by-a-stranger", [(self_made, 0)], refused(5))
+    check("holder-not-bound", [(direct(holder=OTHER.thumbprint), 0)], refused(6))
+    borrowed = presentation.encode(
+        [make_grant(OWNER)], [OWNER.modulus, OTHER.modulus], make_command(OTHER)
+    )
+    check("borrowed-grant", [(borrowed, 0)], refused(6))
+    named = presentation.encode(
+        [make_grant(OWNER)],
+        [OWNER.modulus, RIDER.modulus],
+        make_command(RIDER, grant_id=DELEGATION_ID),
+    )
+    check("another-grant-id", [(named, 0)], refused(7))
+    check("generation", [(direct(), 0)], refused(11), generation=3)
+    check("generation-of-delegation", [(delegated(), 0)], refused(11), generation=3)
+    check("revoked", [(direct(), 0)], refused(12), revoked=[RIDE_ID])
+    check("revoked-delegation", [(delegated(), 0)], refused(12), revoked=[DELEGATION_ID])
+    check("action", [(direct(actions=2), 0)], refused(14))
+    check("argument", [(owner_command(3, {}), 0)], refused(18))
+    check("argument-of-unlock", [(owner_command(1, {0: 1}), 0)], refused(18))
+    check("argument-revoke", [(owner_command(4, {0: bytes(15)}), 0)], refused(18))
+    check("unknown-action", [(owner_command(7, {}), 0)], refused(14))
+    grants = [make_grant(OWNER)]
+    by_holder = make_command(RIDER, action=6, args={0: OTHER.thumbprint})
+    moved = presentation.encode(grants, [OWNER.modulus, RIDER.modulus], by_holder)
+    check("transfer-by-a-holder", [(moved, 0)], refused(14))
+
+
+def narrowing_cases():
+    wide = refused(13)
+    check("widened-actions", [(delegated(child={"actions": 7}), 0)], wide)
+    check("widened-delegate", [(delegated(child={"actions": 0x8003}), 0)], [UNLOCKED_SLOW])
+    check("widened-begin", [(delegated(parent={"not_before": NOW - 59}), 0)], wide)
+    check("widened-end", [(delegated(parent={"not_after": NOW + 3599}), 0)], wide)
+    check("widened-generation", [(delegated(child={"generation": 3}), 0)], wide)
+    fast = {"limits": {grant.MAX_GRANT_S: 3660, grant.MAX_SPEED_MMPS: 7001}}
+    check("widened-speed", [(delegated(child=fast), 0)], wide)
+    check("widened-limit-left-out", [(delegated(child={"limits": {1: 3660}}), 0)], wide)
+    long = {"limits": {grant.MAX_GRANT_S: 3659, grant.MAX_SPEED_MMPS: 7000}}
+    check("widened-duration", [(delegated(parent=long, child=long), 0)], wide)
+    check("no-delegate-bit", [(delegated(parent={"actions": UNLOCK_AND_LOCK}), 0)], wide)
+
+
+def clock_cases():
+    check("not-yet", [(direct(not_before=NOW + 1), 0)], refused(8))
+    check("begins-now", [(direct(not_before=NOW), 0)], [UNLOCKED])
+    check("expired", [(direct(not_after=NOW), 0)], refused(9))
+    check("last-second", [(direct(not_after=NOW + 1), 0)], [UNLOCKED])
+    check("expired-delegation", [(delegated(parent={"not_after": NOW}), 0)], refused(9))
+    check("floor-is-later", [(direct(), 0)], refused(9), now=1000, time_floor=NOW + 3600)
+    hour = {"not_before": NOW, "not_after": NOW + 3600}
+    check("uncertain-hour", [(direct(**hour), 0)], [UNLOCKED], certain=False, now=0)
+    longer = {"not_before": NOW, "not_after": NOW + 3601}
+    check("uncertain-longer", [(direct(**longer), 0)], refused(10), certain=False, now=0)
+    early = {"certain": False, "now": 0, "time_floor": NOW + 1}
+    check("uncertain-before-floor", [(direct(**hour), 0)], refused(10), **early)
+
+
+def signature_cases():
+    flipped = bytearray(direct())
+    flipped[-1] ^= 1
+    check("command-signature", [(bytes(flipped), 0)], refused(15))
+    forged = presentation.encode(
+        [make_grant(OTHER)], [OWNER.modulus, RIDER.modulus], make_command(RIDER)
+    )
+    check("grant-signature", [(forged, 0)], refused(15))
+    check("delegated-by-another", [(delegated(signer=OTHER), 0)], refused(15))
+    by_other = delegated(asked=make_command(OTHER))
+    check("command-by-another-key", [(by_other, 0)], refused(15))
+    check("grant-salt-20", [(direct(salt_bytes=20), 0)], refused(15))
+    payload = command.encode(command.Command(TRIKE, CHALLENGE, 1, {}, RIDE_ID))
+    as_grant = cose.assemble(cose.PS256, payload, RIDER.sign(grant.signed_message(payload)))
+    mixed = presentation.encode([make_grant(OWNER)], [OWNER.modulus, RIDER.modulus], as_grant)
+    check("signature-for-another-use", [(mixed, 0)], refused(15))
+    backoff_case()
+
+
+def backoff_case():
+    """Five bad signatures close the gate for two seconds; each attempt spends a challenge."""
+    steps, source, expect = [], [], []
+    for i in range(4):
+        source.append(bytes([i]) * 16)
+        steps.append((wrong(source[-1]), 100))
+        expect.append({"refused": 15})
+    check("four-bad-signatures", steps, expect, challenges=source)
+
+
+def wrong(challenge):
+    asked = make_command(OTHER, challenge=challenge)
+    return presentation.encode([make_grant(OWNER)], [OWNER.modulus, RIDER.modulus], asked)
+
+
+def presentation_cases():
+    def decode(name, data, expect):
+        case(f"presentation/{name}", "presentation.decode", {"data": data.hex()}, expect)
+
+    asked = make_command(RIDER)
+    good = {
+        "grants": 1,
+        "command_id": hashlib.sha256(asked).digest()[:16].hex(),
+        "action": 1,
+    }
+    decode("good", direct(), good)
+    keys = [OWNER.modulus, RIDER.modulus]
+    one = [make_grant(OWNER)]
+    for name, parts, expected in (
+        ("four-grants", [one * 4, [OWNER.modulus] * 5, asked], "field"),
+        ("key-missing", [one, keys[:1], asked], "field"),
+        ("key-too-many", [one, [*keys, OTHER.modulus], asked], "field"),
+        ("key-1024", [one, [OWNER.modulus, RIDER.modulus[128:]], asked], "field"),
+        ("key-even", [one, [OWNER.modulus, RIDER.modulus[:-1] + b"\x02"], asked], "field"),
+        ("grant-not-bytes", [[1], keys, asked], "field"),
+        ("command-not-bytes", [one, keys, 1], "field"),
+        ("grant-not-cose", [[b"\x00"], keys, asked], "cose"),
+        ("four-parts", [one, keys, asked, 0], "field"),
+    ):
+        decode(f"refuse-{name}", cbor.encode(parts), error(expected))
+    payload = command.encode(command.Command(TRIKE, CHALLENGE, 1, {}, RIDE_ID))
+    signature = RIDER.sign(command.signed_message(payload))
+    for name, parts, expected in (
+        ("alg-none", [b"\xa0", {}, payload, signature], "cose-algorithm"),
+        ("alg-rs256", [cbor.encode({1: -257}), {}, payload, signature], "cose-algorithm"),
+        ("alg-and-more", [cbor.encode({1: -37, 4: b""}), {}, payload, signature], "cose-algorithm"),
+        ("alg-unprotected", [b"", {1: -37}, payload, signature], "cose-algorithm"),
+        ("unprotected", [cbor.encode({1: -37}), {4: b""}, payload, signature], "cose-unprotected"),
+        ("detached", [cbor.encode({1: -37}), {}, None, signature], "cose"),
+        ("three-parts", [cbor.encode({1: -37}), {}, payload], "cose"),
+    ):
+        bad = cbor.encode([one, keys, cbor.encode(parts)])
+        decode(f"refuse-{name}", bad, error(expected))
+
+
+def command_cases():
+    def decode(name, change, expect):
+        value = {0: 1, 1: TRIKE, 2: CHALLENGE, 3: 1, 4: {}, 5: RIDE_ID}
+        value.update(change)
+        case(f"command/{name}", "command.decode", {"payload": cbor.encode(value).hex()}, expect)
+
+    good = {
+        "vehicle": TRIKE,
+        "challenge": {"hex": CHALLENGE.hex()},
+        "action": 1,
+        "args": {"map": []},
+        "grant_id": {"hex": RIDE_ID.hex()},
+    }
+    decode("good", {}, good)
+    decode("refuse-version", {0: 0}, error("version"))
+    decode("refuse-challenge-15", {2: bytes(15)}, error("field"))
+    decode("refuse-challenge-text", {2: "x" * 16}, error("field"))
+    decode("refuse-action-16", {3: 16}, error("field"))
+    decode("refuse-args-null", {4: None}, error("field"))
+    decode("refuse-grant-id-1", {5: b"\x00"}, error("field"))
+    decode("refuse-extra-key", {6: 0}, error("unknown-key"))
+
+
+# --- Records, statements, acknowledgements, links, CAN -------------------------------------------
+
+
+def hmac_tag(message):
+    return hmac.new(VEHICLE_KEY, message, "sha256").digest()
+
+
+def sealed(value, tag=hmac_tag, alg=cose.HMAC_256):
+    payload = cbor.encode(value)
+    return cose.assemble(alg, payload, tag(cose.mac0_message(record.AAD, payload)))
+
+
+def record_cases():
+    bodies = {
+        "boot": (1, {0: "0.1.0", 1: 0, 2: 0, 3: 4, 4: 2}),
+        "lock": (2, {0: 1, 1: 0, 2: 1}),
+        "answer": (3, {0: bytes(16), 1: 1, 2: RIDE_ID, 3: 0}),
+        "refusal": (4, {0: b"", 1: 15, 2: 0, 3: 3}),
+        "telemetry": (5, {0: -5, 1: 12, 2: 51200, 3: -30, 4: 871, 5: -349_000_000, 7: 2}),
+        "telemetry-nothing-fresh": (5, {}),
+        "fault": (6, {0: 2, 1: 65535, 2: True}),
+        "lost": (7, {0: 14}),
+    }
+
+    def opened(name, data, expect, key=VEHICLE_KEY):
+        given = {"key": key.hex(), "data": data.hex()}
+        case(f"record/{name}", "record.open", given, expect)
+
+    def value(kind, body):
+        return [1, TRIKE, 3, 7, 123_456, NOW, kind, body]
+
+    for name, (kind, body) in bodies.items():
+        pairs = []
+        for key in sorted(body):
+            item = body[key]
+            pairs.append([key, {"hex": item.hex()} if isinstance(item, bytes) else item])
+        expect = {
+            "vehicle": TRIKE,
+            "boot": 3,
+            "seq": 7,
+            "uptime_ms": 123_456,
+            "time": NOW,
+            "kind": kind,
+            "body": {"map": pairs},
+        }
+        opened(name, sealed(value(kind, body)), expect)
+    good = value(2, {0: 1, 1: 0, 2: 1})
+    opened("refuse-other-key", sealed(good), error("record-mac"), bytes(32))
+    cut = cbor.decode(sealed(good))
+    short = cbor.encode([cut[0], cut[1], cut[2], cut[3][:8]])
+    opened("refuse-short-tag", short, error("field"))
+    flipped = cbor.encode([cut[0], cut[1], cut[2], bytes([cut[3][0] ^ 1]) + cut[3][1:]])
+    opened("refuse-tag", flipped, error("record-mac"))
+    opened("refuse-hmac-256-64", sealed(good, alg=4), error("cose-algorithm"))
+    for name, changed, expected in (
+        ("kind-0", value(0, {}), "field"),
+        ("kind-8", value(8, {}), "field"),
+        ("body-missing", value(2, {0: 1}), "missing-key"),
+        ("body-extra", value(2, {0: 1, 1: 0, 2: 1, 3: 0}), "unknown-key"),
+        ("body-type", value(2, {0: 1, 1: 0, 2: "x"}), "field"),
+        ("fault-one-for-true", value(6, {0: 2, 1: 3, 2: 1}), "field"),
+        ("seven", value(2, {0: 1, 1: 0, 2: 1})[:7], "field"),
+        ("seq-negative", [1, TRIKE, 3, -1, 0, 0, 2, {0: 1, 1: 0, 2: 1}], "field"),
+    ):
+        opened(f"refuse-{name}", sealed(changed), error(expected))
+
+
+def statement_cases():
+    records = [sealed([1, TRIKE, 1, i, i, NOW, 7, {0: i}]) for i in range(2)]
+    salt = bytes(range(16))
+
+    def message(value, body, opening=salt, seal=bytes(64)):
+        packed = cose.assemble(cose.EDDSA, cbor.encode(value), seal)
+        return cbor.encode([packed, opening, body])
+
+    def decode(name, data, expect):
+        case(f"statement/{name}", "statement.decode", {"message": data.hex()}, expect)
+
+    body = cbor.encode(records)
+    committed = hashlib.sha256(b"trifleet/commitment/v1" + salt + body).digest()
+    value = [1, "gw-1", 0, bytes(32), NOW, 1, committed]
+    packed = cose.assemble(cose.EDDSA, cbor.encode(value), bytes(64))
+    good = {
+        "gateway": "gw-1",
+        "seq": 0,
+        "prev_hash": {"hex": "00" * 32},
+        "time": NOW,
+        "kind": 1,
+        "hash": hashlib.sha256(packed).hexdigest(),
+        "records": 2,
+    }
+    decode("good", message(value, body), good)
+    decode("refuse-other-salt", message(value, body, bytes(16)), error("commitment"))
+    decode("refuse-other-body", message(value, body[:-1] + b"\x00"), error("commitment"))
+    decode("refuse-salt-15", message(value, body, bytes(15)), error("field"))
+    decode("refuse-signature-63", message(value, body, seal=bytes(63)), error("field"))
+    decode("refuse-kind-4", message([*value[:5], 4, committed], body), error("field"))
+    decode("refuse-gateway", message([1, "gw/1", *value[2:]], body), error("identifier"))
+    decode("refuse-seq-negative", message([1, "gw-1", -1, *value[3:]], body), error("field"))
+    empty = cbor.encode([])
+    none = hashlib.sha256(b"trifleet/commitment/v1" + salt + empty).digest()
+    decode("refuse-no-records", message([*value[:6], none], empty), error("field"))
+
+
+def ack_cases():
+    def opened(name, value, expect, good=True):
+        payload = cbor.encode(value)
+        data = cose.assemble(cose.EDDSA, payload, bytes(64))
+        case(f"ack/{name}", "ack.open", {"data": data.hex(), "good": good}, expect)
+
+    both = [1, "gw-1", [[0, 4], [6, 6]], [[5, 5]]]
+    opened("good", both, {"gateway": "gw-1", "accepted": [[0, 4], [6, 6]], "refused": [[5, 5]]})
+    opened("refuse-signature", both, error("ack-signature"), good=False)
+    opened("refuse-backwards", [1, "gw-1", [[4, 0]], []], error("field"))
+    opened("refuse-unsorted", [1, "gw-1", [[6, 6], [0, 4]], []], error("field"))
+    opened("refuse-overlap", [1, "gw-1", [[0, 4], [4, 5]], []], error("field"))
+    opened("refuse-single", [1, "gw-1", [[0]], []], error("field"))
+    assert ack.to_ranges([6, 4, 0, 1, 2, 3]) == [(0, 4), (6, 6)]
+
+
+def link_cases():
+    def decode(name, as_, data, expect):
+        case(f"link/{name}", "link.decode", {"as": as_, "message": data.hex()}, expect)
+
+    decode("stored", "stored", link.encode_stored(3, 9), [2, [3, 9]])
+    decode("stored-negative", "stored", b"\x02" + cbor.encode([3, -1]), error("field"))
+    decode(
+        "challenge",
+        "challenge",
+        link.encode_challenge(CHALLENGE, 120),
+        [2, [{"hex": CHALLENGE.hex()}, 120]],
+    )
+    decode("challenge-short", "challenge", b"\x02" + bytes(17), error("field"))
+    decode("hello", "hello", link.encode_hello(TRIKE, 2, "0.1.0"), [3, [TRIKE, 2, "0.1.0"]])
+    decode("empty", "hello", b"", error("truncated"))
+
+
+def courier_cases():
+    def decode(name, as_, data, expect):
+        case(f"courier/{name}", "courier.decode", {"as": as_, "data": data.hex()}, expect)
+
+    asked = direct()
+    decode(
+        "challenge",
+        "challenge",
+        courier.encode_challenge(TRIKE, CHALLENGE, NOW),
+        [TRIKE, {"hex": CHALLENGE.hex()}, NOW],
+    )
+    decode("status", "status", courier.encode_status(True, NOW), [True, NOW])
+    decode("status-one", "status", cbor.encode([1, 1, NOW]), error("field"))
+    decode(
+        "command-status",
+        "command-status",
+        courier.encode_command_status(bytes(16), 2),
+        [{"hex": "00" * 16}, 2],
+    )
+    decode("command-status-5", "command-status", cbor.encode([1, bytes(16), 5]), error("field"))
+    decode(
+        "command",
+        "command",
+        courier.encode_command(bytes(16), TRIKE, NOW, asked),
+        [{"hex": "00" * 16}, TRIKE, NOW, {"hex": asked.hex()}],
+    )
+    decode(
+        "command-version",
+        "command",
+        cbor.encode([2, bytes(16), TRIKE, NOW, asked]),
+        error("version"),
+    )
+
+
+def request_cases():
+    def decode(name, as_, payload, expect):
+        case(f"request/{name}", "request.decode", {"as": as_, "payload": payload.hex()}, expect)
+
+    decode("registration", "registration", request.encode_registration(NOW), NOW)
+    decode(
+        "registration-extra",
+        "registration",
+        cbor.encode({0: 1, 1: NOW, 2: 0}),
+        error("unknown-key"),
+    )
+    asked = request.GrantRequest(TRIKE, 3, 3600, bytes(16), NOW)
+    decode(
+        "grant",
+        "grant",
+        request.encode_grant_request(asked),
+        {
+            "vehicle": TRIKE,
+            "actions": 3,
+            "duration_s": 3600,
+            "nonce": {"hex": "00" * 16},
+            "time": NOW,
+        },
+    )
+    decode(
+        "grant-nonce",
+        "grant",
+        cbor.encode({0: 1, 1: TRIKE, 2: 3, 3: 1, 4: b"", 5: NOW}),
+        error("field"),
+    )
+
+
+def can_cases():
+    def decode(name, identifier, data, expect, **more):
+        given = {"id": identifier, "data": data.hex(), **more}
+        case(f"can/{name}", "can.decode", given, expect)
+
+    drive = {
+        "Enable": 1,
+        "Mode": 2,
+        "Direction": 1,
+        "TorqueCap_pct": 100,
+        "SpeedCap_mmps": 7000,
+        "Reason": 0,
+    }
+    # By hand: Enable bit 0, Mode bits 1-3, Direction 4-5, cap in byte 1, speed in bytes 2 and 3.
+    raw = bytes([0b010101, 100, 7000 & 0xFF, 7000 >> 8, 0, 0, 9])
+    whole = raw + bytes([crc8_j1850(0x50, raw)])
+    decode("drive", 0x50, whole, {"message": "VCU_Drive", "values": drive, "alive": 9})
+    assert can.encode("VCU_Drive", drive, 9) == whole
+    decode("refuse-crc", 0x50, whole[:-1] + bytes([whole[-1] ^ 1]), error("can-crc"))
+    decode("refuse-other-identifier", 0xA0, whole, error("can-crc"))
+    decode("refuse-short", 0x50, whole[:7], error("can-length"))
+    decode("refuse-long", 0x50, whole + b"\x00", error("can-length"))
+    decode("refuse-unknown", 0x123, whole, error("can-unknown"))
+    bad = bytes([0b010101, 101, 0, 0, 0, 0, 0])
+    decode("refuse-range", 0x50, bad + bytes([crc8_j1850(0x50, bad)]), error("can-range"))
+    position = (-349_011_000).to_bytes(4, "little", signed=True)
+    position += (-561_645_000).to_bytes(4, "little", signed=True)
+    values = {"Latitude_e7": -349_011_000, "Longitude_e7": -561_645_000}
+    decode("gnss", 0x420, position, {"message": "GNSS_Position", "values": values, "alive": 0})
+
+
+def crc8_j1850(identifier, data):
+    """Bit by bit, as the standard writes it: the table of the codec is not trusted here."""
+    crc = 0xFF
+    for byte in identifier.to_bytes(2, "little") + data:
+        for bit in range(7, -1, -1):
+            carry = crc >> 7 ^ byte >> bit & 1
+            crc = (crc << 1 & 0xFF) ^ (0x1D if carry else 0)
+    return crc ^ 0xFF
+
+
+def make_all():
+    cbor_cases()
+    rsa_cases()
+    grant_cases()
+    command_cases()
+    presentation_cases()
+    access_cases()
+    record_cases()
+    statement_cases()
+    ack_cases()
+    link_cases()
+    courier_cases()
+    request_cases()
+    can_cases()
+
+
+def main(check_only):
+    make_all()
+    differs = 0
+    for name, content in sorted(CASES.items()):
+        path = HERE / f"{name}.json"
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        if path.exists() and path.read_text() == text:
+            continue
+        differs += 1
+        if check_only or path.exists():
+            print(f"{name}: {'differs from' if path.exists() else 'is missing beside'} generate.py")
+            continue
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    on_disk = {str(p.relative_to(HERE))[:-5] for p in HERE.glob("*/*.json")}
+    for name in sorted(on_disk - set(CASES)):
+        differs += 1
+        print(f"{name}: generate.py does not write this one")
+    print(f"{len(CASES)} vectors")
+    return 1 if differs and check_only else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))
