@@ -1,0 +1,1 @@
+"""The trifleet command, and the only place where the programs are wired together."""
