@@ -6,29 +6,16 @@
 # socket; frames that do not fit the ring are lost and counted, as on a chip.
 import errno
 import select
-import socket
-from binascii import hexlify, unhexlify
 from micropython import const
 from struct import pack_into, unpack_from
-from utime import ticks_add, ticks_diff, ticks_ms
 import vboard
+from vslcan import Wire, speed_number
 
 _TX_SLOTS = const(3)
 _RING = const(128)
 _SLOT_BYTES = const(14)  # identifier 4, flags 1, length 1, data 8
-_CHUNK = const(1024)
-_BITRATES = {
-    10_000: 0,
-    20_000: 1,
-    50_000: 2,
-    100_000: 3,
-    125_000: 4,
-    250_000: 5,
-    500_000: 6,
-    800_000: 7,
-    1_000_000: 8,
-}
-_KINDS = {116: 0, 84: 2, 114: 1, 82: 3}  # t T r R -> flags
+_TRIGGERS = const(1 | 2 | 8)
+_BUS_OFF_TEC = const(256)
 _controller = None
 
 
@@ -79,54 +66,53 @@ class CAN:
     def __init__(self, id, *args, **kwargs):
         global _controller
         if _controller is None:
-            _controller = self
             self._ring = bytearray(_RING * _SLOT_BYTES)
-            self._buffer = bytearray(_CHUNK)
-            self._view = memoryview(self._buffer)
-            self._poll = select.poll()
-            self._state = CAN.STATE_STOPPED
-            self._socket = None
+            self._wire = None
             self._given = self._whole = None
+            self._state = CAN.STATE_STOPPED
+            _controller = self
         self.init(*args, **kwargs)
 
     def init(self, bitrate, mode=0, sample_point=75, sjw=1, tseg1=None, tseg2=None):
-        if bitrate not in _BITRATES:
+        self._speed = speed_number(bitrate)
+        if self._speed is None:
             raise ValueError("unable to calculate BRP for baudrate")
-        if mode not in (0, 1, 2, 3, 4):
+        if not 0 <= mode <= 4:
             raise ValueError("mode")
         if not 0 < sample_point < 100:
             raise ValueError("sample_point")
         self.deinit()
-        self._bitrate = bitrate
         self._mode = mode
-        self._timing = (sjw, tseg1 or 11, tseg2 or 4)
+        self._timings = [bitrate, sjw, tseg1 or 11, tseg2 or 4, None, None]
         self._filters = ()
         self._handler = None
-        self._trigger = 0
+        self._trigger = self._pending = 0
         self._irq = _Irq(self)
-        self._counters = [0] * 8
-        self._clear()
-        self._connect()
+        self._first = self._count = self._errors = 0
+        self._seen = False
+        self.restart(False)
 
     def deinit(self):
-        self._close()
+        self._disconnect()
         self._state = CAN.STATE_STOPPED
 
-    def restart(self):
-        self._require_init()
-        self._close()
+    def restart(self, check=True):
+        if check:
+            self._require_init()
+        self._disconnect()
         self._counters = [0] * 8
         self._tx = [None] * _TX_SLOTS
+        self._sent = []  # slots in the order of their sending
         self._done = []
         self._connect()
 
     def set_filters(self, filters):
         self._require_init()
         if filters is None:
-            filters = ((0, 0, 0), (0, 0, 2))
+            filters = ((0, 0, 0), (0, 0, CAN.FLAG_EXT_ID))
         checked = []
         for identifier, mask, flags in filters:
-            if flags & ~2:
+            if flags & ~CAN.FLAG_EXT_ID:
                 raise ValueError("flags")
             _check_id(identifier, flags)
             _check_id(mask, flags)
@@ -137,32 +123,27 @@ class CAN:
 
     def send(self, id, data, flags=0):
         self._require_init()
-        self._service()
         if len(data) > 8:
             raise OverflowError("data too long")
         _check_id(id, flags)
+        self._service()
         if self._state == CAN.STATE_BUS_OFF:
             raise OSError(errno.EIO)
-        if self._mode in (1, 3):
-            return None  # a silent node never gets its frame onto the bus
         slot = self._free_slot(id, flags)
-        if slot is None:
+        if slot is None or not self._transmit(id, data, flags):
             return None
-        self._tx[slot] = id
-        if self._mode != 4 and not self._transmit(id, data, flags):
-            self._tx[slot] = None
-            return None
-        if self._mode in (2, 4):
-            self._store(id, flags & 3, data if not flags & 1 else bytes(len(data)))
-        if self._mode == 4:
-            self._finish(slot, 0)
+        if self._mode in (CAN.MODE_LOOPBACK, CAN.MODE_SILENT_LOOPBACK):
+            self._store(id, flags & 3, bytes(len(data)) if flags & CAN.FLAG_RTR else data)
+        if self._mode != CAN.MODE_SILENT_LOOPBACK:
+            self._tx[slot] = id
+            self._sent.append(slot)
         return slot
 
     def cancel_send(self, index):
         self._require_init()
         if not 0 <= index < _TX_SLOTS:
             raise IndexError
-        return False  # the frame left with send(): there is nothing to hold back
+        return False  # the frame left with send(): it cannot be called back
 
     def recv(self, arg=None):
         self._require_init()
@@ -184,17 +165,10 @@ class CAN:
         self._count -= 1
         return arg
 
-    def _resized(self, arg, size):
-        # The C method changes the length of the view in place; here a new view on the same buffer.
-        if arg[1] is not self._given:
-            self._whole = arg[1]
-        self._given = self._whole[:size]
-        return self._given
-
     def irq(self, handler=None, trigger=0, hard=False):
         self._require_init()
         if handler is not None or trigger:
-            if trigger & ~11:
+            if trigger & ~_TRIGGERS:
                 raise ValueError("trigger 0x%08x unsupported" % trigger)
             self._handler = handler
             self._trigger = trigger
@@ -208,91 +182,59 @@ class CAN:
     def get_counters(self, list=None):
         self._require_init()
         self._service()
-        self._counters[5] = sum(1 for slot in self._tx if slot is not None)
+        self._counters[1] = self._wire.bad_lines if self._wire else 0
+        self._counters[5] = len(self._sent)
         self._counters[6] = self._count
-        if list is None:
-            return self._counters[:]
-        list[:] = self._counters
-        return list
+        return _filled(list, self._counters)
 
     def get_timings(self, list=None):
-        result = [self._bitrate] + [part for part in self._timing] + [None, None]
-        if list is None:
-            return result
-        list[:] = result
-        return list
+        return _filled(list, self._timings)
 
-    # Only here, not on hardware: sleep until the bus has something, at most `timeout_ms`.
+    # Only here, not on hardware: sleeps until the bus has something, at most `timeout_ms`.
     def wait(self, timeout_ms):
         self._require_init()
         if not self._count:
-            self._poll.poll(timeout_ms)
+            if self._wire:
+                self._wire.wait(timeout_ms)
+            else:
+                select.poll().poll(timeout_ms)
         self._service()
         return self._count
 
     def __repr__(self):
-        return "CAN(1, bitrate=%d, mode=%d)" % (self._bitrate, self._mode)
+        return "CAN(1, bitrate=%d, mode=%d)" % (self._timings[0], self._mode)
 
-    # --- the wire ---
+    # --- the controller ---
 
     def _require_init(self):
         if self._state == CAN.STATE_STOPPED:
             raise OSError(errno.EINVAL)
 
-    def _clear(self):
-        self._first = self._count = self._errors = self._pending = self._have = 0
-        self._tx = [None] * _TX_SLOTS
-        self._done = []
-
     def _connect(self):
         self._state = CAN.STATE_ACTIVE
-        self._have = 0
-        if self._mode == 4:
+        if self._mode == CAN.MODE_SILENT_LOOPBACK:
             return
-        if not vboard.CAN_ADDRESS:
-            self._bus_off()
-            return
-        host, _, port = vboard.CAN_ADDRESS.partition(":")
-        self._socket = socket.socket()
+        silent = self._mode in (CAN.MODE_SLEEP, CAN.MODE_SILENT)
         try:
-            self._socket.connect(socket.getaddrinfo(host, int(port))[0][-1])
-            self._socket.setblocking(False)
-            speed = b"S%d\r" % _BITRATES[self._bitrate]
-            self._write(speed + (b"L\r" if self._mode in (1, 3) else b"O\r"))
+            if not vboard.CAN_ADDRESS:
+                raise OSError(errno.ENODEV)
+            self._wire = Wire(vboard.CAN_ADDRESS, self._speed, silent, self._store, self._finish)
         except OSError:
             self._bus_off()
-            return
-        if self._socket:
-            self._poll.register(self._socket, select.POLLIN)
 
-    def _close(self):
-        if self._socket:
-            try:
-                self._poll.unregister(self._socket)
-            except (OSError, KeyError):  # it was never registered
-                pass
-            self._socket.close()
-            self._socket = None
+    def _disconnect(self):
+        if self._wire:
+            self._wire.close()
+            self._wire = None
 
     def _bus_off(self):
-        self._close()
+        self._disconnect()
         self._state = CAN.STATE_BUS_OFF
-        self._counters[0] = 256
+        self._counters[0] = _BUS_OFF_TEC
         self._counters[4] += 1
         self._pending |= CAN.IRQ_STATE
-        for slot in range(_TX_SLOTS):
-            if self._tx[slot] is not None:
-                self._finish(slot, CAN.IRQ_TX_FAILED)
-
-    def _write(self, line):
-        try:
-            sent = self._socket.write(line)
-        except OSError:
-            sent = 0
-            self._bus_off()
-        if sent is not None and 0 < sent < len(line):
-            self._bus_off()  # half a line would garble the next one
-        return sent == len(line)
+        while self._sent:
+            self._finish(False)
 
     def _free_slot(self, id, flags):
         free = None
@@ -305,14 +247,23 @@ class CAN:
         return free
 
     def _transmit(self, id, data, flags):
-        letter = "tTrR"[(1 if flags & 2 else 0) + (2 if flags & 1 else 0)]
-        head = ("%s%08X%d" if flags & 2 else "%s%03X%d") % (letter, id, len(data))
-        body = b"" if flags & 1 else hexlify(data)
-        return self._write(head.encode() + body + b"\r")
+        if self._mode == CAN.MODE_SILENT_LOOPBACK:
+            return True
+        if self._mode in (CAN.MODE_SLEEP, CAN.MODE_SILENT):
+            return False  # a silent node never gets its frame onto the bus
+        try:
+            return self._wire.send(id, data, flags)
+        except OSError:
+            self._bus_off()
+            return False
 
-    def _finish(self, slot, failed):
+    def _finish(self, ok):
+        if not self._sent:
+            return  # an answer to the opening of the channel
+        slot = self._sent.pop(0)
         self._tx[slot] = None
         if self._trigger & CAN.IRQ_TX and len(self._done) < 2 * _TX_SLOTS:
+            failed = 0 if ok else CAN.IRQ_TX_FAILED
             self._done.append(CAN.IRQ_TX | failed | slot << CAN.IRQ_TX_IDX_SHIFT)
 
     def _take_flags(self):
@@ -326,73 +277,22 @@ class CAN:
         return flags
 
     def _service(self):
-        if self._socket:
-            self._read()
+        if self._wire:
+            try:
+                self._wire.read()
+            except OSError:
+                self._bus_off()
+        self._seen = False
         if self._handler and (
             self._done
             or self._pending & self._trigger
             or (self._count and self._trigger & CAN.IRQ_RX)
         ):
             handler, self._handler = self._handler, None  # not from within itself
-            self._seen = False
             try:
                 handler(self)
             finally:
                 self._handler = handler
-
-    def _read(self):
-        for _ in range(16):
-            try:
-                size = self._socket.readinto(self._view[self._have :])
-            except OSError:
-                size = 0
-            if size is None:
-                return
-            if not size:
-                self._bus_off()
-                return
-            self._have += size
-            self._split()
-
-    def _split(self):
-        start = 0
-        while True:
-            end = self._buffer.find(b"\r", start, self._have)
-            if end < 0:
-                break
-            self._line(start, end)
-            start = end + 1
-        rest = self._have - start
-        if rest >= 64:  # longer than any line: not slcan
-            self._counters[1] += 1
-            rest = 0
-        self._buffer[:rest] = self._view[self._have - rest : self._have]
-        self._have = rest
-
-    def _line(self, start, end):
-        while start < end and self._buffer[start] == 7:  # BEL: the adapter refused something
-            self._counters[0] += 1
-            start += 1
-        if start == end:
-            return
-        kind = self._buffer[start]
-        if kind in _KINDS:
-            self._frame(_KINDS[kind], start + 1, end)
-
-    def _frame(self, flags, start, end):
-        digits = 8 if flags & 2 else 3
-        try:
-            id = int(bytes(self._view[start : start + digits]), 16)
-            size = self._buffer[start + digits] - 48
-            body = bytes(self._view[start + digits + 1 : end])
-            data = bytes(size) if flags & 1 else unhexlify(body)
-        except (ValueError, IndexError):
-            self._counters[1] += 1
-            return
-        if not 0 <= size <= 8 or len(data) != size:
-            self._counters[1] += 1
-            return
-        self._store(id, flags, data)
 
     def _store(self, id, flags, data):
         if not self._accepts(id, flags):
@@ -410,18 +310,32 @@ class CAN:
 
     def _accepts(self, id, flags):
         for identifier, mask, wanted in self._filters:
-            if wanted == flags & 2 and not (id ^ identifier) & mask:
+            if wanted == flags & CAN.FLAG_EXT_ID and not (id ^ identifier) & mask:
                 return True
         return False
 
+    def _resized(self, arg, size):
+        # The C method changes the length of the view in place; here a new view on the same buffer.
+        if arg[1] is not self._given:
+            self._whole = arg[1]
+        self._given = self._whole[:size]
+        return self._given
+
+
+def _filled(given, values):
+    if given is None:
+        return values[:]
+    given[:] = values
+    return given
+
 
 def _check_id(id, flags):
-    if not 0 <= id < (1 << 29 if flags & 2 else 1 << 11):
+    if not 0 <= id < (1 << 29 if flags & CAN.FLAG_EXT_ID else 1 << 11):
         raise ValueError("invalid id")
 
 
 def wait_for_interrupt(timeout_ms):
-    if _controller is None or _controller._socket is None:
+    if _controller is None or _controller._state == CAN.STATE_STOPPED:
         select.poll().poll(timeout_ms)
     else:
         _controller.wait(timeout_ms)
