@@ -1,0 +1,4 @@
+"""What the backend knows of its fleet: tables, and one repository a noun.
+
+Repositories take a SQLAlchemy Connection and plain values, and return small frozen dataclasses.
+"""

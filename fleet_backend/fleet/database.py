@@ -1,0 +1,85 @@
+"""Opens the fleet's database; refuses one that a newer program wrote.
+
+`begin` is for whoever writes: on SQLite it takes the write lock at once, so that two writers wait
+for each other instead of failing halfway. `read` sees one moment and cannot write.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine, insert, inspect, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from fleet_backend.fleet import sqlite
+from fleet_backend.fleet.errors import DatabaseError, SchemaVersionError
+from fleet_backend.fleet.schema import VERSION, metadata, schema_version
+
+
+class Database:
+    """Connections to one database. Safe to share between threads."""
+
+    def __init__(self, writers: Engine, readers: Engine) -> None:
+        self._writers = writers
+        self._readers = readers
+
+    def create_schema(self) -> None:
+        """Make the tables where there are none. Raises SchemaVersionError for a newer database."""
+        with self.begin() as connection:
+            if not inspect(connection).has_table(schema_version.name):
+                metadata.create_all(connection)
+                connection.execute(insert(schema_version).values(version=VERSION))
+        self.check_schema()
+
+    def check_schema(self) -> None:
+        """Is this a database that this program understands? Raises DatabaseError."""
+        with self.read() as connection:
+            if not inspect(connection).has_table(schema_version.name):
+                raise DatabaseError("the database has no schema yet")
+            found = connection.execute(select(schema_version.c.version)).scalars().all()
+        if list(found) != [VERSION]:
+            raise SchemaVersionError(
+                f"the database has schema version {found}, this program knows {VERSION}"
+            )
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction that may write; committed at the end, rolled back on an error."""
+        with self._writers.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one moment. Writing in it is an error."""
+        with self._readers.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give the connections back; nothing is lost by not calling it."""
+        self._readers.dispose()
+        self._writers.dispose()
+
+
+def open_database(url: str) -> Database:
+    """Database of a SQLAlchemy URL such as sqlite:////var/lib/trifleet/fleet.db.
+
+    Call `create_schema` or `check_schema` next. Raises DatabaseError.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseError("not a database URL") from error
+    if parsed.get_backend_name() != "sqlite":
+        raise DatabaseError(f"no support for {parsed.get_backend_name()!r} databases yet")
+    if not parsed.database or parsed.database == ":memory:":
+        raise DatabaseError("the database is a file: several processes share it")
+    sqlite.make_private(parsed.database)
+    writers, readers = create_engine(parsed), create_engine(parsed)
+    sqlite.prepare(writers, writes=True)
+    sqlite.prepare(readers, writes=False)
+    try:
+        with writers.connect():
+            pass
+    except DBAPIError as error:
+        raise DatabaseError(f"cannot open {parsed.database}: {error.orig}") from error
+    return Database(writers, readers)

@@ -1,0 +1,82 @@
+"""Gateways, and the issuer, which signs statements in the same way: keys and whether online."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from fleet_backend.fleet import checks
+from fleet_backend.fleet.errors import ExistsError, UnknownError, ValueRefusedError
+from fleet_backend.fleet.schema import gateway_status, gateways
+
+GATEWAY = "gateway"
+ISSUER = "issuer"
+
+
+@dataclass(frozen=True)
+class Gateway:
+    id: str
+    public_key: bytes
+    kind: str
+
+
+@dataclass(frozen=True)
+class Status:
+    gateway: str
+    online: bool
+    time: int
+
+
+def register(
+    connection: Connection, gateway: str, public_key: bytes, kind: str, now: int
+) -> Gateway:
+    """Add one, or find the same one again. Raises ExistsError for another key or kind."""
+    checks.identifier(gateway, "gateway")
+    checks.octets(public_key, "public key", 32)
+    if kind not in (GATEWAY, ISSUER):
+        raise ValueRefusedError(f"no kind of gateway: {kind!r}")
+    wanted = Gateway(gateway, public_key, kind)
+    known = find(connection, gateway)
+    if known is not None and known != wanted:
+        raise ExistsError(f"gateway {gateway!r} is there with another key or kind")
+    if known is None:
+        row = {"id": gateway, "public_key": public_key, "kind": kind, "added": now}
+        try:
+            with connection.begin_nested():
+                connection.execute(insert(gateways).values(row))
+        except IntegrityError as error:
+            raise ExistsError("another gateway has this key") from error
+    return wanted
+
+
+def find(connection: Connection, gateway: str) -> Gateway | None:
+    """One gateway, or None."""
+    row = connection.execute(select(gateways).where(gateways.c.id == gateway)).first()
+    return None if row is None else Gateway(row.id, row.public_key, row.kind)
+
+
+def get(connection: Connection, gateway: str) -> Gateway:
+    """One gateway. Raises UnknownError."""
+    found = find(connection, gateway)
+    if found is None:
+        raise UnknownError(f"no gateway {gateway!r}")
+    return found
+
+
+def all_gateways(connection: Connection) -> list[Gateway]:
+    """Every gateway and issuer, by name."""
+    rows = connection.execute(select(gateways).order_by(gateways.c.id))
+    return [Gateway(row.id, row.public_key, row.kind) for row in rows]
+
+
+def set_status(connection: Connection, gateway: str, online: bool, time: int) -> None:
+    """What the gateway said of itself last."""
+    connection.execute(delete(gateway_status).where(gateway_status.c.gateway == gateway))
+    connection.execute(insert(gateway_status).values(gateway=gateway, online=online, time=time))
+
+
+def status(connection: Connection, gateway: str) -> Status | None:
+    """None where nothing was heard of it."""
+    query = select(gateway_status).where(gateway_status.c.gateway == gateway)
+    row = connection.execute(query).first()
+    return None if row is None else Status(row.gateway, row.online, row.time)

@@ -1,0 +1,132 @@
+"""The queue between the API, which takes requests for grants, and the issuer, which signs.
+
+A request is claimed by the issuer, then issued or refused; the same request is never issued twice.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from fleet_backend.fleet import chains, checks, lifecycle
+from fleet_backend.fleet.chains import Chain
+from fleet_backend.fleet.errors import UnknownError
+from fleet_backend.fleet.schema import grants
+
+REQUESTED = "requested"
+CLAIMED = "claimed"
+ISSUED = "issued"
+REFUSED = "refused"
+EXPIRED = "expired"
+
+CLAIM = "claim"
+RELEASE = "release"
+ISSUE = "issue"
+REFUSE = "refuse"
+EXPIRE = "expire"
+
+TRANSITIONS = {
+    (REQUESTED, CLAIM): CLAIMED,
+    (REQUESTED, EXPIRE): EXPIRED,
+    (CLAIMED, RELEASE): REQUESTED,  # the issuer died with it in hand
+    (CLAIMED, ISSUE): ISSUED,
+    (CLAIMED, REFUSE): REFUSED,
+    (ISSUED, EXPIRE): EXPIRED,
+}
+
+
+@dataclass(frozen=True)
+class GrantRow:
+    id: int
+    public_id: str
+    vehicle: str
+    holder: bytes
+    request: bytes
+    state: str
+    reason: str | None
+    chain: Chain | None
+    leaf_hash: bytes | None
+    created: int
+    updated: int
+
+
+def request(
+    connection: Connection, public_id: str, vehicle: str, holder: bytes, signed: bytes, now: int
+) -> GrantRow:
+    """Put a signed request into the queue. The same bytes again give the same row."""
+    checks.octets(holder, "holder", 32)
+    known = connection.execute(select(grants).where(grants.c.request == signed)).first()
+    if known is not None:
+        return _row(known)
+    connection.execute(
+        insert(grants).values(
+            public_id=public_id,
+            vehicle=vehicle,
+            holder=holder,
+            request=signed,
+            state=REQUESTED,
+            created=now,
+            updated=now,
+        )
+    )
+    return get(connection, public_id)
+
+
+def get(connection: Connection, public_id: str) -> GrantRow:
+    """One grant by its public name. Raises UnknownError."""
+    row = connection.execute(select(grants).where(grants.c.public_id == public_id)).first()
+    if row is None:
+        raise UnknownError(f"no grant {public_id[:40]!r}")
+    return _row(row)
+
+
+def claim(connection: Connection, now: int) -> GrantRow | None:
+    """Take the oldest request in hand, or None."""
+    query = select(grants.c.public_id).where(grants.c.state == REQUESTED).order_by(grants.c.id)
+    public_id = connection.execute(query.limit(1)).scalar()
+    return None if public_id is None else _step(connection, public_id, CLAIM, now)
+
+
+def release_claims(connection: Connection, now: int) -> int:
+    """Put back what a dead issuer had in hand; call it when the issuer starts."""
+    query = update(grants).where(grants.c.state == CLAIMED)
+    released = TRANSITIONS[CLAIMED, RELEASE]
+    return connection.execute(query.values(state=released, updated=now)).rowcount
+
+
+def issue(
+    connection: Connection, public_id: str, chain: Chain, leaf_hash: bytes, now: int
+) -> GrantRow:
+    """Hand out the signed chain; `leaf_hash` is the hash of the statement that logs it."""
+    kept = {"chain": chains.encode(chain), "leaf_hash": leaf_hash}
+    return _step(connection, public_id, ISSUE, now, **kept)
+
+
+def refuse(connection: Connection, public_id: str, reason: str, now: int) -> GrantRow:
+    """Answer that no grant is given; `reason` is a stable name."""
+    return _step(connection, public_id, REFUSE, now, reason=reason)
+
+
+def expire(connection: Connection, public_id: str, now: int) -> GrantRow:
+    """The grant has ended, or nobody claimed the request in time."""
+    return _step(connection, public_id, EXPIRE, now)
+
+
+def waiting(connection: Connection, created_before: int) -> list[GrantRow]:
+    """Requests that nobody claimed, made before that time."""
+    old = (grants.c.state == REQUESTED) & (grants.c.created < created_before)
+    return [_row(row) for row in connection.execute(select(grants).where(old))]
+
+
+def _step(connection: Connection, public_id: str, event: str, now: int, **values: Any) -> GrantRow:
+    state = lifecycle.step(TRANSITIONS, "grant", get(connection, public_id).state, event)
+    query = update(grants).where(grants.c.public_id == public_id)
+    connection.execute(query.values(state=state, updated=now, **values))
+    return get(connection, public_id)
+
+
+def _row(row: Row[Any]) -> GrantRow:
+    values = dict(row._mapping)
+    if values["chain"] is not None:
+        values["chain"] = chains.decode(values["chain"])
+    return GrantRow(**values)
