@@ -1,0 +1,77 @@
+# The one door. `make help` lists what is behind it.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: help setup setup-dev run ride test check format lint types generated faults bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## create the virtual environment with the pinned packages
+
+setup-dev: $(VENV)/.ready-dev ## the same with what the tests need
+
+$(VENV)/pyvenv.cfg:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is missing: sudo apt install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "The module venv is missing: sudo apt install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.ready: requirements.txt pyproject.toml | $(VENV)/pyvenv.cfg
+	@echo "Installing the pinned packages into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+$(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
+	@echo "Installing what the tests need into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+run: setup ## start the fleet; ARGS="--vehicles 10 --port 8090 --data DIR"
+	@exec $(BIN)/trifleet run $(ARGS)
+
+ride: setup ## make one ride against a stack of its own and verify its receipt offline
+	@exec $(BIN)/trifleet ride $(ARGS)
+
+test: setup-dev ## run all tests; ARGS="-k word" selects
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint types generated test ## format, lint, strict types, generated files, all tests
+
+format: setup-dev ## put all files into their form
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lint: setup-dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: setup-dev
+	@$(BIN)/mypy
+
+generated: setup-dev ## are the generated files what their sources say?
+	@$(BIN)/python -m hw.can.generate --check
+	@$(BIN)/python tests/vectors/generate.py --check
+	@$(BIN)/python -m fleet_backend.api.openapi --check
+	@$(BIN)/python -m fleet_backend.web.vendor --check
+
+faults: setup-dev ## the long fault runs: kill -9 at many random moments
+	@$(BIN)/python -m pytest -m faults $(ARGS)
+
+bench: setup-dev ## measure, and print what README.md shows
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+lock: setup-dev ## resolve requirements*.in into the hashed requirements*.txt
+	@for name in requirements requirements-dev; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt; done
+
+clean: ## remove the virtual environment and what tools left; not the data
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -1,0 +1,21 @@
+"""What the command line tells its user: each says what happened and what to do next."""
+
+
+class TrifleetError(Exception):
+    """Root of the errors that end a command with one clear line."""
+
+
+class InstallationError(TrifleetError):
+    """The data folder is not usable as it is."""
+
+
+class ChildError(TrifleetError):
+    """A program of the stack did not start or kept ending."""
+
+
+class ClientError(TrifleetError):
+    """The API, or the vehicle behind it, did not do what was asked."""
+
+
+class PortError(TrifleetError):
+    """The port that was asked for is taken."""

@@ -1,0 +1,114 @@
+"""Reads and verifies a receipt offline: the file, the policy, and nothing else.
+
+Says what is proved and what is only the receipt's own word; refuses what does not hold.
+"""
+
+import dataclasses
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from fleet_backend.ledger import proof
+from fleet_backend.ledger.policy import Policy
+from protocol import cbor, fields, record, refusal, statement
+from protocol.command import NAMES as ACTIONS
+from protocol.errors import DecodeError, VerifyError
+from protocol.lock import REASONS, STATES
+
+
+@dataclasses.dataclass(frozen=True)
+class Receipt:
+    """A receipt that was verified."""
+
+    index: int
+    size: int
+    origin: str
+    root: bytes
+    gateway: str
+    gateway_seq: int
+    gateway_time: int
+    gateway_key: bytes
+    records: list[record.Record]
+    gateway_key_is_known: bool
+
+
+def open_receipt(text: bytes, policy: Policy, gateway_key: bytes | None = None) -> Receipt:
+    """Verify a receipt. Without `gateway_key` the receipt's own word names the gateway's key.
+
+    Raises DecodeError or VerifyError (the receipt), LedgerError (log, policy).
+    """
+    signed, salt, body, stated_key = _read_extra(proof.parse_proof(text).extra)
+    if gateway_key is not None and gateway_key != stated_key:
+        raise VerifyError("another-gateway-key")
+    verified = proof.verify_proof(text, signed, policy)
+    opened = statement.open_statement(signed, _verifier(stated_key))
+    statement.check_body(opened, salt, body)
+    records = []
+    if opened.kind == statement.RECORDS:
+        records = [record.decode_unverified(item) for item in statement.decode_records(body)]
+    return Receipt(
+        verified.index,
+        verified.size,
+        verified.origin,
+        verified.root,
+        opened.gateway,
+        opened.seq,
+        opened.time,
+        stated_key,
+        records,
+        gateway_key is not None,
+    )
+
+
+def describe(entry: record.Record) -> dict[str, Any]:
+    """A record in words, for people and for JSON."""
+    body: dict[str, Any] = {}
+    for name, value in entry.named().items():
+        body[name] = value.hex() if isinstance(value, bytes) else value
+    words = {
+        "state": STATES,
+        "previous": STATES,
+        "action": ACTIONS,
+        "code": refusal.NAMES if entry.kind == record.REFUSAL else {},
+        "reason": REASONS,
+        "outcome": {record.DONE: "DONE", record.PENDING: "PENDING"},
+    }
+    for name, table in words.items():
+        if name in body:
+            body[name] = table.get(body[name], body[name])
+    return {
+        "vehicle": entry.vehicle,
+        "boot": entry.boot,
+        "seq": entry.seq,
+        "time": entry.time,
+        "uptime_ms": entry.uptime_ms,
+        "kind": record.KINDS[entry.kind],
+        "body": body,
+    }
+
+
+def _read_extra(extra: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    if not extra:
+        raise DecodeError("receipt-without-statement")
+    value = fields.array(cbor.decode(extra), "receipt", 5)
+    fields.version(value[0], "receipt.version")
+    return (
+        fields.octets(value[1], "receipt.statement"),
+        fields.octets(value[2], "receipt.salt", statement.SALT_BYTES),
+        fields.octets(value[3], "receipt.body"),
+        fields.octets(value[4], "receipt.gateway_key", 32),
+    )
+
+
+def _verifier(key: bytes) -> Any:
+    public = Ed25519PublicKey.from_public_bytes(key)
+
+    def verify(message: bytes, signature: bytes) -> bool:
+        try:
+            public.verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+    return verify
