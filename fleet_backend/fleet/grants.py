@@ -31,6 +31,7 @@ TRANSITIONS = {
     (CLAIMED, RELEASE): REQUESTED,  # the issuer died with it in hand
     (CLAIMED, ISSUE): ISSUED,
     (CLAIMED, REFUSE): REFUSED,
+    (CLAIMED, EXPIRE): EXPIRED,  # what was signed could not be logged in time
     (ISSUED, EXPIRE): EXPIRED,
 }
 
@@ -87,6 +88,29 @@ def claim(connection: Connection, now: int) -> GrantRow | None:
     return None if public_id is None else _step(connection, public_id, CLAIM, now)
 
 
+def claim_one(connection: Connection, public_id: str, now: int) -> GrantRow:
+    """Take this request in hand. Raises UnknownError, LifecycleError."""
+    return _step(connection, public_id, CLAIM, now)
+
+
+def note(connection: Connection, public_id: str, reason: str | None, now: int) -> None:
+    """Say why it still waits; the state stays."""
+    query = update(grants).where(grants.c.public_id == public_id)
+    connection.execute(query.values(reason=reason, updated=now))
+
+
+def in_state(connection: Connection, state: str, limit: int) -> list[GrantRow]:
+    """Requests in a state, oldest first."""
+    query = select(grants).where(grants.c.state == state).order_by(grants.c.id).limit(limit)
+    return [_row(row) for row in connection.execute(query)]
+
+
+def recent(connection: Connection, holder: bytes, since: int) -> list[GrantRow]:
+    """What one rider asked for since that time."""
+    own = (grants.c.holder == holder) & (grants.c.created >= since)
+    return [_row(row) for row in connection.execute(select(grants).where(own))]
+
+
 def release_claims(connection: Connection, now: int) -> int:
     """Put back what a dead issuer had in hand; call it when the issuer starts."""
     query = update(grants).where(grants.c.state == CLAIMED)
@@ -98,7 +122,7 @@ def issue(
     connection: Connection, public_id: str, chain: Chain, leaf_hash: bytes, now: int
 ) -> GrantRow:
     """Hand out the signed chain; `leaf_hash` is the hash of the statement that logs it."""
-    kept = {"chain": chains.encode(chain), "leaf_hash": leaf_hash}
+    kept = {"chain": chains.encode(chain), "leaf_hash": leaf_hash, "reason": None}
     return _step(connection, public_id, ISSUE, now, **kept)
 
 

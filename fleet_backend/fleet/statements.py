@@ -65,12 +65,23 @@ class Unlogged:
 
 def insert_one(connection: Connection, new: NewStatement, now: int) -> int:
     """Keep a statement with its body; it waits for the ledger from now on. Returns its id."""
+    statement_id = insert_sealed(connection, new, now)
+    keep_body(connection, statement_id, Body(new.salt, new.packed_body))
+    return statement_id
+
+
+def insert_sealed(connection: Connection, new: NewStatement, now: int) -> int:
+    """Keep a statement without its body, which is shown later, if at all. Returns its id."""
     row = {name: value for name, value in vars(new).items() if name not in ("salt", "packed_body")}
-    result = connection.execute(insert(statements).values(**row, server_time=now))
+    result = connection.execute(insert(statements).values(row, server_time=now))
     (statement_id,) = result.inserted_primary_key or (0,)
-    body = {"statement_id": statement_id, "salt": new.salt, "body": new.packed_body}
-    connection.execute(insert(bodies).values(body))
     return int(statement_id)
+
+
+def keep_body(connection: Connection, statement_id: int, shown: Body) -> None:
+    """Keep what a statement commits to."""
+    row = {"statement_id": statement_id, "salt": shown.salt, "body": shown.packed}
+    connection.execute(insert(bodies).values(row))
 
 
 def head(connection: Connection, gateway: str) -> Link | None:
