@@ -19,7 +19,7 @@ _eight = bytearray(8)
 
 def ask(word, value=0):
     # One message is one write below PIPE_BUF, so it arrives whole.
-    _control.write(struct.pack("<cI", word, value))
+    _control.write(struct.pack("<BI", word[0], value))
 
 
 def feed():

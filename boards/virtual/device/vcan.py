@@ -9,7 +9,7 @@ import select
 from micropython import const
 from struct import pack_into, unpack_from
 import vboard
-from vslcan import Wire, speed_number
+from vslcan import PASSIVE, WARNING, Wire, speed_number
 
 _TX_SLOTS = const(3)
 _RING = const(128)
@@ -218,7 +218,9 @@ class CAN:
         try:
             if not vboard.CAN_ADDRESS:
                 raise OSError(errno.ENODEV)
-            self._wire = Wire(vboard.CAN_ADDRESS, self._speed, silent, self._store, self._finish)
+            self._wire = Wire(
+                vboard.CAN_ADDRESS, self._speed, silent, self._store, self._finish, self._status
+            )
         except OSError:
             self._bus_off()
 
@@ -265,6 +267,16 @@ class CAN:
         if self._trigger & CAN.IRQ_TX and len(self._done) < 2 * _TX_SLOTS:
             failed = 0 if ok else CAN.IRQ_TX_FAILED
             self._done.append(CAN.IRQ_TX | failed | slot << CAN.IRQ_TX_IDX_SHIFT)
+
+    def _status(self, flags):
+        before = self._state
+        if flags & PASSIVE:
+            self._state = CAN.STATE_PASSIVE
+        else:
+            self._state = CAN.STATE_WARNING if flags & WARNING else CAN.STATE_ACTIVE
+        if self._state > before:
+            self._counters[self._state] += 1  # 2 and 3 count these two, as their numbers are
+            self._pending |= CAN.IRQ_STATE
 
     def _take_flags(self):
         flags = self._pending & self._trigger

@@ -13,6 +13,10 @@ _MOST_CHUNKS = const(16)
 _SPEEDS = (10_000, 20_000, 50_000, 100_000, 125_000, 250_000, 500_000, 800_000, 1_000_000)
 _FLAGS = {116: 0, 84: 2, 114: 1, 82: 3}  # t T r R -> CAN.FLAG_EXT_ID, CAN.FLAG_RTR
 _BELL = const(7)
+# Of the answer to `F`.
+WARNING = const(0x04)
+PASSIVE = const(0x20)
+BUS_ERROR = const(0x80)
 
 
 def speed_number(bitrate):
@@ -21,8 +25,10 @@ def speed_number(bitrate):
 
 
 class Wire:
-    def __init__(self, address, speed, silent, on_frame, on_sent):
-        # on_frame(id, flags, data); on_sent(ok) once per frame, in the order of the sends.
+    def __init__(self, address, speed, silent, on_frame, on_sent, on_status):
+        # on_frame(id, flags, data); on_sent(ok) once per frame, in the order of the sends;
+        # on_status(flags) after a refusal: slcan's status flags.
+        self._on_status = on_status
         self._on_frame = on_frame
         self._on_sent = on_sent
         self.bad_lines = 0
@@ -89,6 +95,7 @@ class Wire:
     def _line(self, start, end):
         while start < end and self._buffer[start] == _BELL:
             self._on_sent(False)
+            self._write(b"F\r")  # why?
             start += 1
         if start == end:
             return
@@ -97,6 +104,18 @@ class Wire:
             self._frame(_FLAGS[kind], start + 1, end)
         elif kind in b"zZ":
             self._on_sent(True)
+        elif kind == ord("F"):
+            self._status(start + 1, end)
+
+    def _status(self, start, end):
+        try:
+            flags = int(bytes(self._view[start:end]), 16)
+        except ValueError:
+            self.bad_lines += 1
+            return
+        if flags & BUS_ERROR:
+            raise OSError(errno.EIO)
+        self._on_status(flags)
 
     def _frame(self, flags, start, end):
         digits = 8 if flags & 2 else 3

@@ -1,0 +1,60 @@
+"""A board on the bench: its application held back while a tool works, and started afterwards.
+
+An application feeds a watchdog, and a watchdog cannot be stopped. So the tool leaves the file
+`stay`, resets the board, and main.py (which removes the file) does not start.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from workbench.errors import NoReplyError, NoSuchFileError
+from workbench.files import BoardFiles
+from workbench.raw_repl import RawRepl
+
+STAY = "stay"
+RESET_TIMEOUT_S = 15.0
+# An interrupt sooner than this could come before the reset and take it back.
+RESET_PAUSE_S = 0.05
+
+
+class Bench:
+    """A board in the raw REPL with nothing else running on it."""
+
+    def __init__(self, repl: RawRepl) -> None:
+        self.repl = repl
+        self.files = BoardFiles(repl)
+
+
+@contextmanager
+def on_bench(port: str) -> Iterator[Bench]:
+    """Holds the application back; at the end starts it with a reset."""
+    with RawRepl(port) as repl:
+        repl.enter()
+        repl.exec(f"open({STAY!r}, 'w').close()\n_bench = True")
+        _reset(repl)
+        bench = Bench(repl)
+        try:
+            yield bench
+        finally:
+            _release(bench)
+
+
+def _reset(repl: RawRepl) -> None:
+    deadline = time.monotonic() + RESET_TIMEOUT_S
+    while time.monotonic() < deadline:
+        repl.exec("import machine")
+        repl.send("machine.reset()")
+        time.sleep(RESET_PAUSE_S)
+        repl.enter(timeout_s=max(0.0, deadline - time.monotonic()))
+        if repl.exec("print('_bench' in globals())").strip() == b"False":
+            return
+    raise NoReplyError(f"{repl.port}: the board did not reset")
+
+
+def _release(bench: Bench) -> None:
+    with suppress(NoSuchFileError):  # main.py took it away
+        bench.files.remove(STAY)
+    bench.repl.send("import machine; machine.reset()")

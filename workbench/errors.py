@@ -1,0 +1,61 @@
+"""What can go wrong at the bench: the port, the board's answers, or what was asked for."""
+
+
+class WorkbenchError(Exception):
+    """Root of the package."""
+
+
+class PortError(WorkbenchError):
+    """The serial port cannot be opened, or went away."""
+
+
+class NoReplyError(WorkbenchError):
+    """The board did not answer in time."""
+
+
+class ReplyError(WorkbenchError):
+    """What the board answered is not what a MicroPython raw REPL says."""
+
+
+class DeviceError(WorkbenchError):
+    """The board raised an exception; `text` is what it printed about it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text.strip().rpartition("\n")[2] or "the board raised an exception")
+        self.text = text
+
+
+class NoSuchFileError(DeviceError):
+    """The board has no such file or folder."""
+
+
+class VerifyError(WorkbenchError):
+    """What the board read back is not what was written."""
+
+
+class ApplicationError(WorkbenchError):
+    """The application cannot be built: a source is missing or does not compile."""
+
+
+class ProvisionError(WorkbenchError):
+    """Root of the refusals to provision. Nothing was written."""
+
+
+class IdentifierError(ProvisionError):
+    """Not an identifier of a vehicle."""
+
+
+class OwnerError(ProvisionError):
+    """Not the thumbprint of an owner's key."""
+
+
+class WeakKeyError(ProvisionError):
+    """Not the random key of a vehicle."""
+
+
+class TimeFloorError(ProvisionError):
+    """Not a time from which the vehicle can count."""
+
+
+class OtherIdentityError(ProvisionError):
+    """The board is another vehicle already."""

@@ -1,0 +1,207 @@
+"""MicroPython's raw REPL over a serial port, with raw paste and its flow control.
+
+Protocol: docs.micropython.org, "The raw REPL" in the reference on the REPL.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from types import TracebackType
+
+import serial
+
+from workbench.answer import Answer, AnswerDecoder
+from workbench.errors import DeviceError, NoReplyError, NoSuchFileError, PortError, ReplyError
+
+INTERRUPT, RAW, FRIENDLY, END = b"\x03", b"\x01", b"\x02", b"\x04"
+RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n"
+ENTER_PASTE = b"\x05A\x01"
+PASTE_WINDOW = 0x01
+PASTE_ABORT = 0x04
+BAUD = 115_200
+REPLY_TIMEOUT_S = 10.0
+# A board that is just starting hears nothing: ask again after this long.
+ATTEMPT_S = 0.3
+# Old firmware without raw paste has no flow control: this much, then a pause.
+PLAIN_CHUNK_BYTES = 256
+PLAIN_PAUSE_S = 0.01
+
+
+class RawRepl:
+    """`with RawRepl("/dev/ttyACM0") as repl: repl.enter(); repl.exec("print(1)")`."""
+
+    def __init__(self, port: str, *, timeout_s: float = REPLY_TIMEOUT_S) -> None:
+        self.port = port
+        self._timeout_s = timeout_s
+        self._ahead = b""
+        try:
+            # The short read timeout only sets how often a deadline is looked at.
+            self._serial = serial.Serial(port, BAUD, timeout=0.1, exclusive=True)
+        except (OSError, ValueError) as error:
+            raise PortError(f"{port}: {error}") from error
+
+    def __enter__(self) -> RawRepl:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._serial.close()
+
+    def enter(self, *, timeout_s: float | None = None) -> None:
+        """Interrupts what runs and enters the raw REPL; asks again while a board is starting."""
+        deadline = self._deadline(timeout_s)
+        while True:
+            self._ahead = b""
+            self._write(b"\r" + INTERRUPT + INTERRUPT)
+            self._drain()
+            self._write(b"\r" + RAW)
+            try:
+                self._read_until(RAW_BANNER + b">", min(deadline, time.monotonic() + ATTEMPT_S))
+            except NoReplyError:
+                if time.monotonic() >= deadline:
+                    raise
+                continue
+            self._settle()
+            return
+
+    def leave(self) -> None:
+        """Back to the friendly REPL, for people."""
+        self._write(b"\r" + FRIENDLY)
+
+    def soft_reset(self) -> None:
+        """A fresh interpreter, still in the raw REPL; boot.py runs, main.py does not."""
+        self._write(END)
+        self._read_until(b"soft reboot\r\n", self._deadline(None))
+        self._read_until(RAW_BANNER + b">", self._deadline(None))
+
+    def run(self, code: str | bytes, *, timeout_s: float | None = None) -> Answer:
+        """Runs `code`; the answer holds what it printed and its traceback, apart."""
+        self.send(code)
+        return self._answer(self._deadline(timeout_s))
+
+    def exec(self, code: str | bytes, *, timeout_s: float | None = None) -> bytes:
+        """Output of `code`. Raises DeviceError where it raised."""
+        answer = self.run(code, timeout_s=timeout_s)
+        if answer.error:
+            raise _device_error(answer.error.decode(errors="replace"))
+        return answer.output
+
+    def send(self, code: str | bytes) -> None:
+        """Starts `code` without waiting for an answer (a reset gives none)."""
+        source = code.encode() if isinstance(code, str) else code
+        self._write(ENTER_PASTE)
+        reply = self._read_exactly(2)
+        if reply == b"R\x01":
+            self._paste(source)
+        elif reply == b"R\x00":
+            self._send_plain(source)
+        elif reply == b"ra":  # it took the request for the end of a line and greets again
+            self._read_until(b">", self._deadline(None))
+            self._send_plain(source)
+        else:
+            raise ReplyError(f"{self.port}: {reply!r} to the request for raw paste")
+
+    def _paste(self, source: bytes) -> None:
+        window = struct.unpack("<H", self._read_exactly(2))[0]
+        if not window:
+            raise ReplyError(f"{self.port}: a paste window of 0 bytes")
+        credit = window
+        sent = 0
+        while sent < len(source):
+            while credit == 0 or self._ahead or self._serial.in_waiting:
+                byte = self._read_exactly(1)[0]
+                if byte == PASTE_ABORT:  # it cannot compile this: the answer says why
+                    self._write(END)
+                    return
+                if byte != PASTE_WINDOW:
+                    raise ReplyError(f"{self.port}: byte 0x{byte:02x} during raw paste")
+                credit += window
+            piece = source[sent : sent + credit]
+            self._write(piece)
+            sent += len(piece)
+            credit -= len(piece)
+        self._write(END)
+        self._read_until(END, self._deadline(None))
+
+    def _send_plain(self, source: bytes) -> None:
+        for at in range(0, len(source), PLAIN_CHUNK_BYTES):
+            self._write(source[at : at + PLAIN_CHUNK_BYTES])
+            time.sleep(PLAIN_PAUSE_S)
+        self._write(END)
+        reply = self._read_exactly(2)
+        if reply != b"OK":
+            raise ReplyError(f"{self.port}: {reply!r} instead of OK")
+
+    def _answer(self, deadline: float) -> Answer:
+        decoder = AnswerDecoder()
+        while True:
+            answer = decoder.feed(self._read(deadline))
+            if answer is not None:
+                return answer
+
+    def _settle(self) -> None:
+        """One more round trip, so that no late banner is taken for an answer."""
+        self._drain()
+        self._write(RAW)
+        self._read_until(RAW_BANNER + b">", self._deadline(None))
+        self._drain()
+
+    def _drain(self) -> None:
+        self._ahead = b""
+        try:
+            while self._serial.in_waiting:
+                self._serial.read(self._serial.in_waiting)
+        except OSError as error:
+            raise PortError(f"{self.port}: {error}") from error
+
+    def _deadline(self, timeout_s: float | None) -> float:
+        return time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._serial.write(data)
+        except OSError as error:
+            raise PortError(f"{self.port}: {error}") from error
+
+    def _read(self, deadline: float) -> bytes:
+        """At least one byte."""
+        if self._ahead:
+            data, self._ahead = self._ahead, b""
+            return data
+        while True:
+            try:
+                data = bytes(self._serial.read(max(1, self._serial.in_waiting)))
+            except OSError as error:
+                raise PortError(f"{self.port}: {error}") from error
+            if data:
+                return data
+            if time.monotonic() >= deadline:
+                raise NoReplyError(f"{self.port}: the board does not answer")
+
+    def _read_exactly(self, size: int) -> bytes:
+        deadline = self._deadline(None)
+        data = b""
+        while len(data) < size:
+            data += self._read(deadline)
+        self._ahead = data[size:]
+        return data[:size]
+
+    def _read_until(self, ending: bytes, deadline: float) -> bytes:
+        data = b""
+        while ending not in data:
+            data += self._read(deadline)
+        before, _, self._ahead = data.partition(ending)
+        return before
+
+
+def _device_error(text: str) -> DeviceError:
+    kind = NoSuchFileError if "ENOENT" in text else DeviceError
+    return kind(text)
