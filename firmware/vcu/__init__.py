@@ -1,0 +1,1 @@
+"""The vehicle controller: decides who may drive, and says so on the bus. Starts locked."""

@@ -1,0 +1,93 @@
+"""Wires the board to the vehicle controller and keeps it running.
+
+An exception that nobody expected is noted in the file `crash` and resets the board: locked, and
+with the reason in the next BOOT record.
+"""
+
+import gc
+import os
+import sys
+import time
+
+import machine
+import protocol
+
+import vcu
+from vcu import software
+from vcu.clock import Uptime, WallClock
+from vcu.loop import Loop
+from vcu.vcu import Vcu
+
+WATCHDOG_MS = 8_000
+CRASH_FILE = "crash"
+
+# BOOT records, key 1.
+UNKNOWN, POWER_ON, HARD, WATCHDOG, DEEP_SLEEP, SOFT, CRASH = range(7)
+_CAUSES = (
+    ("PWRON_RESET", POWER_ON),
+    ("HARD_RESET", HARD),
+    ("WDT_RESET", WATCHDOG),
+    ("DEEPSLEEP_RESET", DEEP_SLEEP),
+    ("SOFT_RESET", SOFT),
+)
+
+
+class Board:
+    """What the vehicle controller needs of a board."""
+
+    def __init__(self):
+        self.can = machine.CAN(1, 500_000, mode=machine.CAN.MODE_SILENT)
+        self.wall = WallClock(machine.RTC(), 0)
+        self.uptime = Uptime(time.ticks_ms, time.ticks_diff)
+        self.random = os.urandom
+        self.folder = ""  # the current folder is the root of the flash
+        self.reset_cause = _reset_cause()
+
+
+def run() -> None:
+    """Does not return. Ctrl-C leads to the REPL."""
+    try:
+        board = Board()
+        vehicle = Vcu(board, _software(), board.uptime.now())
+        watchdog = machine.WDT(timeout=WATCHDOG_MS)
+        Loop(vehicle, board.uptime.now, _waiter(board.can), gc.collect, watchdog.feed).run()
+    except Exception as error:  # the one place: nothing continues from here
+        _note_crash(error)
+        machine.reset()
+
+
+def _software() -> bytes:
+    folders = [module.__file__.rsplit("/", 1)[0] for module in (protocol, vcu)]
+    return software.digest(tuple(folders))
+
+
+def _waiter(can):
+    # Only the virtual board can wait for the bus itself; a chip wakes from idle() every 1 ms.
+    if hasattr(can, "wait"):
+        return can.wait
+
+    def wait(ms: int) -> None:
+        machine.idle()
+
+    return wait
+
+
+def _reset_cause() -> int:
+    try:
+        os.rename(CRASH_FILE, CRASH_FILE + ".last")
+        return CRASH
+    except OSError:
+        pass  # the usual case: there was no crash
+    cause = machine.reset_cause()
+    for name, number in _CAUSES:
+        if getattr(machine, name, None) == cause:
+            return number
+    return UNKNOWN
+
+
+def _note_crash(error) -> None:
+    try:
+        with open(CRASH_FILE, "w") as file:
+            sys.print_exception(error, file)
+    except OSError:
+        pass  # flash is the fault, then; the reset is what matters
