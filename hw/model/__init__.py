@@ -1,0 +1,1 @@
+"""A simulated vehicle: physics, route, rider, and the nodes that put it on the bus."""
