@@ -11,7 +11,7 @@ from .errors import ProofError
 
 HASH_SIZE = 32
 EMPTY_ROOT = sha256(b"").digest()
-MAX_PROOF_HASHES = 64
+MAX_PROOF_HASHES = 64  # more than any tree below 2^63 leaves needs
 
 Range = tuple[int, int]
 RangeHash = Callable[[int, int], bytes]
@@ -105,7 +105,7 @@ def root_from_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[byte
     """Root that `proof` leads to (RFC 9162 section 2.1.3.2). Raises ProofError on a wrong shape."""
     if not 0 <= index < size:
         raise ProofError(f"no leaf {index} in a tree of size {size}")
-    _require_hashes(proof)
+    _require_hashes([leaf, *proof])
     node, last, result = index, size - 1, leaf
     for step, sibling in enumerate(proof):
         if last == 0:
@@ -139,9 +139,14 @@ def verify_consistency(
     """
     if not 0 <= old_size <= new_size:
         raise ProofError(f"a tree of size {new_size} cannot continue one of size {old_size}")
-    _require_hashes(proof)
-    if old_size == new_size or old_size == 0:
-        _verify_trivial(old_size, new_size, old_root, new_root, proof)
+    if old_size == 0 and (proof or old_root != EMPTY_ROOT):
+        raise ProofError("nothing but the empty tree and the empty proof goes with size 0")
+    if old_size == new_size:
+        if proof or old_root != new_root:
+            raise ProofError("two roots for one size, or a proof where nothing is to be proved")
+        return
+    _require_hashes([old_root, new_root, *proof])
+    if old_size == 0:
         return
     if not proof:
         raise ProofError("consistency proof is empty")
@@ -166,17 +171,6 @@ def verify_consistency(
         raise ProofError("consistency proof does not lead to both roots")
 
 
-def _verify_trivial(
-    old_size: int, new_size: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]
-) -> None:
-    if proof:
-        raise ProofError("consistency proof is not empty though nothing is to be proved")
-    if old_size == 0 and old_root != EMPTY_ROOT:
-        raise ProofError("root of size 0 is not that of the empty tree")
-    if old_size == new_size and old_root != new_root:
-        raise ProofError("two roots for one size: the log was forked")
-
-
-def _require_hashes(proof: Sequence[bytes]) -> None:
-    if len(proof) > MAX_PROOF_HASHES or any(len(item) != HASH_SIZE for item in proof):
-        raise ProofError("a proof is at most 64 hashes of 32 bytes")
+def _require_hashes(hashes: Sequence[bytes]) -> None:
+    if any(len(item) != HASH_SIZE for item in hashes):
+        raise ProofError(f"a hash has {HASH_SIZE} bytes")

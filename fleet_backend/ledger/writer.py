@@ -6,8 +6,8 @@ use: open the log again, and the write-ahead file brings it to a whole state.
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -100,11 +100,10 @@ class LedgerWriter:
         StorageError, ConfigError.
         """
         writer = cls(directory, origin, signing_key, settings or WriterSettings())
-        try:
+        with ExitStack() as undo:
+            undo.callback(writer.close)
             writer._recover()
-        except BaseException:
-            writer.close()
-            raise
+            undo.pop_all()
         return writer
 
     @property
@@ -128,14 +127,16 @@ class LedgerWriter:
         self._require_running()
         if not batch.entries:
             return self.size
-        with self._stopping_on_error():
-            self._commit(batch, is_new=True)
-            self._finish(batch.first)
+        # Nothing is retried: after whatever goes wrong from here on, only recovery knows.
+        self._stopped = "an append failed"
+        self._commit(batch, is_new=True)
+        self._finish(batch.first)
+        self._stopped = None
         return batch.first
 
     def close(self) -> None:
         """Give the log free. Nothing is lost by not calling it."""
-        self._stopped = self._stopped or "closed"
+        self._stopped = "closed"
         self._wal.close()
         self._lock.close()
         if self._exclusive >= 0:
@@ -262,15 +263,7 @@ class LedgerWriter:
 
     def _require_running(self) -> None:
         if self._stopped is not None:
-            raise WriterStoppedError(f"writer is stopped: {self._stopped}")
-
-    @contextmanager
-    def _stopping_on_error(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException as error:
-            self._stopped = str(error) or type(error).__name__
-            raise
+            raise WriterStoppedError(f"writer is stopped ({self._stopped}): open the log again")
 
 
 def _open_own(note: bytes, keys: tuple[Verifier, ...], what: str) -> SignedCheckpoint:
