@@ -94,15 +94,16 @@ def claim_one(connection: Connection, public_id: str, now: int) -> GrantRow:
 
 
 def note(connection: Connection, public_id: str, reason: str | None, now: int) -> None:
-    """Say why it still waits; the state stays."""
-    query = update(grants).where(grants.c.public_id == public_id)
+    """Say why it still waits; one that has its answer keeps it."""
+    waits = grants.c.state.in_((REQUESTED, CLAIMED))
+    query = update(grants).where(grants.c.public_id == public_id, waits)
     connection.execute(query.values(reason=reason, updated=now))
 
 
-def in_state(connection: Connection, state: str, limit: int) -> list[GrantRow]:
-    """Requests in a state, oldest first."""
-    query = select(grants).where(grants.c.state == state).order_by(grants.c.id).limit(limit)
-    return [_row(row) for row in connection.execute(query)]
+def unfinished(connection: Connection, limit: int) -> list[GrantRow]:
+    """Requests that have no answer yet, oldest first."""
+    query = select(grants).where(grants.c.state.in_((REQUESTED, CLAIMED)))
+    return [_row(row) for row in connection.execute(query.order_by(grants.c.id).limit(limit))]
 
 
 def recent(connection: Connection, holder: bytes, since: int) -> list[GrantRow]:

@@ -38,6 +38,12 @@ def holds(connection: Connection, gateway: str, digest: bytes) -> bool:
     return connection.execute(select(quarantine.c.id).where(same).limit(1)).first() is not None
 
 
+def count_authentic(connection: Connection, gateway: str) -> int:
+    """How many that this gateway signed are kept."""
+    own = (quarantine.c.gateway == gateway) & quarantine.c.authentic
+    return connection.execute(select(func.count()).select_from(quarantine).where(own)).scalar_one()
+
+
 def newest(connection: Connection, before: int | None = None, limit: int = 50) -> list[Message]:
     """Newest first; those with a number below `before` where it is given."""
     query = select(quarantine).order_by(quarantine.c.id.desc()).limit(limit)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, insert, select
 
 from fleet_backend.fleet.errors import UnknownError
 from fleet_backend.fleet.schema import records, statements
+from protocol import lock, refusal
 from protocol import record as wire
-from protocol import refusal
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,41 @@ def body_as_json(record: wire.Record) -> dict[str, Any]:
         name: value.hex() if isinstance(value, bytes) else value
         for name, value in record.named().items()
     }
+
+
+def add(
+    connection: Connection, record: wire.Record, statement_id: int, now: int
+) -> RecordRow | None:
+    """Keep a record; None where it is stored already, from this statement or another."""
+    named = (records.c.vehicle == record.vehicle) & (records.c.boot == record.boot)
+    query = select(records.c.id).where(named, records.c.seq == record.seq)
+    if connection.execute(query).first() is not None:
+        return None
+    result = connection.execute(
+        insert(records).values(
+            vehicle=record.vehicle,
+            boot=record.boot,
+            seq=record.seq,
+            statement_id=statement_id,
+            kind=record.kind,
+            uptime_ms=record.uptime_ms,
+            time=record.time,
+            server_time=now,
+            body=body_as_json(record),
+        )
+    )
+    (record_id,) = result.inserted_primary_key or (0,)
+    return get(connection, record_id)
+
+
+def locked_after(connection: Connection, vehicle: str, boot: int, seq: int) -> RecordRow | None:
+    """A record behind (boot, seq) that says that the vehicle was locked, or None."""
+    later = (records.c.boot > boot) | ((records.c.boot == boot) & (records.c.seq > seq))
+    query = _select().where(records.c.vehicle == vehicle, records.c.kind == wire.LOCK, later)
+    for row in connection.execute(query.order_by(records.c.boot, records.c.seq)):
+        if row.body["state"] == lock.LOCKED:
+            return _row(row)
+    return None
 
 
 def get(connection: Connection, record_id: int) -> RecordRow:

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
+from fleet_backend.fleet import sqlite
 from fleet_backend.fleet.errors import ErasedError, NotLoggedError, UnknownError
 from fleet_backend.fleet.schema import bodies, statements
 from protocol import statement as wire
@@ -149,13 +150,7 @@ def next_leaf(connection: Connection) -> int:
 
 def assign_leaves(connection: Connection, places: Sequence[tuple[int, int]]) -> None:
     """Write down (statement id, leaf index). A place is given to one statement, once."""
-    if not places:
-        return
-    query = update(statements).where(
-        statements.c.id == bindparam("statement_id"), statements.c.leaf_index.is_(None)
-    )
-    rows = [{"statement_id": number, "place": leaf} for number, leaf in places]
-    connection.execute(query.values(leaf_index=bindparam("place")), rows)
+    sqlite.assign_leaves(connection, [(leaf, number) for number, leaf in places])
 
 
 def ids_of(connection: Connection, hashes: Iterable[bytes]) -> dict[bytes, int]:

@@ -3,6 +3,7 @@
 Refuses a second vehicle with the same key: neither could be told from the other.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,3 +154,9 @@ def _state(row: Row[Any]) -> State:
 def state_name(number: int | None) -> str:
     """LOCKED, READY, DRIVE, LOCK_PENDING, or UNKNOWN where the vehicle did not say."""
     return UNKNOWN if number is None else lock.STATES.get(number, UNKNOWN)
+
+
+def newest_rows(connection: Connection, names: Iterable[str]) -> dict[str, tuple[Any, ...]]:
+    """vehicle -> (boot, seq, time, server_time, values...) of those that were ever heard."""
+    query = select(vehicle_state).where(vehicle_state.c.vehicle.in_(list(names)))
+    return {row.vehicle: tuple(row)[1:] for row in connection.execute(query)}
