@@ -1,0 +1,37 @@
+"""`trifleet backend`: the three programs of the backend, each a process of its own."""
+
+import typer
+
+from trifleet.commands.common import Config, log_to_stderr, stop_on_signals
+
+app = typer.Typer(no_args_is_help=True, help="The backend's programs.")
+
+
+@app.command("ingest")
+def ingest(config: Config) -> None:
+    """Take statements from the broker, check them, store them, log them, acknowledge them."""
+    from fleet_backend.ingest.main import run
+    from fleet_backend.ingest.settings import load_settings
+
+    log_to_stderr()
+    run(load_settings(config), stop_on_signals())
+
+
+@app.command("issuer")
+def issuer(config: Config) -> None:
+    """Sign the grants that the owner's document allows; the only process with the issuing key."""
+    from fleet_backend.issuer.main import run
+    from fleet_backend.issuer.settings import load_settings
+
+    log_to_stderr()
+    run(load_settings(config), stop_on_signals())
+
+
+@app.command("api")
+def api(config: Config) -> None:
+    """Serve the HTTP API and the pages; holds no key that opens a vehicle."""
+    from fleet_backend.api.settings import load_settings
+    from trifleet.server import serve
+
+    log_to_stderr()
+    serve(load_settings(config), stop_on_signals())

@@ -1,0 +1,81 @@
+"""What the subcommands share: the error families, the stop signal, the log, steps with times."""
+
+import json
+import logging
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+DEFAULT_DATA = Path("data")
+Data = Annotated[Path, typer.Option("--data", help="Folder that holds keys, ledger and vehicles.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for machines.")]
+Config = Annotated[Path, typer.Option("--config", help="The program's TOML settings file.")]
+
+
+def known_errors() -> tuple[type[Exception], ...]:
+    """The roots of every package's errors: these end a command with their own words."""
+    from boards.errors import BoardError
+    from edge_gateway.errors import GatewayError
+    from fleet_backend.fleet.errors import FleetError
+    from fleet_backend.ledger.errors import LedgerError
+    from hw.errors import HwError
+    from protocol.errors import ProtocolError
+    from trifleet.broker import BrokerError
+    from trifleet.errors import TrifleetError
+    from workbench.errors import WorkbenchError
+
+    return (
+        TrifleetError,
+        BrokerError,
+        ProtocolError,
+        LedgerError,
+        FleetError,
+        GatewayError,
+        BoardError,
+        WorkbenchError,
+        HwError,
+    )
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that Ctrl-C and SIGTERM set; the program then ends in order."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def log_to_stderr() -> None:
+    """One line an event: time, level, package, words. No secret is ever handed to a logger."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    for chatty in ("httpx", "httpcore", "can", "isotp"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+class Steps:
+    """Says what happened, with the seconds since the start; from any thread."""
+
+    def __init__(self, as_json: bool = False) -> None:
+        self.console = Console(highlight=False, soft_wrap=True)
+        self._json = as_json
+        self._begin = time.monotonic()
+        self._lock = threading.Lock()
+
+    def say(self, step: str, words: str) -> None:
+        seconds = time.monotonic() - self._begin
+        with self._lock:
+            if self._json:
+                print(json.dumps({"t_s": round(seconds, 3), "step": step, "text": words}))
+                sys.stdout.flush()
+            else:
+                self.console.print(f"{seconds:7.2f} s  {step:<12} {words}", markup=False)

@@ -1,0 +1,53 @@
+"""`trifleet run`: the whole stack on this machine until Ctrl-C."""
+
+from typing import Annotated
+
+import typer
+
+from trifleet.commands.common import (
+    DEFAULT_DATA,
+    Data,
+    Json,
+    Steps,
+    log_to_stderr,
+    stop_on_signals,
+)
+
+
+def run(
+    vehicles: Annotated[
+        int,
+        typer.Option(help="How many virtual vehicles; 0 keeps what the folder has, at least 3."),
+    ] = 0,
+    port: Annotated[int, typer.Option(help="Port of the pages and the API on 127.0.0.1.")] = 8080,
+    data: Data = DEFAULT_DATA,
+    as_json: Json = False,
+) -> None:
+    """Start broker, backend and virtual vehicles, and keep them running until Ctrl-C.
+
+    The first start makes every key and provisions the vehicles; later ones continue from there.
+    """
+    from trifleet.stack import Stack, StackSettings
+
+    log_to_stderr()
+    stop = stop_on_signals()
+    steps = Steps(as_json)
+    stack = Stack(StackSettings(data=data.resolve(), vehicles=vehicles, port=port))
+    try:
+        stack.start(steps.say, stop)
+        if not stop.is_set():
+            _welcome(stack, steps)
+        stack.tend_until(stop)
+    finally:
+        steps.say("stopping", "")
+        stack.stop()
+        steps.say("stopped", "no process is left; the next start continues from here")
+
+
+def _welcome(stack: object, steps: Steps) -> None:
+    address = getattr(stack, "address", "")
+    steps.say("ready", "")
+    steps.say("riders", f"{address}/ride")
+    steps.say("operators", f"{address}/fleet   (token: trifleet keys operator)")
+    steps.say("developers", f"{address}/docs   {address}/openapi.json")
+    steps.say("stop", "Ctrl-C")
