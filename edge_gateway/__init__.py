@@ -1,0 +1,1 @@
+"""The Linux computer beside the vehicle: CAN records in, signed statements out, commands back."""

@@ -1,0 +1,21 @@
+"""Waiting times between attempts: doubling, with a jitter, so that a fleet does not knock at once."""
+
+import random
+
+
+class Backoff:
+    """`next_s` after every failure, `reset` after success."""
+
+    def __init__(self, first_s: float, longest_s: float) -> None:
+        self._first_s = first_s
+        self._longest_s = longest_s
+        self._times = 0
+
+    def next_s(self) -> float:
+        """Between half and the whole of first, 2 x first, 4 x first ... longest."""
+        wait = min(self._first_s * 2**self._times, self._longest_s)
+        self._times = min(self._times + 1, 16)
+        return wait * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, protects nothing
+
+    def reset(self) -> None:
+        self._times = 0

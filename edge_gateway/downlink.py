@@ -1,0 +1,94 @@
+"""What comes down from the backend, judged before anything happens. Pure: bytes and time in."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from protocol import ack, cbor, courier, presentation
+from protocol.errors import DecodeError, VerifyError
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A presentation on its way to the vehicle. Who signed it is for the vehicle to judge."""
+
+    command_id: bytes
+    expires: int
+    presentation: bytes
+
+    def has_expired(self, now_s: float) -> bool:
+        """Nobody shall deliver it any more; with a clock that is not set, nobody can know."""
+        return now_s <= 0 or now_s > self.expires
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a command, for up/command."""
+
+    command_id: bytes
+    status: int
+
+
+class Commands:
+    """Decides on each command once. Remembers the last ones, so that a copy is not delivered."""
+
+    def __init__(self, vehicle: str, remembered: int) -> None:
+        self._vehicle = vehicle
+        self._limit = remembered
+        # command_id -> status; None while it is under way.
+        self._known: OrderedDict[bytes, int | None] = OrderedDict()
+
+    def receive(self, unverified: bytes, now_s: float) -> Delivery | Report | None:
+        """A Delivery to carry out, a Report to send at once, or None. Raises DecodeError where
+        not even the command's name can be read."""
+        try:
+            delivery = self._decode(unverified)
+        except DecodeError:
+            return self._malformed(_readable_id(unverified))
+        command_id = delivery.command_id
+        if command_id in self._known:
+            status = self._known[command_id]
+            return None if status is None else Report(command_id, status)
+        if delivery.has_expired(now_s):
+            return Report(command_id, courier.EXPIRED)
+        self._remember(command_id, None)
+        return delivery
+
+    def finished(self, report: Report) -> None:
+        """A delivery has ended."""
+        self._remember(report.command_id, report.status)
+
+    def _decode(self, unverified: bytes) -> Delivery:
+        command_id, vehicle, expires, asked = courier.decode_command(unverified)
+        if vehicle != self._vehicle:
+            raise DecodeError("vehicle", "command.vehicle")
+        if presentation.decode(asked).command_id != command_id:
+            raise DecodeError("field", "command.command_id")
+        return Delivery(command_id, expires, asked)
+
+    def _malformed(self, command_id: bytes) -> Report | None:
+        # Not remembered: a bad copy must not stand in the way of the true command.
+        return None if command_id in self._known else Report(command_id, courier.MALFORMED)
+
+    def _remember(self, command_id: bytes, status: int | None) -> None:
+        self._known[command_id] = status
+        self._known.move_to_end(command_id)
+        while len(self._known) > self._limit:
+            self._known.popitem(last=False)
+
+
+def open_ack(unverified: bytes, gateway: str, verify: Callable[[bytes, bytes], bool]) -> ack.Ack:
+    """An acknowledgement that is the backend's and ours. Raises DecodeError or VerifyError."""
+    found = ack.open_ack(unverified, verify)
+    if found.gateway != gateway:
+        raise VerifyError("ack-gateway")
+    return found
+
+
+def _readable_id(unverified: bytes) -> bytes:
+    value = cbor.decode(unverified)
+    if isinstance(value, list) and len(value) == 5:
+        name = value[1]
+        if isinstance(name, bytes) and len(name) == 16:
+            return name
+    raise DecodeError("field", "command.command_id")

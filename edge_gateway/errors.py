@@ -1,0 +1,26 @@
+"""The errors of this package."""
+
+
+class GatewayError(Exception):
+    """Root of everything that this package raises."""
+
+
+class SettingsError(GatewayError):
+    """gateway.toml, or a file that it names, is not what it must be: file, key, expectation."""
+
+    def __init__(self, file: object, key: str, expected: str) -> None:
+        super().__init__(f"{file}: {key}: {expected}")
+        self.key = key
+        self.expected = expected
+
+
+class CanLostError(GatewayError):
+    """The bus cannot be opened, or does not answer any more; worth another try."""
+
+
+class OutboxError(GatewayError):
+    """The outbox does not belong to this gateway, or cannot be read or written."""
+
+
+class OutboxFullError(OutboxError):
+    """No room: nothing of the transaction was stored. Room returns with acknowledgements."""

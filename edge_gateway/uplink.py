@@ -1,0 +1,141 @@
+"""The line to the broker: MQTT 3.1.1, QoS 1, persistent session, connected again for ever.
+
+It keeps nothing: each connection has a fresh client, and the outbox is the only queue. Callbacks
+only push to the inbox; a PUBACK is not even looked at.
+"""
+
+import logging
+import ssl
+import threading
+import time
+from collections.abc import Callable
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from edge_gateway.backoff import Backoff
+from edge_gateway.events import Arrived, Inbox, Wake
+from edge_gateway.outbox import known_time
+from edge_gateway.settings import MqttSettings
+from protocol import courier
+
+log = logging.getLogger("edge_gateway")
+
+_KEEPALIVE_S = 20
+_CONNECT_S = 5.0
+# Messages that one client may hold without a PUBACK; beyond it publish() says no.
+_MAX_QUEUED = 64
+_FAILURES = (OSError, ssl.SSLError, mqtt.WebsocketConnectionError, ValueError)
+
+
+class Uplink:
+    """Owns the network thread. `session` counts the connections; 0 is none yet."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        gateway: str,
+        inbox: Inbox,
+        wall_s: Callable[[], float] = time.time,
+    ) -> None:
+        self.session = 0
+        self.connected = False
+        self._settings = settings
+        self._gateway = gateway
+        self._inbox = inbox
+        self._wall_s = wall_s
+        self._client: mqtt.Client | None = None
+        self._stop = threading.Event()
+        self._backoff = Backoff(0.5, 30.0)
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say goodbye if the line is up, and end."""
+        self._stop.set()
+        client = self._client
+        if client is not None and self.connected:
+            info = client.publish(*self._status(online=False), qos=1, retain=True)
+            try:
+                info.wait_for_publish(1.0)
+            except (RuntimeError, ValueError) as error:
+                log.info("no goodbye to the broker: %s", error)
+            client.disconnect()
+        self._thread.join(_CONNECT_S + 1)
+
+    def publish(self, name: str, payload: bytes, retain: bool = False) -> bool:
+        """Hand a message to the client. False: not connected, or it holds too many already."""
+        client = self._client
+        if client is None or not self.connected:
+            return False
+        info = client.publish(courier.topic(self._gateway, name), payload, qos=1, retain=retain)
+        return info.rc == mqtt.MQTT_ERR_SUCCESS
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._one_connection()
+            except _FAILURES as error:
+                log.info("broker not reached: %s", error)
+            finally:
+                self._lost()
+            self._stop.wait(self._backoff.next_s())
+
+    def _one_connection(self) -> None:
+        # Read every time: the operator may replace the password while we run.
+        password = self._settings.password_file.read_text("utf-8").strip()
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._gateway,
+            clean_session=False,
+            protocol=mqtt.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        client.username_pw_set(self._settings.username, password)
+        client.connect_timeout = _CONNECT_S
+        client.max_queued_messages_set(_MAX_QUEUED)
+        client.will_set(*self._status(online=False), qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.connect(self._settings.host, self._settings.port, _KEEPALIVE_S)
+        self._client = client
+        if self._stop.is_set():
+            client.disconnect()
+        client.loop_forever()
+
+    def _lost(self) -> None:
+        was, self.connected, self._client = self.connected, False, None
+        if was:
+            log.warning("broker lost")
+            self._inbox.put(Wake())
+
+    def _status(self, *, online: bool) -> tuple[str, bytes]:
+        status = courier.encode_status(online, known_time(self._wall_s()))
+        return courier.topic(self._gateway, courier.UP_STATUS), status
+
+    def _on_connect(
+        self, client: mqtt.Client, _data: object, _flags: object, reason: object, _props: object
+    ) -> None:
+        if getattr(reason, "is_failure", True):
+            log.error("broker refuses us: %s", reason)
+            return
+        self._backoff.reset()
+        names = (courier.DOWN_ACK, courier.DOWN_COMMAND)
+        client.subscribe([(courier.topic(self._gateway, name), 1) for name in names])
+        client.publish(*self._status(online=True), qos=1, retain=True)
+        log.info("broker connected")
+        self.session += 1
+        self.connected = True
+        self._inbox.put(Wake())
+
+    def _on_subscribe(
+        self, _client: object, _data: object, _mid: int, reasons: list[object], _props: object
+    ) -> None:
+        if any(getattr(reason, "is_failure", True) for reason in reasons):
+            log.error("broker refuses a subscription: %s", reasons)
+
+    def _on_message(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
+        self._inbox.put(Arrived(message.topic, message.payload))
