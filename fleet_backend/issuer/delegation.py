@@ -6,7 +6,8 @@ Pure. Refuses a chain in which any link is missing, late, wider than the one abo
 from dataclasses import dataclass
 from itertools import pairwise
 
-from protocol import cbor, fields, grant, rsa
+from fleet_backend.fleet.chains import Chain
+from protocol import grant, rsa
 from protocol.errors import DecodeError
 from protocol.presentation import SignedGrant
 
@@ -18,43 +19,37 @@ MAX_LINKS = grant.MAX_CHAIN - 1
 
 @dataclass(frozen=True)
 class Delegation:
-    """A chain that was verified: the signed grants and all keys from the owner to the issuer."""
+    """A chain that was verified: the signed grants, and all keys from the owner to the issuer."""
 
     grants: tuple[bytes, ...]
     keys: tuple[bytes, ...]
     last: grant.Grant
 
-    def chain_with(self, sign1: bytes) -> bytes:
+    def chain_with(self, sign1: bytes) -> Chain:
         """What is handed out: the delegation and the new grant, with the keys that signed them."""
-        return encode_chain([*self.grants, sign1], list(self.keys))
-
-
-def encode_chain(grants: list[bytes], keys: list[bytes]) -> bytes:
-    """`[[grant, ...], [key, ...]]` from the owner downwards."""
-    return cbor.encode([grants, keys])
+        return Chain((*self.grants, sign1), self.keys)
 
 
 def open_delegation(
-    chain: bytes, vehicle: str, owner: bytes, issuer: bytes, now: int
+    chain: Chain, vehicle: str, owner: bytes, issuer: bytes, now: int
 ) -> Delegation:
-    """Verify `chain` for `vehicle`, from the owner's thumbprint to the issuer's.
+    """Verify `chain` for `vehicle` from the owner's thumbprint to the issuer's own modulus.
 
     Raises DelegationError.
     """
-    signed, keys = _decode(chain)
-    if rsa.thumbprint(keys[0]) != owner:
+    signed = _decode(chain)
+    if rsa.thumbprint(chain.keys[0]) != owner:
         raise DelegationError("delegation-owner")
+    keys = (*chain.keys, issuer)
     for link, holder in zip(signed, keys[1:], strict=True):
         _check_link(link.grant, vehicle, holder, now)
-    if signed[-1].grant.holder != issuer:
-        raise DelegationError("delegation-holder")
     for parent, child in pairwise(signed):
         if not grant.is_narrower(child.grant, parent.grant):
             raise DelegationError("delegation-widened")
-    for link, signer in zip(signed, keys, strict=False):
+    for link, signer in zip(signed, chain.keys, strict=True):
         if not rsa.verify(signer, grant.signed_message(link.payload), link.signature):
             raise DelegationError("delegation-signature")
-    return Delegation(tuple(link.sign1 for link in signed), tuple(keys), signed[-1].grant)
+    return Delegation(chain.grants, keys, signed[-1].grant)
 
 
 def _check_link(link: grant.Grant, vehicle: str, holder: bytes, now: int) -> None:
@@ -68,17 +63,11 @@ def _check_link(link: grant.Grant, vehicle: str, holder: bytes, now: int) -> Non
         raise DelegationError("delegation-time")
 
 
-def _decode(chain: bytes) -> tuple[list[SignedGrant], list[bytes]]:
+def _decode(chain: Chain) -> list[SignedGrant]:
+    whole = 1 <= len(chain.grants) <= MAX_LINKS and len(chain.keys) == len(chain.grants)
+    if not whole or not all(rsa.is_modulus(key) for key in chain.keys):
+        raise DelegationError("delegation-malformed")
     try:
-        grants, keys = fields.array(cbor.decode(chain), "delegation", 2)
-        signed = [
-            SignedGrant(fields.octets(item, "delegation.grants"))
-            for item in fields.array(grants, "delegation.grants")
-        ]
-        moduli = [fields.octets(key, "delegation.keys") for key in fields.array(keys, "keys")]
+        return [SignedGrant(item) for item in chain.grants]
     except DecodeError as error:
         raise DelegationError("delegation-malformed") from error
-    whole = 1 <= len(signed) <= MAX_LINKS and len(moduli) == len(signed) + 1
-    if not whole or not all(rsa.is_modulus(key) for key in moduli):
-        raise DelegationError("delegation-malformed")
-    return signed, moduli

@@ -9,8 +9,12 @@ class SettingsError(IssuerError):
     """A settings file that is malformed: says which file and which field."""
 
 
-class KeyFileError(IssuerError):
-    """A key file that is missing, of the wrong kind, or readable by others."""
+class LedgerPolicyError(IssuerError):
+    """The policy file does not name the one log that shows what was logged."""
+
+
+class IssuerKeyError(IssuerError):
+    """The statement key is not the one that is registered for this issuer."""
 
 
 class JournalError(IssuerError):

@@ -7,6 +7,7 @@ reaches this issuer and allows all of it. Refusals are values, because they are 
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from fleet_backend.fleet.chains import Chain
 from protocol import command, cose, fields, grant, request, rsa
 from protocol.errors import DecodeError
 
@@ -37,12 +38,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class Case:
-    """Everything that a decision looks at. Thumbprints and ids are bytes, `now` is Unix time."""
+    """Everything that a decision looks at. `now` is Unix time."""
 
     rider: bytes  # modulus of the key that is said to have signed
     owner: bytes  # thumbprint that is registered for the vehicle
-    chain: bytes | None  # the owner's delegation, if there is one
-    issuer: bytes  # thumbprint of the issuing key
+    chain: Chain | None  # the owner's delegation, if there is one
+    issuer: bytes  # modulus of the issuing key
     seen: Collection[bytes]  # nonces of this rider's other requests
     now: int
     grant_id: bytes
