@@ -74,7 +74,7 @@ def insert_one(connection: Connection, new: NewStatement, now: int) -> int:
 def insert_sealed(connection: Connection, new: NewStatement, now: int) -> int:
     """Keep a statement without its body, which is shown later, if at all. Returns its id."""
     row = {name: value for name, value in vars(new).items() if name not in ("salt", "packed_body")}
-    result = connection.execute(insert(statements).values(row, server_time=now))
+    result = connection.execute(insert(statements).values({**row, "server_time": now}))
     (statement_id,) = result.inserted_primary_key or (0,)
     return int(statement_id)
 
