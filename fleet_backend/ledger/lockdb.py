@@ -8,7 +8,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from .errors import LockLostError, LogCorruptError, StorageError
@@ -40,22 +40,22 @@ class LockDatabase:
         self._holder = secrets.token_bytes(16)
         if not path.exists():
             raise LogCorruptError(f"{path.name} is missing: what was signed is not known")
-        with _database_errors():
+        with _database_errors(), ExitStack() as undo:
             self._connection = sqlite3.connect(
                 path, timeout=WAIT_S, isolation_level=None, check_same_thread=False
             )
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
+            undo.callback(self._connection.close)
+            self._execute("PRAGMA journal_mode=WAL")
+            self._execute("PRAGMA synchronous=FULL")
+            undo.pop_all()
 
     @classmethod
     def create(cls, path: Path, origin: str, note: bytes) -> None:
         """Make the database with the first checkpoint; one that is there keeps its row."""
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-        database = cls(path, origin)
-        with _database_errors(), database._transaction():
+        with closing(cls(path, origin)) as database, _database_errors(), database._transaction():
             database._execute(_SCHEMA)
             database._execute("INSERT OR IGNORE INTO log VALUES (?, ?, x'')", origin, note)
-        database.close()
 
     def take(self) -> bytes:
         """Become the holder; an earlier one is refused from now on. Returns the newest note."""

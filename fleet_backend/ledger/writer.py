@@ -56,13 +56,14 @@ def create_ledger(directory: Path, origin: str, signing_key: Ed25519PrivateKey) 
     become a second history under the same key. An interrupted call may be repeated.
     """
     signer = log_signer(origin, signing_key)
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any((directory / name).exists() for name in ("wal", "public/tile", "public/checkpoint")):
         raise ConfigError(f"{directory} holds a log already")
     note = sign_checkpoint(Checkpoint(origin, 0, EMPTY_ROOT), signer).note
     with storage_errors("creating the log"):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         LockDatabase.create(directory / "lock.db", origin, note)
         sync_folder(directory)
+        sync_folder(directory.parent)
     LedgerWriter.open(directory, origin, signing_key).close()
 
 
