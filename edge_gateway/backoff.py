@@ -1,4 +1,4 @@
-"""Waiting times between attempts: doubling, with a jitter, so that a fleet does not knock at once."""
+"""Waiting times between attempts: doubling, with jitter, so that a fleet does not knock at once."""
 
 import random
 
@@ -13,9 +13,10 @@ class Backoff:
 
     def next_s(self) -> float:
         """Between half and the whole of first, 2 x first, 4 x first ... longest."""
-        wait = min(self._first_s * 2**self._times, self._longest_s)
+        wait = min(self._first_s * 2.0**self._times, self._longest_s)
         self._times = min(self._times + 1, 16)
-        return wait * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, protects nothing
+        jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, protects nothing
+        return wait * jitter
 
     def reset(self) -> None:
         self._times = 0

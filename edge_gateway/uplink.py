@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_gateway.backoff import Backoff
 from edge_gateway.events import Arrived, Inbox, Wake
@@ -117,9 +119,14 @@ class Uplink:
         return courier.topic(self._gateway, courier.UP_STATUS), status
 
     def _on_connect(
-        self, client: mqtt.Client, _data: object, _flags: object, reason: object, _props: object
+        self,
+        client: mqtt.Client,
+        _data: object,
+        _flags: mqtt.ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
     ) -> None:
-        if getattr(reason, "is_failure", True):
+        if reason.is_failure:
             log.error("broker refuses us: %s", reason)
             return
         self._backoff.reset()
@@ -132,10 +139,15 @@ class Uplink:
         self._inbox.put(Wake())
 
     def _on_subscribe(
-        self, _client: object, _data: object, _mid: int, reasons: list[object], _props: object
+        self,
+        _client: mqtt.Client,
+        _data: object,
+        _mid: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
     ) -> None:
-        if any(getattr(reason, "is_failure", True) for reason in reasons):
-            log.error("broker refuses a subscription: %s", reasons)
+        if any(reason.is_failure for reason in reasons):
+            log.error("broker refuses a subscription: %s", [str(reason) for reason in reasons])
 
-    def _on_message(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
-        self._inbox.put(Arrived(message.topic, message.payload))
+    def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        self._inbox.put(Arrived(message.topic, bytes(message.payload)))

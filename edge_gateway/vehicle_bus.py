@@ -1,6 +1,6 @@
 """The thread of one bus: ISO-TP to and from the vehicle, our heartbeat, and coming back.
 
-It decides nothing: messages go to the inbox. A bus that is absent or lost is opened again, for ever.
+It decides nothing: messages go to the inbox. A bus that is absent or lost is opened again.
 """
 
 import logging
