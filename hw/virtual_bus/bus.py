@@ -112,6 +112,11 @@ class VirtualBus:
         self.stop()
 
     @property
+    def running(self) -> bool:
+        """Whether the thread is at work."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
     def port(self) -> int:
         """The TCP port. Raises BusClosedError before `start`."""
         if self._listener is None:
