@@ -1,0 +1,293 @@
+"""The judge: may this message become part of history? Pure: bytes, keys and neighbours go in.
+
+A refusal says whether it is authentic, that is, whether statement AND body are the gateway's own.
+Only then may it be acknowledged as refused: an acknowledgement makes the gateway forget, and a
+body that somebody garbled on the way must not cost the one that the gateway still holds.
+"""
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import NamedTuple
+
+from fleet_backend.ingest import fast, reasons
+from fleet_backend.ingest.fast import Sample, StatementParts
+from protocol import cose, record, statement
+from protocol.errors import DecodeError, VerifyError
+from protocol.mac import Hmac
+
+MAX_BODY_BYTES = 65_535
+MAX_MESSAGE_BYTES = 65_535
+FUTURE_S = 120
+_LARGEST = (1 << 63) - 1  # what a column of the database holds
+
+Verify = Callable[[bytes, bytes], bool]
+# The statements of one gateway that are known: seq -> (hash, prev_hash).
+Chain = MutableMapping[int, tuple[bytes, bytes]]
+
+
+class KnownVehicle(NamedTuple):
+    gateway: str
+    record_key: bytes
+
+
+@dataclass(frozen=True)
+class View:
+    """What the judge is told: the registered keys, and the neighbours that are stored."""
+
+    gateways: Mapping[str, Verify]
+    vehicles: Mapping[str, KnownVehicle]
+    chains: MutableMapping[str, Chain] = field(default_factory=dict)
+
+    def note(self, accepted: "Accepted") -> None:
+        """Make an accepted statement a neighbour of those that follow it."""
+        chain = self.chains.setdefault(accepted.gateway, {})
+        chain[accepted.seq] = (accepted.hash, accepted.prev_hash)
+
+
+class Claim(NamedTuple):
+    """A message that was read; nothing in it is verified."""
+
+    gateway: str
+    sign1: bytes
+    hash: bytes
+    salt: bytes
+    packed: bytes
+    parts: StatementParts
+
+
+class Accepted(NamedTuple):
+    """All of it holds."""
+
+    gateway: str
+    seq: int
+    hash: bytes
+    prev_hash: bytes
+    time: int
+    kind: int
+    statement: bytes
+    salt: bytes
+    packed: bytes
+    samples: list[Sample]
+    records: list[record.Record]
+    event: tuple[int, str] | None
+    future: bool
+
+
+class Duplicate(NamedTuple):
+    """This very statement is stored: acknowledge it once more."""
+
+    gateway: str
+    seq: int
+
+
+class Refused(NamedTuple):
+    """`reason` is from `reasons`; `seq` only where the statement could be read."""
+
+    gateway: str
+    seq: int | None
+    reason: str
+    detail: str = ""
+    authentic: bool = False
+
+
+Verdict = Accepted | Duplicate | Refused
+
+
+class _RefusalError(Exception):
+    """Ends the examination of a message; never leaves this module."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+
+
+def judge(message: bytes, gateway: str, view: View, now: int) -> Verdict:
+    """One message that came by the topic of `gateway`."""
+    claim = read(message, gateway)
+    return claim if isinstance(claim, Refused) else judge_claim(claim, view, now)
+
+
+def read(message: bytes, gateway: str) -> Claim | Refused:
+    """Decode message and statement. Nothing is verified yet."""
+    if len(message) > MAX_MESSAGE_BYTES:
+        return Refused(gateway, None, reasons.MESSAGE, "too-large")
+    try:
+        sign1, salt, packed = fast.split_message(message) or statement.decode_message(message)
+    except DecodeError as error:
+        return Refused(gateway, None, reasons.MESSAGE, str(error))
+    try:
+        parts = fast.read_statement(sign1, gateway) or _read_statement(sign1, gateway)
+    except DecodeError as error:
+        return Refused(gateway, None, reasons.STATEMENT, str(error))
+    except _RefusalError as error:
+        return Refused(gateway, None, error.reason, error.detail)
+    return Claim(gateway, sign1, sha256(sign1).digest(), salt, packed, parts)
+
+
+def judge_claim(claim: Claim, view: View, now: int) -> Verdict:
+    """The rest of the examination. Cheap checks first; the order decides which reason is told."""
+    gateway, parts = claim.gateway, claim.parts
+    verify = view.gateways.get(gateway)
+    if verify is None:
+        return Refused(gateway, parts.seq, reasons.UNKNOWN_GATEWAY)
+    chain = view.chains.get(gateway, {})
+    known = chain.get(parts.seq)
+    # The stored statement was verified when it came first, and it is these same bytes.
+    if known is not None and known[0] == claim.hash:
+        return Duplicate(gateway, parts.seq)
+    if not verify(parts.message, parts.signature):
+        return Refused(gateway, parts.seq, reasons.SIGNATURE)
+    try:
+        body = _inflate(claim.packed)
+        if statement.commit(claim.salt, body) != parts.commitment:
+            raise _RefusalError(reasons.COMMITMENT)
+    except _RefusalError as error:
+        return Refused(gateway, parts.seq, error.reason, error.detail)
+    # From here on statement and body are the gateway's own word.
+    try:
+        _check_chain(parts, claim.hash, chain)
+        return _open_body(claim, body, view, now)
+    except _RefusalError as error:
+        return Refused(gateway, parts.seq, error.reason, error.detail, authentic=True)
+
+
+def _read_statement(sign1: bytes, gateway: str) -> StatementParts:
+    found = statement.decode_unverified(sign1)
+    if found.gateway != gateway:
+        raise _RefusalError(reasons.WRONG_GATEWAY, f"{found.gateway} on the topic of {gateway}")
+    payload, signature = cose.split(sign1, cose.EDDSA, "statement")
+    message = cose.sign1_message(cose.EDDSA, statement.AAD, payload)
+    return StatementParts(
+        found.seq, found.prev_hash, found.time, found.kind, found.commitment, message, signature
+    )
+
+
+def _inflate(packed: bytes) -> bytes:
+    """At most 65,535 bytes, whatever the stream would grow to (protocol section 7)."""
+    stream = zlib.decompressobj()
+    try:
+        body = stream.decompress(packed, MAX_BODY_BYTES + 1)
+    except zlib.error as error:
+        raise _RefusalError(reasons.INFLATE, str(error)[:80]) from error
+    if len(body) > MAX_BODY_BYTES:
+        raise _RefusalError(reasons.INFLATE, "too-large")
+    if not stream.eof or stream.unused_data:
+        raise _RefusalError(reasons.INFLATE, "truncated or trailing bytes")
+    return body
+
+
+def _check_chain(parts: StatementParts, own_hash: bytes, chain: Chain) -> None:
+    """Does it fit between the neighbours that are known? Order of arrival does not matter."""
+    if parts.seq in chain:
+        raise _RefusalError(reasons.EQUIVOCATION, f"seq {parts.seq}")
+    before = chain.get(parts.seq - 1)
+    due = statement.FIRST_PREV_HASH if parts.seq == 0 else before and before[0]
+    if due is not None and parts.prev_hash != due:
+        raise _RefusalError(
+            reasons.BROKEN_CHAIN, f"seq {parts.seq} does not follow {parts.seq - 1}"
+        )
+    after = chain.get(parts.seq + 1)
+    if after is not None and after[1] != own_hash:
+        raise _RefusalError(
+            reasons.BROKEN_CHAIN, f"seq {parts.seq + 1} does not follow {parts.seq}"
+        )
+
+
+def _open_body(claim: Claim, body: bytes, view: View, now: int) -> Accepted:
+    parts = claim.parts
+    samples: list[Sample] = []
+    records: list[record.Record] = []
+    event = None
+    if parts.kind == statement.RECORDS:
+        _open_records(body, claim.gateway, view, samples, records)
+    elif parts.kind == statement.GATEWAY:
+        event = _open_event(body)
+    else:
+        raise _RefusalError(reasons.KIND, statement.KINDS[parts.kind])
+    return Accepted(
+        claim.gateway,
+        parts.seq,
+        claim.hash,
+        parts.prev_hash,
+        parts.time,
+        parts.kind,
+        claim.sign1,
+        claim.salt,
+        claim.packed,
+        samples,
+        records,
+        event,
+        parts.time > now + FUTURE_S,
+    )
+
+
+def _open_event(body: bytes) -> tuple[int, str]:
+    try:
+        return statement.decode_gateway_event(body)
+    except DecodeError as error:
+        raise _RefusalError(reasons.BODY, str(error)) from error
+
+
+def _open_records(
+    body: bytes,
+    gateway: str,
+    view: View,
+    samples: list[Sample],
+    records: list[record.Record],
+) -> None:
+    try:
+        items = fast.split_records(body) or statement.decode_records(body)
+    except DecodeError as error:
+        raise _RefusalError(reasons.BODY, str(error)) from error
+    for item in items:
+        sample = _fast_sample(item, gateway, view)
+        if sample is not None:
+            samples.append(sample)
+            continue
+        found = _open_record(item, gateway, view)
+        if found.kind == record.TELEMETRY:
+            samples.append(_sample(found))
+        else:
+            records.append(found)
+
+
+def _fast_sample(item: bytes, gateway: str, view: View) -> Sample | None:
+    vehicle = fast.vehicle_of(item)
+    known = None if vehicle is None else view.vehicles.get(vehicle)
+    if vehicle is None or known is None or known.gateway != gateway:
+        return None
+    sample = fast.read_sample(item, vehicle, known.record_key)
+    if sample is not None:
+        _check_range(sample.vehicle, sample.seq, sample.values)
+    return sample
+
+
+def _open_record(item: bytes, gateway: str, view: View) -> record.Record:
+    try:
+        claimed = record.decode_unverified(item)
+        known = view.vehicles.get(claimed.vehicle)
+        if known is None or known.gateway != gateway:
+            raise _RefusalError(reasons.RECORD_VEHICLE, claimed.vehicle)
+        found = record.open_record(item, Hmac(known.record_key).matches)
+    except DecodeError as error:
+        raise _RefusalError(reasons.RECORD, str(error)) from error
+    except VerifyError as error:
+        where = f"{claimed.vehicle} boot {claimed.boot} seq {claimed.seq}"
+        raise _RefusalError(reasons.RECORD_MAC, where) from error
+    _check_range(found.vehicle, found.seq, found.body.values())
+    return found
+
+
+def _check_range(vehicle: str, seq: int, values: Iterable[object]) -> None:
+    """The wire carries 65 bits of integer, the database 64: refuse by name what does not fit."""
+    for value in values:
+        if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+            raise _RefusalError(reasons.RECORD_RANGE, f"{vehicle} seq {seq}")
+
+
+def _sample(found: record.Record) -> Sample:
+    values = tuple(found.body.get(key) for key in range(len(record.BODIES[record.TELEMETRY])))
+    return Sample(found.vehicle, found.boot, found.seq, found.time, values)  # type: ignore[arg-type]

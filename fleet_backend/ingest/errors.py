@@ -1,0 +1,21 @@
+"""The errors of this package. What gateways send never raises: it is judged."""
+
+
+class IngestError(Exception):
+    """Root of everything that this package raises on purpose."""
+
+
+class SettingsError(IngestError):
+    """The configuration file is wrong; names the key and what was expected."""
+
+
+class BrokerRefusedError(IngestError):
+    """The broker does not let us in: another try with the same credential is of no use."""
+
+
+class LedgerMismatchError(IngestError):
+    """Ledger and database tell different stories: add nothing until somebody looked."""
+
+
+class SequencerError(IngestError):
+    """The sequencer ended; the program ends with it and recovers when it is started again."""

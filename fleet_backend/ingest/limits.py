@@ -1,0 +1,35 @@
+"""How much refused material is kept: an attacker must not be able to fill the disk with it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class QuarantineLimits:
+    """Bounds. What is beyond them is counted, and not acknowledged if its gateway signed it."""
+
+    burst: int = 200  # messages of one gateway at once
+    per_s: float = 2.0  # and then
+    authentic_kept: int = 1_000  # whole messages of one gateway
+    forged_kept: int = 1_000  # messages of all gateways, the newest
+    forged_bytes: int = 4_096  # of each
+
+
+class RateLimit:
+    """A bucket of tokens for each gateway, by a clock that never goes back."""
+
+    def __init__(self, limits: QuarantineLimits, clock: Callable[[], float]) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    def take(self, gateway: str) -> bool:
+        """Is there room for one more message of this gateway?"""
+        now = self._clock()
+        tokens, then = self._buckets.get(gateway, (float(self._limits.burst), now))
+        tokens = min(self._limits.burst, tokens + (now - then) * self._limits.per_s)
+        if tokens < 1:
+            self._buckets[gateway] = tokens, now
+            return False
+        self._buckets[gateway] = tokens - 1, now
+        return True

@@ -1,0 +1,136 @@
+"""The MQTT 3.1.1 adapter (paho-mqtt): persistent session, QoS 1, a broker that may be down.
+
+The broker's acknowledgement is flow control only; ours, after the commit, is the one that counts.
+"""
+
+import logging
+import queue
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from fleet_backend.ingest.adapter import Message
+from fleet_backend.ingest.errors import BrokerRefusedError, SettingsError
+from protocol import courier, fields
+from protocol.errors import DecodeError
+
+_LOG = logging.getLogger("fleet_backend.ingest")
+_SUBSCRIPTION = courier.topic("+", "up/#")
+_PREFIX = f"tf/{fields.VERSION}/"
+_NOT_ALLOWED = ("Bad user name or password", "Not authorized")
+
+
+@dataclass(frozen=True)
+class MqttSettings:
+    host: str
+    port: int
+    user: str
+    password_file: Path
+    client_id: str = "trifleet-ingest"
+    keepalive_s: int = 30
+    # Messages in memory before the network thread waits, and with it the broker.
+    queue_messages: int = 5_000
+    reconnect_max_s: int = 5
+
+
+class MqttAdapter:
+    """See `adapter.Adapter`. Starts connecting at once and keeps trying."""
+
+    def __init__(self, settings: MqttSettings) -> None:
+        self._messages: queue.Queue[Message] = queue.Queue(settings.queue_messages)
+        self._closed = threading.Event()
+        self._refused: str | None = None
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=settings.client_id,
+            clean_session=False,
+            protocol=paho.MQTTv311,
+        )
+        self._client.username_pw_set(settings.user, _read_password(settings.password_file))
+        self._client.reconnect_delay_set(1, settings.reconnect_max_s)
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_message = self._on_message
+        self._client.connect_async(settings.host, settings.port, settings.keepalive_s)
+        self._client.loop_start()
+
+    def receive(self, limit: int, wait_s: float, gather_s: float) -> list[Message]:
+        """Raises BrokerRefusedError where the broker knows us not."""
+        if self._refused is not None:
+            raise BrokerRefusedError(f"the broker refuses us: {self._refused}")
+        try:
+            batch = [self._messages.get(timeout=wait_s)]
+        except queue.Empty:
+            return []
+        end = time.monotonic() + gather_s
+        while len(batch) < limit:
+            left = max(end - time.monotonic(), 0)
+            try:
+                batch.append(self._messages.get(timeout=left))
+            except queue.Empty:
+                break
+        return batch
+
+    def send(self, gateway: str, name: str, payload: bytes) -> None:
+        """A message that does not get through is sent again when the gateway asks again."""
+        sent = self._client.publish(courier.topic(gateway, name), payload, qos=1)
+        if sent.rc not in (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_NO_CONN):
+            _LOG.warning("cannot send %s to %s: error %d", name, gateway, sent.rc)
+
+    def close(self) -> None:
+        self._closed.set()
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_connect(
+        self, client: paho.Client, _: Any, flags: Any, reason: Any, properties: Any
+    ) -> None:
+        if reason.is_failure:
+            _LOG.error("the broker refuses the connection: %s", reason)
+            if str(reason) in _NOT_ALLOWED:
+                self._refused = str(reason)
+            return
+        _LOG.info("connected to the broker")
+        client.subscribe(_SUBSCRIPTION, qos=1)
+
+    def _on_disconnect(
+        self, client: paho.Client, _: Any, flags: Any, reason: Any, properties: Any
+    ) -> None:
+        if not self._closed.is_set():
+            _LOG.warning("the broker is gone (%s); trying again", reason)
+
+    def _on_message(self, client: paho.Client, _: Any, message: paho.MQTTMessage) -> None:
+        found = parse_topic(message.topic, bytes(message.payload))
+        if found is None:
+            _LOG.warning("a message on a topic that no gateway has: %r", message.topic[:80])
+            return
+        while not self._closed.is_set():
+            try:
+                self._messages.put(found, timeout=0.2)
+                return
+            except queue.Full:
+                continue
+
+
+def parse_topic(topic: str, payload: bytes) -> Message | None:
+    """tf/1/<gateway>/<name>; None for anything else."""
+    gateway, separator, name = topic.removeprefix(_PREFIX).partition("/")
+    if not topic.startswith(_PREFIX) or not separator:
+        return None
+    try:
+        fields.identifier(gateway, "topic.gateway")
+    except DecodeError:
+        return None
+    return Message(gateway, name, payload)
+
+
+def _read_password(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror}") from error

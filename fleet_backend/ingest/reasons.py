@@ -1,0 +1,45 @@
+"""Why a message is refused: stable names, and the sentence that the operator reads."""
+
+MESSAGE = "malformed-message"
+STATEMENT = "malformed-statement"
+UNKNOWN_GATEWAY = "unknown-gateway"
+WRONG_GATEWAY = "wrong-gateway"
+SIGNATURE = "statement-signature"
+INFLATE = "body-inflate"
+COMMITMENT = "commitment"
+KIND = "statement-kind"
+BODY = "malformed-body"
+RECORD = "malformed-record"
+RECORD_VEHICLE = "record-vehicle"
+RECORD_MAC = "record-mac"
+RECORD_RANGE = "record-range"
+EQUIVOCATION = "equivocation"
+BROKEN_CHAIN = "broken-chain"
+COURIER = "malformed-courier"
+COURIER_VEHICLE = "courier-vehicle"
+UNKNOWN_COMMAND = "unknown-command"
+CONTRADICTION = "command-contradiction"
+TOPIC = "unknown-topic"
+
+TEXTS = {
+    MESSAGE: "The message is not a statement with its salt and body.",
+    STATEMENT: "The statement cannot be read.",
+    UNKNOWN_GATEWAY: "No gateway of this name is registered.",
+    WRONG_GATEWAY: "The statement names another gateway than the one whose topic it came by.",
+    SIGNATURE: "The statement's signature does not verify with the gateway's key.",
+    INFLATE: "The body does not inflate, or to more than 65,535 bytes.",
+    COMMITMENT: "The body is not the one that the statement commits to.",
+    KIND: "Gateways do not make statements of this kind.",
+    BODY: "The body of the statement cannot be read.",
+    RECORD: "A record in the body cannot be read.",
+    RECORD_VEHICLE: "A record names a vehicle that does not belong to this gateway.",
+    RECORD_MAC: "A record was not sealed with its vehicle's key.",
+    RECORD_RANGE: "A record holds a number that no vehicle can measure.",
+    EQUIVOCATION: "The gateway signed two different statements under one number.",
+    BROKEN_CHAIN: "The statement does not continue the chain that the gateway signed before.",
+    COURIER: "A courier message of the gateway cannot be read.",
+    COURIER_VEHICLE: "A courier message names a vehicle that does not belong to this gateway.",
+    UNKNOWN_COMMAND: "The gateway reports on a command that was never sent to it.",
+    CONTRADICTION: "The news of a command contradicts what was known of it.",
+    TOPIC: "Nothing is expected on this topic.",
+}

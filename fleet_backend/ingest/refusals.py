@@ -1,0 +1,95 @@
+"""Keeps what was refused, with its reason, within bounds; says which may be acknowledged."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import Connection
+
+from fleet_backend.fleet import events, quarantine
+from fleet_backend.fleet.events import NewEvent
+from fleet_backend.ingest import reasons
+from fleet_backend.ingest.acceptance import Refused
+from fleet_backend.ingest.adapter import Message
+from fleet_backend.ingest.limits import QuarantineLimits, RateLimit
+from protocol import courier
+
+_LOG = logging.getLogger("fleet_backend.ingest")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Authentic refusals that are durable once the transaction is, and how many were left out."""
+
+    refused: list[Refused]
+    dropped: int
+
+
+def keep(
+    connection: Connection,
+    refusals: Sequence[tuple[Message, Refused]],
+    limits: QuarantineLimits,
+    rate: RateLimit,
+    now: int,
+) -> Kept:
+    """Put them into quarantine. The same bytes again are kept once."""
+    durable: list[Refused] = []
+    dropped = 0
+    for message, refused in refusals:
+        digest = sha256(message.payload).digest()
+        kept = quarantine.holds(connection, message.gateway, digest)
+        if not kept and _has_room(connection, refused, limits, rate):
+            _add(connection, message, refused, digest, limits, now)
+            kept = True
+        dropped += not kept
+        if kept and refused.authentic:
+            durable.append(refused)
+    return Kept(durable, dropped)
+
+
+def _has_room(
+    connection: Connection, refused: Refused, limits: QuarantineLimits, rate: RateLimit
+) -> bool:
+    if refused.authentic:
+        held = quarantine.count_authentic(connection, refused.gateway)
+        if held >= limits.authentic_kept:
+            return False
+    return rate.take(refused.gateway)
+
+
+def _add(
+    connection: Connection,
+    message: Message,
+    refused: Refused,
+    digest: bytes,
+    limits: QuarantineLimits,
+    now: int,
+) -> None:
+    topic = courier.topic(message.gateway, message.name)
+    # Evidence is kept whole; what anybody may have sent, only in part.
+    payload = message.payload if refused.authentic else message.payload[: limits.forged_bytes]
+    new = quarantine.NewMessage(
+        refused.gateway,
+        refused.seq,
+        topic,
+        refused.reason,
+        refused.detail,
+        refused.authentic,
+        digest,
+        payload,
+    )
+    number = quarantine.add(connection, new, now)
+    _LOG.warning("refused a message on %s: %s %s", topic, refused.reason, refused.detail)
+    data = {
+        "source": "quarantine",
+        "id": number,
+        "gateway": refused.gateway,
+        "gateway_seq": refused.seq,
+        "reason": refused.reason,
+        "text": reasons.TEXTS[refused.reason],
+        "detail": refused.detail,
+        "authentic": refused.authentic,
+        "server_time": now,
+    }
+    events.append(connection, [NewEvent(events.REFUSAL, refused.gateway, data)], now)

@@ -1,0 +1,50 @@
+"""The registered keys as the judge needs them, and the stored neighbours of a batch."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from fleet_backend.fleet import gateways, statements, vehicles
+from fleet_backend.fleet.keys import ed25519_verifier
+from fleet_backend.ingest.acceptance import Chain, KnownVehicle, Verify
+from protocol import ack
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A moment's copy. The issuer is no gateway here: its statements never come by a broker."""
+
+    gateways: Mapping[str, Verify]
+    vehicles: Mapping[str, KnownVehicle]
+
+
+def load(connection: Connection) -> Registry:
+    """Everything that is registered now."""
+    keys = {
+        one.id: ed25519_verifier(one.public_key)
+        for one in gateways.all_gateways(connection)
+        if one.kind == gateways.GATEWAY
+    }
+    known = {
+        one.id: KnownVehicle(one.gateway, one.record_key)
+        for one in vehicles.all_vehicles(connection)
+    }
+    return Registry(keys, known)
+
+
+def load_chains(connection: Connection, named: Iterable[tuple[str, int]]) -> dict[str, Chain]:
+    """What is stored at these (gateway, seq) and beside them."""
+    wanted: dict[str, list[int]] = {}
+    for gateway, seq in named:
+        wanted.setdefault(gateway, []).extend((max(seq - 1, 0), seq, seq + 1))
+    return {gateway: _chain(connection, gateway, numbers) for gateway, numbers in wanted.items()}
+
+
+def _chain(connection: Connection, gateway: str, numbers: list[int]) -> Chain:
+    chain: Chain = {}
+    for first, last in ack.to_ranges(numbers):
+        # A number of 2^63 - 1 has no successor that a column could hold.
+        for link in statements.links(connection, gateway, first, min(last, (1 << 63) - 1)):
+            chain[link.seq] = link.hash, link.prev_hash
+    return chain

@@ -1,0 +1,148 @@
+"""The only writer of the ledger: gives every stored statement its place, exactly once.
+
+A crash between the ledger and the database leaves entries whose places are not written down; they
+are found again by their hash before anything else is added.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy.exc import DBAPIError
+
+from fleet_backend.fleet import counters, statements
+from fleet_backend.fleet.database import Database
+from fleet_backend.fleet.errors import FleetError
+from fleet_backend.ingest.errors import LedgerMismatchError, SequencerError
+from fleet_backend.ledger.errors import LedgerError
+from fleet_backend.ledger.keys import load_log_key, log_signer
+from fleet_backend.ledger.reader import LedgerReader
+from fleet_backend.ledger.storage import FolderFetch
+from fleet_backend.ledger.writer import LedgerWriter
+
+_LOG = logging.getLogger("fleet_backend.ingest")
+MAX_BATCH = 1_000
+
+
+class Sequencer:
+    """Holds the ledger's writer. One thread."""
+
+    def __init__(self, database: Database, writer: LedgerWriter) -> None:
+        self._database = database
+        self._writer = writer
+
+    @classmethod
+    def open(cls, database: Database, directory: Path, origin: str, key_file: Path) -> Self:
+        """Open the ledger and heal what a crash left. Raises LedgerMismatchError, LedgerError."""
+        key = load_log_key(key_file)
+        writer = LedgerWriter.open(directory, origin, key)
+        reader = LedgerReader(FolderFetch(directory / "public"), log_signer(origin, key).verifier)
+        try:
+            _heal(database, writer.size, reader)
+        except BaseException:
+            writer.close()
+            raise
+        return cls(database, writer)
+
+    def step(self) -> int:
+        """Log up to `MAX_BATCH` statements; returns how many."""
+        with self._database.read() as connection:
+            waiting = statements.unlogged(connection, MAX_BATCH)
+        if not waiting:
+            return 0
+        first = self._writer.append([one.statement for one in waiting])
+        # Power goes here: the entries are in the ledger and have no place in the database;
+        # `_heal` finds them by their hash.
+        places = [(one.id, leaf) for leaf, one in enumerate(waiting, first)]
+        _assign(self._database, places)
+        return len(waiting)
+
+    def run(self, stop: threading.Event, wake: threading.Event, interval_s: float) -> None:
+        """Until `stop` is set: at once when `wake` is, and every `interval_s` for others' work."""
+        while not stop.is_set():
+            if not self.step():
+                wake.wait(interval_s)
+                wake.clear()
+        self.step()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class SequencerThread:
+    """Runs a sequencer beside the worker; its failure ends the program (see `check`)."""
+
+    def __init__(self, sequencer: Sequencer, failed: Callable[[], None]) -> None:
+        self._sequencer = sequencer
+        self._failed = failed
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self, interval_s: float) -> None:
+        self._thread = threading.Thread(
+            target=self._run, args=(interval_s,), name="sequencer", daemon=True
+        )
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is work."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Log what is stored, close the ledger, and raise what went wrong."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._sequencer.close()
+        self.check()
+
+    def check(self) -> None:
+        """Raises SequencerError if the thread has failed."""
+        if self._error is not None:
+            raise SequencerError(f"the sequencer failed: {self._error}") from self._error
+
+    def _run(self, interval_s: float) -> None:
+        try:
+            self._sequencer.run(self._stop, self._wake, interval_s)
+        except (LedgerError, FleetError, DBAPIError) as error:
+            _LOG.error("the sequencer failed: %s", error)
+            self._error = error
+            self._failed()
+
+
+def _heal(database: Database, size: int, reader: LedgerReader) -> None:
+    """Write down the places of entries that were logged and whose places are not known."""
+    with database.read() as connection:
+        known = statements.next_leaf(connection)
+    if known > size:
+        raise LedgerMismatchError(
+            f"the database knows {known} entries of the ledger, which holds {size}"
+        )
+    for start in range(known, size, MAX_BATCH):
+        entries = list(reader.entries(start, min(start + MAX_BATCH, size)))
+        _assign(database, _places(database, start, entries))
+    if size > known:
+        _LOG.info("found %d statements again in the ledger", size - known)
+
+
+def _places(database: Database, start: int, entries: Sequence[bytes]) -> list[tuple[int, int]]:
+    hashes = [statements.hash_of(entry) for entry in entries]
+    with database.read() as connection:
+        ids = statements.ids_of(connection, hashes)
+    places = []
+    for leaf, name in enumerate(hashes, start):
+        if name not in ids:
+            raise LedgerMismatchError(f"entry {leaf} of the ledger is not in the database")
+        places.append((ids[name], leaf))
+    return places
+
+
+def _assign(database: Database, places: Sequence[tuple[int, int]]) -> None:
+    with database.begin() as connection:
+        statements.assign_leaves(connection, places)
+        counters.add(connection, {"ledger_entries": len(places)})

@@ -1,0 +1,75 @@
+"""The newest state of each vehicle, folded from its records by (boot, seq). Pure.
+
+What is older than what we hold, or comes from the future, changes nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from fleet_backend.fleet.schema import MEASURED
+
+Values = tuple[int | None, ...]
+
+# A place and a charge stay true for a while after the last fresh value; a speed or a lock state
+# does not: unknown is said to be unknown.
+_KEPT = frozenset(
+    MEASURED.index(name)
+    for name in ("odometer_m", "soc_permille", "lat_e7", "lon_e7", "heading_cdeg")
+)
+_STATE = MEASURED.index("state")
+NOTHING: Values = (None,) * len(MEASURED)
+
+
+class Newest(NamedTuple):
+    """A row of vehicle_state."""
+
+    boot: int
+    seq: int
+    time: int
+    server_time: int
+    values: Values
+
+
+class News(NamedTuple):
+    """What one record says: `values` of a sample, or `lock_state` of a LOCK record."""
+
+    boot: int
+    seq: int
+    time: int
+    values: Values | None
+    lock_state: int | None = None
+
+
+def fold(held: Newest | None, news: Iterable[News], now: int) -> Newest | None:
+    """The state after these records, in whatever order they come."""
+    for item in sorted(news, key=lambda one: (one.boot, one.seq)):
+        if held is None or (item.boot, item.seq) > (held.boot, held.seq):
+            values = _merged(held.values if held else NOTHING, item)
+            held = Newest(item.boot, item.seq, item.time, now, values)
+    return held
+
+
+def _merged(old: Values, item: News) -> Values:
+    if item.values is None:
+        values = list(old)
+        values[_STATE] = item.lock_state
+        return tuple(values)
+    if None not in item.values:
+        return item.values
+    return tuple(
+        old[place] if value is None and place in _KEPT else value
+        for place, value in enumerate(item.values)
+    )
+
+
+def as_event(newest: Newest, state_names: Mapping[int, str]) -> dict[str, object]:
+    """What the live streams say of a vehicle."""
+    named: dict[str, object] = dict(zip(MEASURED, newest.values, strict=True))
+    shown = ("speed_mmps", "odometer_m", "soc_permille", "pack_mv", "lat_e7", "lon_e7")
+    state = newest.values[_STATE]
+    return {
+        "state": "UNKNOWN" if state is None else state_names.get(state, "UNKNOWN"),
+        **{name: named[name] for name in shown},
+        "heading_cdeg": named["heading_cdeg"],
+        "time": newest.time,
+    }

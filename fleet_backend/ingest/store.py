@@ -1,0 +1,96 @@
+"""Writes what was accepted, with all that follows from it, in the caller's one transaction."""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from fleet_backend.fleet import events, sqlite, vehicles
+from fleet_backend.ingest import states
+from fleet_backend.ingest.acceptance import FUTURE_S, Accepted
+from fleet_backend.ingest.effects import apply_record, report_gateway
+from fleet_backend.ingest.states import Newest, News
+from protocol import lock, record
+
+
+def store(connection: Connection, accepted: Sequence[Accepted], now: int) -> None:
+    """Raises ExistsError where another process stored one of them in the meantime."""
+    if not accepted:
+        return
+    first = sqlite.next_statement_id(connection)
+    numbered = list(enumerate(accepted, first))
+    _insert(connection, numbered, now)
+    _update_states(connection, accepted, now)
+    # In the order of the vehicle's own numbers: an answer precedes the lock that completes it.
+    singles = [(entry, number) for number, item in numbered for entry in item.records]
+    singles.sort(key=lambda pair: (pair[0].vehicle, pair[0].boot, pair[0].seq))
+    for entry, number in singles:
+        apply_record(connection, entry, number, now)
+    for item in accepted:
+        if item.event is not None:
+            report_gateway(connection, item.gateway, item.event, now)
+
+
+def _insert(connection: Connection, numbered: Sequence[tuple[int, Accepted]], now: int) -> None:
+    rows, bodies, samples = [], [], []
+    for number, one in numbered:
+        rows.append(
+            (
+                number,
+                one.gateway,
+                one.seq,
+                one.hash,
+                one.prev_hash,
+                one.kind,
+                one.time,
+                now,
+                one.statement,
+                one.future,
+            )
+        )
+        bodies.append((number, one.salt, one.packed))
+        for item in one.samples:
+            key = (item.vehicle, item.boot, item.seq, number, item.time, now)
+            samples.append(key + item.values)
+    sqlite.insert_statements(connection, rows)
+    sqlite.insert_bodies(connection, bodies)
+    sqlite.insert_samples(connection, samples)
+
+
+def _update_states(connection: Connection, accepted: Sequence[Accepted], now: int) -> None:
+    news = _news(accepted, now)
+    if not news:
+        return
+    held = vehicles.newest_rows(connection, news)
+    rows, streamed = [], []
+    for name, items in news.items():
+        old = held.get(name)
+        before = None if old is None else Newest(old[0], old[1], old[2], old[3], old[4:])
+        after = states.fold(before, items, now)
+        if after is None or after is before:
+            continue
+        rows.append((name, *after[:4], *after.values))
+        data = json.dumps(states.as_event(after, lock.STATES))
+        streamed.append((events.VEHICLE, name, data, now))
+    sqlite.put_states(connection, rows)
+    sqlite.insert_events(connection, streamed)
+
+
+def _news(accepted: Sequence[Accepted], now: int) -> dict[str, list[News]]:
+    """What each vehicle says of its present; a record from the future says nothing of it."""
+    latest = now + FUTURE_S
+    news: dict[str, list[News]] = {}
+    for one in accepted:
+        if one.future:
+            continue
+        for item in one.samples:
+            if item.time <= latest:
+                # A vehicle that has no clock yet is shown at the gateway's time.
+                said = News(item.boot, item.seq, item.time or one.time, item.values)
+                news.setdefault(item.vehicle, []).append(said)
+        for entry in one.records:
+            if entry.kind == record.LOCK and entry.time <= latest:
+                state = int(entry.body[0])  # type: ignore[call-overload]
+                said = News(entry.boot, entry.seq, entry.time or one.time, None, state)
+                news.setdefault(entry.vehicle, []).append(said)
+    return news
