@@ -73,7 +73,7 @@ def spawn(
     launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid())]
     command = [str(interpreter), "-X", f"heapsize={heap}", "-i", "-c", "__import__('vstart')"]
     try:
-        process = subprocess.Popen(  # noqa: S603 - our own launcher and interpreter
+        process = subprocess.Popen(
             launcher + command,
             stdin=theirs,
             stdout=theirs,

@@ -2,7 +2,7 @@
 
 MicroPython on a microcontroller keeps the raw REPL across a soft reset; a new process begins in the
 friendly one. After such a reset the console therefore hides the friendly banner and asks for the
-raw REPL itself. The interpreter says with a marker in its output that boot.py and main.py are over.
+raw REPL itself. A marker in the output says where boot.py begins and where main.py has ended.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ ENTER_RAW = b"\x01"
 # Long enough for either banner to be found when it arrives in two reads.
 _TAIL_BYTES = max(len(RAW_BANNER), len(FRIENDLY_BANNER)) - 1
 
-_BOOTING, _AT_FRIENDLY, _AT_RAW, _RUNNING = range(4)
+_STARTING, _BOOTING, _AT_FRIENDLY, _AT_RAW, _RUNNING = range(5)
 
 
 class Console:
@@ -23,22 +23,25 @@ class Console:
     def __init__(self, marker: bytes, *, raw: bool) -> None:
         self._marker = marker
         self._wants_raw = raw
-        self._state = _BOOTING
+        self._state = _STARTING
         self._held = b""
         self._tail = b""
         self.raw = raw
 
     @property
-    def switching(self) -> bool:
-        """True while the banner is hidden: what a tool types must wait, or it would be lost."""
-        return self._state in (_AT_FRIENDLY, _AT_RAW)
+    def deaf(self) -> bool:
+        """True while nobody listens: what a tool types must wait, or it would be lost."""
+        return self._state in (_STARTING, _AT_FRIENDLY, _AT_RAW)
 
     def output(self, data: bytes) -> tuple[bytes, bytes]:
         """Takes what the interpreter wrote; returns (for the tool, for the interpreter)."""
         data, self._held = self._held + data, b""
         shown, answer = b"", b""
+        if self._state == _STARTING:
+            shown, data = self._until_marker(data, _BOOTING)
         if self._state == _BOOTING:
-            shown, data = self._boot(data)
+            more, data = self._until_marker(data, _AT_FRIENDLY if self._wants_raw else _RUNNING)
+            shown += more
         if self._state == _AT_FRIENDLY:
             answer, data = self._await_prompt(data)
         if self._state == _AT_RAW:
@@ -51,15 +54,15 @@ class Console:
     def end(self) -> bytes:
         """What was held back when the interpreter ended."""
         held, self._held = self._held, b""
-        return b"" if self.switching else held
+        return b"" if self._state in (_AT_FRIENDLY, _AT_RAW) else held
 
-    def _boot(self, data: bytes) -> tuple[bytes, bytes]:
+    def _until_marker(self, data: bytes, following: int) -> tuple[bytes, bytes]:
         before, found, after = data.partition(self._marker)
         if not found:
             keep = _overlap(data, self._marker)
             self._held = data[len(data) - keep :]
             return data[: len(data) - keep], b""
-        self._state = _AT_FRIENDLY if self._wants_raw else _RUNNING
+        self._state = following
         return before, after
 
     def _await_prompt(self, data: bytes) -> tuple[bytes, bytes]:

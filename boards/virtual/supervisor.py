@@ -23,7 +23,7 @@ from boards.errors import BoardError
 from boards.pins import read_pins
 from boards.virtual import child as interpreter
 from boards.virtual import flash_image
-from boards.virtual.bridge import Pipe, read_some
+from boards.virtual.bridge import Pipe, Typing, read_some
 from boards.virtual.console import Console
 from boards.virtual.settings import VirtualBoardSettings
 from boards.virtual.watchdog import Watchdog
@@ -149,7 +149,7 @@ class VirtualBoard:
         self._ours, self._theirs = interpreter.open_raw_pty(signals=False)
         self._tty = os.ttyname(self._theirs)
         _publish(self._tty, self.settings.tty_link)
-        self._to_tool, self._to_child = Pipe(), Pipe()
+        self._to_tool, self._typing = Pipe(), Typing()
         self._child: interpreter.Child | None = None
         self._resume_s: float | None = None
         self._running = True
@@ -217,7 +217,7 @@ class VirtualBoard:
             self._to_tool.put(self._console.end())
         self._watch(child.terminal, 0)
         self._watch(child.ended, 0)
-        self._to_child.clear()
+        self._typing.clear()
         return child.close()
 
     def _restart(self, cause: int) -> None:
@@ -259,8 +259,8 @@ class VirtualBoard:
                 done.set()
         elif descriptor == self._requests:
             self._serve_requests()
-        elif descriptor == self._ours and not self._to_child.full:
-            self._to_child.put(read_some(self._ours) or b"")
+        elif descriptor == self._ours and not self._typing.full:
+            self._typing.put(read_some(self._ours) or b"")
         elif child is not None and descriptor == child.terminal and not self._to_tool.full:
             self._show(read_some(child.terminal) or b"")
         elif child is not None and descriptor == child.ended:
@@ -274,6 +274,8 @@ class VirtualBoard:
                 self._watchdog.start(value)
             elif word == b"R":
                 self._restart(HARD_RESET)
+            elif word == b"S":
+                self._on_end()
 
     def _show(self, data: bytes) -> None:
         shown, answer = self._console.output(data)
@@ -283,17 +285,15 @@ class VirtualBoard:
 
     def _flush(self) -> None:
         self._to_tool.write_to(self._ours)
-        if self._to_tool.stalled_in_s() == 0:
-            self._to_tool.clear()  # no tool reads: what a chip says then is lost, too
-        if self._child is not None and not self._console.switching:
-            self._to_child.write_to(self._child.terminal)
+        if self._child is not None and not self._console.deaf:
+            self._typing.write_to(self._child.terminal)
 
     def _adjust(self) -> None:
         """Asks only for events that can be used now, so that no full buffer makes the loop spin."""
         read, write = selectors.EVENT_READ, selectors.EVENT_WRITE
-        self._watch(self._ours, (not self._to_child.full) * read | bool(self._to_tool) * write)
+        self._watch(self._ours, (not self._typing.full) * read | bool(self._to_tool) * write)
         if self._child is not None:
-            typing = bool(self._to_child) and not self._console.switching
+            typing = self._typing.ready and not self._console.deaf
             self._watch(self._child.terminal, (not self._to_tool.full) * read | typing * write)
 
     def _watch(self, descriptor: int, mask: int) -> None:
@@ -311,7 +311,7 @@ class VirtualBoard:
         self._masks[descriptor] = mask
 
     def _patience_s(self) -> float | None:
-        waits = [self._to_tool.stalled_in_s()]
+        waits = [self._to_tool.patience_s(), self._typing.patience_s()]
         remaining = self._watchdog.remaining_ms()
         if remaining is not None:
             waits.append(max(0, remaining) / 1000)

@@ -9,6 +9,7 @@ import select
 from micropython import const
 from struct import pack_into, unpack_from
 import vboard
+from utime import ticks_add, ticks_diff, ticks_ms
 from vslcan import PASSIVE, WARNING, Wire, speed_number
 
 _TX_SLOTS = const(3)
@@ -69,6 +70,7 @@ class CAN:
             self._ring = bytearray(_RING * _SLOT_BYTES)
             self._wire = None
             self._given = self._whole = None
+            self._news = False
             self._state = CAN.STATE_STOPPED
             _controller = self
         self.init(*args, **kwargs)
@@ -190,15 +192,22 @@ class CAN:
     def get_timings(self, list=None):
         return _filled(list, self._timings)
 
-    # Only here, not on hardware: sleeps until the bus has something, at most `timeout_ms`.
+    # Only here, not on hardware: sleeps until a frame is received or sent or the bus is lost, at
+    # most `timeout_ms`. Returns how many frames recv() has.
     def wait(self, timeout_ms):
         self._require_init()
-        if not self._count:
-            if self._wire:
-                self._wire.wait(timeout_ms)
-            else:
-                select.poll().poll(timeout_ms)
         self._service()
+        deadline = ticks_add(ticks_ms(), timeout_ms)
+        while not (self._count or self._news):
+            left = ticks_diff(deadline, ticks_ms())
+            if left <= 0:
+                break
+            if self._wire:
+                self._wire.wait(left)
+            else:
+                select.poll().poll(left)
+            self._service()
+        self._news = False
         return self._count
 
     def __repr__(self):
@@ -235,6 +244,7 @@ class CAN:
         self._counters[0] = _BUS_OFF_TEC
         self._counters[4] += 1
         self._pending |= CAN.IRQ_STATE
+        self._news = True
         while self._sent:
             self._finish(False)
 
@@ -262,6 +272,7 @@ class CAN:
     def _finish(self, ok):
         if not self._sent:
             return  # an answer to the opening of the channel
+        self._news = True
         slot = self._sent.pop(0)
         self._tx[slot] = None
         if self._trigger & CAN.IRQ_TX and len(self._done) < 2 * _TX_SLOTS:

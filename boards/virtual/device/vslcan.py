@@ -80,6 +80,10 @@ class Wire:
     def _split(self):
         start = 0
         while True:
+            while start < self._have and self._buffer[start] == _BELL:  # it has no end of its own
+                self._on_sent(False)
+                self._write(b"F\r")  # why?
+                start += 1
             end = self._buffer.find(b"\r", start, self._have)
             if end < 0:
                 break
@@ -93,10 +97,6 @@ class Wire:
         self._have = rest
 
     def _line(self, start, end):
-        while start < end and self._buffer[start] == _BELL:
-            self._on_sent(False)
-            self._write(b"F\r")  # why?
-            start += 1
         if start == end:
             return
         kind = self._buffer[start]

@@ -2,6 +2,8 @@
 # A flash that is neither blank nor readable is reported and left alone, not formatted.
 import os
 import sys
+import utime
+import vboard
 import vfs
 import __main__
 from vflash import Flash
@@ -27,7 +29,10 @@ def run(name):
     try:
         execfile(name, __main__.__dict__)
     except SystemExit:
-        raise  # a soft reset, as on hardware
+        # A soft reset, as on hardware; the interpreter by itself would go to the REPL.
+        vboard.ask(b"S")
+        while True:
+            utime.sleep_ms(1000)
     except BaseException as error:
         sys.print_exception(error)
 
@@ -38,12 +43,21 @@ def start():
     vfs.mount(rom, "/rom", readonly=True)
     sys.path[:] = ["", ".frozen", "/flash", "/flash/lib", "/rom"]
     mount_flash()
+    mark()  # from here on Ctrl-C may come
     run("boot.py")
     if os.getenv("TRIFLEET_REPL") != "raw":  # a soft reset in the raw REPL leaves main.py out
         run("main.py")
 
 
+def mark():
+    global marks_left
+    print(os.getenv("TRIFLEET_MARKER"), end="")
+    marks_left -= 1
+
+
+marks_left = 2  # where boot.py begins, where main.py has ended
 try:
     start()
 finally:
-    print(os.getenv("TRIFLEET_MARKER"), end="")
+    while marks_left:
+        mark()
