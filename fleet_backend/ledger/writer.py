@@ -131,7 +131,10 @@ class LedgerWriter:
         # Nothing is retried: after whatever goes wrong from here on, only recovery knows.
         self._stopped = "an append failed"
         self._commit(batch, is_new=True)
-        self._finish(batch.first)
+        with self._lock.hold(self._signed.note):
+            self._finish(batch.first)
+            # Power goes here: batches that are in the log, which recovery leaves alone.
+            self._wal.trim()
         self._stopped = None
         return batch.first
 
@@ -187,13 +190,11 @@ class LedgerWriter:
         self._bundle = entries[len(entries) - batch.end % WIDTH :]
 
     def _finish(self, since: int) -> None:
-        """Step 6 and the house-keeping that only a published checkpoint allows."""
+        """Step 6, within `LockDatabase.hold`: an overtaken writer must not publish an older one."""
         # 6. Power goes here: readers see the old checkpoint, all of whose tiles are still there.
         self._folder.publish(self._signed.note)
         # Power goes here: some partial tiles stay; they are dropped at the next start.
         self._drop_partials(since)
-        # Power goes here: a file of batches that are in the log, which recovery leaves alone.
-        self._wal.trim()
 
     def _drop_partials(self, since: int) -> None:
         """Drop the partial tiles of every tile that was filled after size `since`.
@@ -216,6 +217,15 @@ class LedgerWriter:
         """
         note = self._lock.take()
         self._signed = _open_own(note, (self._signer.verifier,), "lock database")
+        with self._lock.hold(note):
+            pending = self._settle()
+        for batch in pending:
+            self._commit(batch, is_new=False)
+            with self._lock.hold(self._signed.note):
+                self._finish(batch.first)
+
+    def _settle(self) -> list[Batch]:
+        """Everything up to the signed size made whole; returns the batches that come after it."""
         self._folder.prepare()
         self._check_published()
         self._load_edge()
@@ -227,9 +237,7 @@ class LedgerWriter:
         # The batches reach the disk anew: had their fsync failed, the kernel might hold pages that
         # it takes for written.
         self._wal.rewrite(pending)
-        for batch in pending:
-            self._commit(batch, is_new=False)
-            self._finish(batch.first)
+        return pending
 
     def _check_published(self) -> None:
         try:

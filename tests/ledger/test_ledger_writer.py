@@ -376,3 +376,23 @@ def test_a_closed_writer_says_so(tmp_path):
     writer.close()
     with pytest.raises(WriterStoppedError, match="closed"):
         writer.append([b"b"])
+
+
+def test_an_overtaken_writer_does_not_publish_over_a_newer_checkpoint(tmp_path, monkeypatch):
+    """Overtaken between step 4 and step 6, on a file system whose locks do nothing."""
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+    first = new_log(tmp_path, entries_of(3))
+    swap, others = first._commit, []
+
+    def overtaken(batch, *, is_new):
+        swap(batch, is_new=is_new)
+        others.append(open_log(tmp_path))
+        others[0].append([b"newer"])
+
+    monkeypatch.setattr(first, "_commit", overtaken)
+    with pytest.raises(LockLostError, match="took the log over"):
+        first.append(entries_of(2, 3))
+    assert reader_of(tmp_path).checkpoint == others[0].checkpoint
+    first.close()
+    others[0].close()
+    assert check_log(tmp_path, {}) == [*entries_of(5), b"newer"]
