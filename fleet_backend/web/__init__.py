@@ -1,0 +1,1 @@
+"""The pages of riders and operators: static files, one strict policy, no build step."""

@@ -1,0 +1,162 @@
+// Fetches and follows the fleet: the first answers by GET, everything after by the event stream.
+
+import { get } from "/static/ui/api.js";
+import { toDate } from "/static/ui/format.js";
+import { follow } from "/static/ui/sse.js";
+import * as state from "./state.js";
+
+const TOKEN = "trifleet-operator-token";
+const WINDOW_S = 900;
+const MAX_SHOWN = 200;
+let running = null;
+
+/** `#token=...` is taken out of the address bar before anything else happens. */
+export function takeToken() {
+  const found = /^#token=(.+)$/.exec(location.hash);
+  if (found) {
+    sessionStorage.setItem(TOKEN, decodeURIComponent(found[1]));
+    history.replaceState(null, "", location.pathname);
+  }
+  state.token.value = sessionStorage.getItem(TOKEN);
+}
+
+export function signIn(token) {
+  sessionStorage.setItem(TOKEN, token);
+  state.tokenFault.value = null;
+  state.token.value = token;
+  start();
+}
+
+export function signOut(fault = null) {
+  running?.abort();
+  sessionStorage.removeItem(TOKEN);
+  state.vehicles.value = new Map();
+  state.tokenFault.value = fault;
+  state.token.value = null;
+}
+
+const fetchFleet = (path) => get(`/v1/fleet/${path}`, { token: state.token.value });
+
+/** Name of the failure; a token that is not accepted leads back to the form. */
+function failed(error) {
+  if (error.status === 401 || error.status === 403) signOut("not-allowed");
+  return error.name;
+}
+
+export async function start() {
+  running?.abort();
+  running = new AbortController();
+  const { signal } = running;
+  await Promise.all([loadVehicles(), loadRefusals()]);
+  if (!state.token.value || signal.aborted) return;
+  follow("/v1/fleet/stream", {
+    token: state.token.value, signal, onEvent,
+    onState(line) {
+      // What was missed while the line was down is fetched; events only tell what is new.
+      if (line === "open" && state.line.value === "waiting") loadVehicles();
+      state.line.value = line;
+    },
+  }).catch(failed);
+}
+
+export async function loadVehicles() {
+  try {
+    const { items } = await fetchFleet("vehicles");
+    state.vehicles.value = new Map(items.map((item) => [item.id, item]));
+    state.error.value = null;
+  } catch (error) {
+    state.error.value = failed(error);
+  }
+  state.loading.value = false;
+}
+
+export async function loadRefusals(older = false) {
+  const { items, next } = state.refusals.value;
+  try {
+    const answer = await fetchFleet(`refusals${older ? cursor(next) : ""}`);
+    const all = older ? [...items, ...answer.items] : answer.items;
+    state.refusals.value = { items: all, next: answer.next, loading: false, error: null };
+  } catch (error) {
+    state.refusals.value = { items, next, loading: false, error: failed(error) };
+  }
+}
+
+const cursor = (next) => `?cursor=${encodeURIComponent(next)}`;
+const vehiclePath = (id, rest) => `vehicles/${encodeURIComponent(id)}/${rest}`;
+
+export async function openVehicle(id) {
+  state.events.value = { items: [], next: null, loading: true, error: null };
+  state.series.value = { time: [], speed_mmps: [], soc_permille: [] };
+  await Promise.all([loadEvents(id), loadSeries(id)]);
+}
+
+export async function loadEvents(id, older = false) {
+  const { items, next } = state.events.value;
+  try {
+    const answer = await fetchFleet(vehiclePath(id, `events${older ? cursor(next) : ""}`));
+    if (state.route.value.id !== id) return;
+    const all = older ? [...items, ...answer.items] : answer.items;
+    state.events.value = { items: all, next: answer.next, loading: false, error: null };
+  } catch (error) {
+    state.events.value = { items, next, loading: false, error: failed(error) };
+  }
+}
+
+async function loadSeries(id) {
+  const to = Math.floor(Date.now() / 1000);
+  try {
+    const answer = await fetchFleet(vehiclePath(id, `telemetry?from=${to - WINDOW_S}&to=${to + 60}`));
+    const { time, speed_mmps, soc_permille } = answer;
+    if (state.route.value.id === id) state.series.value = { time, speed_mmps, soc_permille };
+  } catch (error) {
+    failed(error);
+  }
+}
+
+function onEvent({ type, data }) {
+  if (type === "vehicle") onVehicle(data);
+  if (type === "record") onRecord(data);
+  if (type === "refusal") onRefusal(data);
+}
+
+function onVehicle(report) {
+  const id = report.id ?? report.vehicle;
+  if (!id) return;
+  const known = state.vehicles.value.get(id);
+  if (!known) loadVehicles();
+  const updated = report.updated ?? report.time ?? known?.updated;
+  const merged = { ...known, ...report, id, updated };
+  state.vehicles.value = new Map(state.vehicles.value).set(id, merged);
+  if (state.route.value.id === id) extendSeries(report);
+}
+
+function extendSeries(report) {
+  const time = toDate(report.time ?? report.updated)?.getTime() / 1000;
+  const { time: times, speed_mmps, soc_permille } = state.series.value;
+  if (!Number.isFinite(time) || (times.length && time <= times.at(-1))) return;
+  const from = times.findIndex((at) => at >= time - WINDOW_S);
+  const keep = (column, value) => [...(from < 0 ? [] : column.slice(from)), value ?? null];
+  state.series.value = {
+    time: keep(times, time),
+    speed_mmps: keep(speed_mmps, report.speed_mmps),
+    soc_permille: keep(soc_permille, report.soc_permille),
+  };
+}
+
+function onRecord(record) {
+  if (record.vehicle !== state.route.value.id || record.kind_name === "TELEMETRY") return;
+  const { items } = state.events.value;
+  const others = items.filter((item) => item.boot !== record.boot || item.seq !== record.seq);
+  state.events.value = { ...state.events.value, items: [record, ...others].slice(0, MAX_SHOWN) };
+}
+
+function onRefusal(refusal) {
+  const { items } = state.refusals.value;
+  const fresh = items.every((item) => refusalKey(item) !== refusalKey(refusal));
+  if (!fresh) return;
+  state.refusals.value = { ...state.refusals.value, items: [refusal, ...items].slice(0, MAX_SHOWN) };
+  if (state.route.value.page !== "refusals") state.unseen.value += 1;
+}
+
+/** Ids of refusals and of quarantined messages are counted apart. */
+export const refusalKey = (item) => `${item.source ?? ""}/${item.id}`;

@@ -1,0 +1,42 @@
+// Entry of /fleet.
+
+import { LiveRegion } from "/static/ui/components.js";
+import { html, render } from "/static/ui/dom.js";
+import { t } from "/static/ui/i18n.js";
+import * as live from "./live.js";
+import { FleetHeader, Overview, TokenForm } from "./views.js";
+import { Refusals } from "./refusals.js";
+import { route, token, unseen } from "./state.js";
+import { VehiclePage } from "./vehicle.js";
+
+function Page() {
+  if (!token.value) return html`<${TokenForm} />`;
+  if (route.value.page === "vehicle") return html`<${VehiclePage} key=${route.value.id} id=${route.value.id} />`;
+  if (route.value.page === "refusals") return html`<${Refusals} />`;
+  return html`<${Overview} />`;
+}
+
+function App() {
+  document.title = t("fleet.page-title");
+  return html`<${FleetHeader} /><main id="main" class=${token.value ? "wide" : "narrow"}
+    data-screen=${token.value ? route.value.page : "token"}><${Page} /></main><${LiveRegion} />`;
+}
+
+function readAddress() {
+  if (location.hash.startsWith("#token=")) {
+    live.takeToken();
+    live.start();
+    return;
+  }
+  const vehicle = /^#\/vehicle\/([a-z0-9-]{1,32})$/.exec(location.hash);
+  const page = vehicle ? "vehicle" : location.hash === "#/refusals" ? "refusals" : "overview";
+  route.value = { page, id: vehicle ? vehicle[1] : null };
+  if (page === "refusals") unseen.value = 0;
+  if (vehicle && token.value) live.openVehicle(vehicle[1]);
+}
+
+live.takeToken();
+addEventListener("hashchange", readAddress);
+readAddress();
+render(html`<${App} />`, document.getElementById("app"));
+if (token.value) await live.start();

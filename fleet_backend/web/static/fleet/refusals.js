@@ -1,0 +1,58 @@
+// Everything that was refused: by a vehicle, or by the server before it was believed.
+
+import { Button, Notice, ScreenTitle, Skeleton } from "/static/ui/components.js";
+import { html } from "/static/ui/dom.js";
+import { moment } from "/static/ui/format.js";
+import { has, t } from "/static/ui/i18n.js";
+import { Icon } from "/static/ui/icons.js";
+import { REFUSALS, named } from "/static/ui/records.js";
+import * as live from "./live.js";
+import { refusals } from "./state.js";
+import { problemText } from "./views.js";
+
+export function Refusals() {
+  const { items, next, loading, error } = refusals.value;
+  return html`<section class="stack">
+    <${ScreenTitle}>${t("fleet.refusals")}<//>
+    <p class="lead">${t("refusals.lead")}</p>
+    ${error && html`<${Notice} kind="bad" testid="api-error" title=${problemText(error)}
+      actions=${html`<${Button} testid="retry" onClick=${() => live.loadRefusals()}>${t("action.retry")}<//>`} />`}
+    ${loading && html`<${Skeleton} label=${t("fleet.loading")} />`}
+    ${!loading && !error && !items.length && html`<${Notice} kind="good" title=${t("refusals.none")} testid="empty" />`}
+    <ol class="events" data-testid="refusals">
+      ${items.map((item) => html`<${Refusal} key=${live.refusalKey(item)} item=${item} />`)}
+    </ol>
+    ${next && html`<div><${Button} testid="older" onClick=${() => live.loadRefusals(true)}>${t("action.older")}<//></div>`}
+  </section>`;
+}
+
+const fromServer = (item) => item.source === "quarantine" || item.source === "server" || Boolean(item.topic);
+
+function Refusal({ item }) {
+  const server = fromServer(item);
+  return html`<li class="event event-refusal" data-testid="refusal" data-code=${item.code ?? ""}
+    data-name=${item.name ?? item.reason ?? ""} data-source=${server ? "quarantine" : "vehicle"}>
+    <div class="event-text">
+      <p class="row"><span class="chip chip-plain"><${Icon} name=${server ? "shield" : "locked"} />
+        ${t(server ? "refusals.by-server" : "refusals.by-vehicle", { vehicle: item.vehicle ?? item.where ?? "?" })}</span>
+        <code>${codeText(item)}</code></p>
+      <p>${reasonText(item, server)}</p>
+      <p class="hint">${[moment(item.server_time ?? item.time), where(item)].filter(Boolean).join(" · ")}</p>
+    </div>
+  </li>`;
+}
+
+function codeText(item) {
+  const name = item.name ?? named(REFUSALS, item.code ?? 0) ?? item.reason ?? "?";
+  return item.code === undefined || item.code === null ? name : `${item.code} ${name}`;
+}
+
+function reasonText(item, server) {
+  const name = item.name ?? named(REFUSALS, item.code ?? 0) ?? item.reason;
+  if (server) {
+    return has(`quarantine.${name}`) ? t(`quarantine.${name}`) : t("quarantine.other", { name });
+  }
+  return has(`refusal.${name}`) ? t(`refusal.${name}`) : t("refusal.UNKNOWN", { code: item.code });
+}
+
+const where = (item) => [item.gateway, item.topic ?? item.where].filter(Boolean).join(", ");

@@ -1,0 +1,64 @@
+// One time series as a chart (uPlot) with its reading in words; colours from the page's tokens.
+
+import uPlot from "uplot";
+
+import { language } from "./i18n.js";
+
+const STYLESHEET = "/static/vendor/uplot-1.6.32/uPlot.min.css";
+const HEIGHT = 190;
+
+function loadStyles() {
+  if (document.querySelector(`link[href="${STYLESHEET}"]`)) return;
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = STYLESHEET;
+  document.head.append(link);
+}
+
+const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** {update(times, values), close()}; `range` is [lowest, highest] at least, `unit` ends the axis. */
+export function openChart(element, { unit, range }) {
+  loadStyles();
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  let data = [[], []];
+  let plot = null;
+  const draw = () => {
+    plot?.destroy();
+    plot = new uPlot(options(element.clientWidth, unit, range), data, element);
+  };
+  const resized = new ResizeObserver(() => plot?.setSize({ width: element.clientWidth, height: HEIGHT }));
+  draw();
+  resized.observe(element);
+  dark.addEventListener("change", draw);
+  return {
+    update(times, values) {
+      data = [times, values];
+      plot.setData(data);
+    },
+    close() {
+      resized.disconnect();
+      dark.removeEventListener("change", draw);
+      plot.destroy();
+    },
+  };
+}
+
+function options(width, unit, range) {
+  const ink = token("--ink-2"), line = token("--line"), brand = token("--brand");
+  const font = "12px system-ui, sans-serif";
+  const time = new Intl.DateTimeFormat(language.value, { hour: "2-digit", minute: "2-digit" });
+  const axis = { stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { show: false } };
+  return {
+    width: Math.max(width, 120), height: HEIGHT, legend: { show: false },
+    padding: [10, 14, 0, 0], cursor: { y: false, points: { size: 8 } },
+    scales: { y: { range: (_, low, high) => [
+      Math.min(range[0], low ?? range[0]), Math.max(range[1], Math.ceil((high ?? 0) * 1.1)),
+    ] } },
+    axes: [
+      { ...axis, size: 32, values: (_, ticks) => ticks.map((tick) => time.format(tick * 1000)) },
+      { ...axis, size: 58, values: (_, ticks) => ticks.map((tick) => `${tick} ${unit}`) },
+    ],
+    series: [{}, { stroke: brand, width: 2, fill: `${brand}22`, points: { show: false } }],
+  };
+}

@@ -1,0 +1,54 @@
+// Words in the reader's language. A key without words shows itself, and a test keeps that from
+// happening; {name} in the words is filled from the values.
+
+import { signal } from "@preact/signals";
+
+import en from "./lang/en.js";
+import fr from "./lang/fr.js";
+
+export const LANGUAGES = { en, fr };
+const STORED = "trifleet-language";
+
+function preferred() {
+  const wanted = [localStorage.getItem(STORED), ...navigator.languages.map((tag) => tag.slice(0, 2))];
+  return wanted.find((tag) => tag in LANGUAGES) ?? "en";
+}
+
+export const language = signal(preferred());
+document.documentElement.lang = language.value;
+
+export function setLanguage(tag) {
+  localStorage.setItem(STORED, tag);
+  document.documentElement.lang = tag;
+  language.value = tag;
+}
+
+export function t(key, values = {}) {
+  const words = LANGUAGES[language.value][key] ?? en[key] ?? key;
+  return words.replace(/\{(\w+)\}/g, (mark, name) => (name in values ? String(values[name]) : mark));
+}
+
+/** The form of a key for a count: `key.one` or `key.other`. */
+export function count(key, n, values = {}) {
+  const form = new Intl.PluralRules(language.value).select(n) === "one" ? "one" : "other";
+  return t(`${key}.${form}`, { n: number(n), ...values });
+}
+
+export const has = (key) => key in en;
+
+export const number = (value, digits = 0) =>
+  new Intl.NumberFormat(language.value, {
+    minimumFractionDigits: digits, maximumFractionDigits: digits,
+  }).format(value);
+
+export const clock = (date, seconds = false) =>
+  new Intl.DateTimeFormat(language.value, {
+    hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined,
+  }).format(date);
+
+export function dateTime(date) {
+  const today = new Date().toDateString() === date.toDateString();
+  if (today) return clock(date, true);
+  return new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "medium" })
+    .format(date);
+}

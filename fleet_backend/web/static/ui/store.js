@@ -1,0 +1,29 @@
+// A few values that must outlive a reload, in IndexedDB: it can hold a key that no script can read.
+
+const NAME = "trifleet";
+let opened = null;
+
+function open() {
+  opened ??= new Promise((resolve, reject) => {
+    const request = indexedDB.open(NAME, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore("values");
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  return opened;
+}
+
+async function run(mode, work) {
+  const transaction = (await open()).transaction("values", mode);
+  const request = work(transaction.objectStore("values"));
+  return new Promise((resolve, reject) => {
+    // `complete`, not the request's `success`: only then is it on disk.
+    transaction.oncomplete = () => resolve(request.result);
+    transaction.onerror = () => reject(transaction.error);
+    transaction.onabort = () => reject(transaction.error);
+  });
+}
+
+export const read = (key) => run("readonly", (values) => values.get(key));
+export const write = (key, value) => run("readwrite", (values) => values.put(value, key));
+export const remove = (key) => run("readwrite", (values) => values.delete(key));
