@@ -10,9 +10,6 @@ from protocol.errors import DecodeError, RefusedError
 from vcu.errors import StateError
 from vcu.store import is_zero
 
-# Refused before the challenge was looked at: it is still open.
-_UNSPENT = (refusal.MALFORMED, refusal.VEHICLE)
-
 
 class Commands:
     """`vehicle` is the Vcu: its gate, lock, motion, outbox, refusals, store, state and clock."""
@@ -65,7 +62,8 @@ class Commands:
 
     def _refused(self, error: RefusedError, now_ms: int) -> None:
         asked = error.asked
-        if asked and error.code not in _UNSPENT:
+        # A command for another vehicle is refused before its challenge is looked at.
+        if asked and asked.command.vehicle == self._vehicle.gate.authority.vehicle:
             self._vehicle.online.spent(asked.command.challenge, now_ms)
         self._vehicle.refusals.refuse(error.code, asked, now_ms)
 
@@ -116,7 +114,9 @@ class Commands:
         if len(revoked) >= MAX_REVOKED:
             # Forgetting one would allow it again. Raising the generation still revokes.
             raise RefusedError(refusal.STATE)
-        self._persist("revoked", [*revoked, grant_id])
+        longer = list(revoked)
+        longer.append(grant_id)
+        self._persist("revoked", longer)
         self._vehicle.gate.authority.revoked = self._vehicle.state.revoked
         return record.DONE
 

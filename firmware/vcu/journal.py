@@ -75,7 +75,7 @@ class Journal:
         if not head:
             return None
         if len(head) == _HEAD:
-            size = struct.unpack(">H", head)[0]
+            size = struct.unpack(">H", head[:2])[0]
             payload = file.read(size) if _KEY <= size <= MAX_FRAME else b""
             if len(payload) == size and _check(payload) == head[2:]:
                 self._bytes += _HEAD + size

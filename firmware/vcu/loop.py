@@ -6,7 +6,7 @@ What takes long is done in the slack before the next deadline, a piece at a time
 POLL_MS = 5
 # A piece longer than this would never fit between two frames of 20 ms: it may then delay one.
 MOST_NEEDED_MS = 15
-COLLECT_EVERY_MS = 500
+COLLECT_EVERY_MS = 200
 COLLECT_NEEDS_MS = 12
 
 

