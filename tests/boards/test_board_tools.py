@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,8 @@ MPREMOTE = Path(sys.executable).with_name("mpremote")
 
 
 @pytest.fixture
-def port(make_board: Callable[..., VirtualBoard]) -> str:
-    return make_board().tty
+def port(board: VirtualBoard) -> str:
+    return board.tty
 
 
 @pytest.fixture
@@ -70,7 +70,9 @@ def test_mpremote_runs_copies_lists_and_resets(port: str, tmp_path: Path) -> Non
     assert (tmp_path / "back.py").read_bytes() == (tmp_path / "app.py").read_bytes()
 
 
-def test_mpremote_stops_a_running_main(port: str, tmp_path: Path) -> None:
+def test_mpremote_stops_a_running_main(board: VirtualBoard, tmp_path: Path) -> None:
+    port = board.tty
     (tmp_path / "main.py").write_text("import time\nwhile True:\n    time.sleep_ms(1)\n")
-    mpremote(port, "cp", str(tmp_path / "main.py"), ":main.py", "+", "reset")
+    mpremote(port, "cp", str(tmp_path / "main.py"), ":main.py")
+    board.reset()
     assert mpremote(port, "exec", "print('here')") == "here\n"

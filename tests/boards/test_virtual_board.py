@@ -25,6 +25,14 @@ def wait_for(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
         time.sleep(0.005)
 
 
+def read_prompt(repl: RawRepl) -> bytes:
+    """What the board says until its friendly prompt."""
+    received = b""
+    while b">>> " not in received:
+        received += repl._serial.read(1)
+    return received
+
+
 def put(repl: RawRepl, name: str, text: bytes) -> None:
     repl.exec(f"with open({name!r}, 'wb') as f: f.write({text!r})")
 
@@ -53,6 +61,7 @@ def test_boot_and_main_run_in_order_and_share_their_names(
     put(repl, "boot.py", b"order = ['boot']\n")
     put(repl, "main.py", b"order.append('main')\n")
     board.reset()
+    read_prompt(repl)
     repl.enter()
     assert repl.exec("print(order)") == b"['boot', 'main']\n"
     repl.soft_reset()
@@ -75,9 +84,7 @@ def test_ctrl_c_interrupts_main(board: VirtualBoard, repl: RawRepl) -> None:
 def test_an_error_in_main_is_shown_and_the_repl_comes(board: VirtualBoard, repl: RawRepl) -> None:
     put(repl, "main.py", b"raise ValueError('broken')\n")
     board.reset()
-    received = b""
-    while b">>> " not in received:
-        received += repl._serial.read(1)
+    received = read_prompt(repl)
     assert b'File "main.py", line 1' in received
     assert b"ValueError: broken" in received
 
@@ -85,7 +92,7 @@ def test_an_error_in_main_is_shown_and_the_repl_comes(board: VirtualBoard, repl:
 def test_system_exit_is_a_soft_reset(board: VirtualBoard, repl: RawRepl) -> None:
     put(repl, "main.py", b"import machine, sys\nif machine.reset_cause() != 5: sys.exit(3)\n")
     board.reset()
-    wait_for(lambda: board.reset_cause == 5)
+    read_prompt(repl)
     repl.enter()
     assert repl.exec("import machine; print(machine.reset_cause())") == b"5\n"
 
