@@ -49,11 +49,10 @@ class LedgerReader:
 
         Raises CheckpointError where the log rolled back or forked; the old one stays in use then.
         """
-        signed, tree = self._load()
-        if self._current is not None:
-            _require_continued(self._current[0], tree)
-        self._current = signed, tree
-        return signed
+        note = self._fetch(CHECKPOINT)
+        if self._current is None or note != self._current[0].note:
+            self._current = self._open(note)
+        return self._current[0]
 
     @property
     def checkpoint(self) -> SignedCheckpoint:
@@ -66,12 +65,15 @@ class LedgerReader:
 
     def _use(self) -> tuple[SignedCheckpoint, ProvedTree]:
         if self._current is None:
-            self._current = self._load()
+            self._current = self._open(self._fetch(CHECKPOINT))
         return self._current
 
-    def _load(self) -> tuple[SignedCheckpoint, ProvedTree]:
-        signed = open_checkpoint(self._fetch(CHECKPOINT), (self._log,))
-        return signed, ProvedTree(self._fetch, signed)
+    def _open(self, note: bytes) -> tuple[SignedCheckpoint, ProvedTree]:
+        signed = open_checkpoint(note, (self._log,))
+        tree = ProvedTree(self._fetch, signed)
+        if self._current is not None:
+            _require_continued(self._current[0], tree)
+        return signed, tree
 
     def entry(self, index: int) -> bytes:
         """Entry `index`, proved."""
