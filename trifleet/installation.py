@@ -66,7 +66,7 @@ def slots(count: int) -> list[Slot]:
 def install(layout: Layout, count: int, say: Say) -> None:
     """Bring the folder to a state in which `count` vehicles can run."""
     wanted = slots(count)
-    _claim(layout)
+    claim(layout)
     _make_keys(layout, say)
     database = open_database(f"sqlite:///{layout.database}")
     try:
@@ -95,8 +95,8 @@ def origin(layout: Layout) -> str:
         raise InstallationError(f"{layout.root}/{_MARK} is damaged: {error}") from error
 
 
-def _claim(layout: Layout) -> None:
-    """Never build in a folder that is somebody else's."""
+def claim(layout: Layout) -> None:
+    """Make the folder ours; never build in one that is somebody else's."""
     mark = layout.root / _MARK
     if mark.exists():
         _check_version(layout)

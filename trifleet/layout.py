@@ -88,13 +88,29 @@ def write_private(path: Path, content: bytes) -> None:
     new.replace(path)
 
 
-def write_toml(path: Path, values: dict[str, str | int | float | bool]) -> None:
-    """Write flat settings, one `key = value` a line."""
-    lines = [f"{key} = {_toml(value)}\n" for key, value in values.items()]
-    write_private(path, "".join(lines).encode())
+Toml = str | int | float | bool
+Settings = dict[str, "Toml | Settings | list[Settings]"]
 
 
-def _toml(value: str | int | float | bool) -> str:
+def write_toml(path: Path, values: Settings) -> None:
+    """Write settings with their tables and arrays of tables."""
+    write_private(path, ("\n".join(_toml_lines(values, "")) + "\n").encode())
+
+
+def _toml_lines(values: Settings, prefix: str) -> list[str]:
+    plain, tables = [], []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            tables += [f"[{prefix}{key}]", *_toml_lines(value, f"{prefix}{key}.")]
+        elif isinstance(value, list):
+            for item in value:
+                tables += [f"[[{prefix}{key}]]", *_toml_lines(item, f"{prefix}{key}.")]
+        else:
+            plain.append(f"{key} = {_toml(value)}")
+    return plain + tables
+
+
+def _toml(value: Toml) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

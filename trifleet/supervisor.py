@@ -63,20 +63,22 @@ class Child:
             )
         self._started = time.monotonic()
 
-    def revive(self, now: float) -> None:
-        """Restart a process that ended, after a wait that grows while it keeps ending."""
+    def revive(self, now: float) -> bool:
+        """Restart a process that ended, after a wait that grows; true if it was started now."""
         if self._process is None or self._process.poll() is None:
-            return
+            return False
         if not self._next_start:
             if now - self._started > _HEALTHY_S:
                 self._wait_s = _FIRST_WAIT_S
             self._next_start = now + self._wait_s
             self._wait_s = min(self._wait_s * 2, _LONGEST_WAIT_S)
             log.warning("%s ended with %s", self.program.name, self._process.returncode)
-        if now >= self._next_start:
-            self._next_start = 0.0
-            self.restarts += 1
-            self.start()
+        if now < self._next_start:
+            return False
+        self._next_start = 0.0
+        self.restarts += 1
+        self.start()
+        return True
 
     def stop(self, how: signal.Signals) -> None:
         """Send a signal to the process and all that it started."""
@@ -103,11 +105,10 @@ class Supervisor:
         child.start()
         return child
 
-    def tend(self) -> None:
-        """Restart whatever died. Call it often, from the thread that starts the children."""
+    def tend(self) -> bool:
+        """Restart whatever died; true if anything was. Call it from the thread that starts."""
         now = time.monotonic()
-        for child in self.children.values():
-            child.revive(now)
+        return sum(child.revive(now) for child in self.children.values()) > 0
 
     def wait_until(self, ready: Callable[[], bool], what: str, seconds: float) -> None:
         """Tend until `ready`. Raises ChildError naming what did not come."""

@@ -1,5 +1,7 @@
 """`trifleet backend`: the three programs of the backend, each a process of its own."""
 
+from typing import Annotated
+
 import typer
 
 from trifleet.commands.common import Config, log_to_stderr, stop_on_signals
@@ -28,10 +30,13 @@ def issuer(config: Config) -> None:
 
 
 @app.command("api")
-def api(config: Config) -> None:
+def api(
+    config: Config,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8080,
+) -> None:
     """Serve the HTTP API and the pages; holds no key that opens a vehicle."""
     from fleet_backend.api.settings import load_settings
     from trifleet.server import serve
 
     log_to_stderr()
-    serve(load_settings(config), stop_on_signals())
+    serve(load_settings(config), port, stop_on_signals())

@@ -21,6 +21,9 @@ def run(
     ] = 0,
     port: Annotated[int, typer.Option(help="Port of the pages and the API on 127.0.0.1.")] = 8080,
     data: Data = DEFAULT_DATA,
+    can_log: Annotated[
+        bool, typer.Option("--can-log", help="Keep a candump file of each bus in the data folder.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Start broker, backend and virtual vehicles, and keep them running until Ctrl-C.
@@ -32,7 +35,7 @@ def run(
     log_to_stderr()
     stop = stop_on_signals()
     steps = Steps(as_json)
-    stack = Stack(StackSettings(data=data.resolve(), vehicles=vehicles, port=port))
+    stack = Stack(StackSettings(data=data.resolve(), vehicles=vehicles, port=port, can_log=can_log))
     try:
         stack.start(steps.say, stop)
         if not stop.is_set():

@@ -1,0 +1,321 @@
+"""Attacks on the running stack: each is refused by the vehicle, shows on the operator's page with
+its reason, and never brings a VCU_Drive enable onto the bus. The bus is watched, not the API.
+"""
+
+import contextlib
+import os
+import secrets
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from evidence import BusLog
+from running import RunningStack
+
+from fleet_backend.fleet import keys
+from fleet_backend.fleet.database import open_database
+from fleet_backend.fleet.delegations import find as find_delegation
+from protocol import command, cose, grant, presentation, refusal
+from trifleet.client import HolderKey, RiderClient
+from trifleet.errors import ClientError
+
+HELD_BACK_S = 181
+NOW_AND_AN_HOUR = 3600
+
+
+class Owner:
+    """The owner's key, as the owner would use it: signing grants directly."""
+
+    def __init__(self, stack: RunningStack) -> None:
+        self.key = HolderKey(keys.load_rsa(stack.layout.owner_key))
+
+    def grant(self, holder: HolderKey, vehicle: str, **changes: Any) -> bytes:
+        now = int(time.time())
+        given = {
+            "vehicle": vehicle,
+            "holder": holder.thumbprint,
+            "actions": 3,
+            "not_before": now - 60,
+            "not_after": now + NOW_AND_AN_HOUR,
+            "generation": 0,
+            "grant_id": secrets.token_bytes(16),
+            "limits": {},
+        }
+        given.update(changes)
+        payload = grant.encode(grant.Grant(**given))
+        return self.key.seal(payload, grant.signed_message(payload))
+
+
+def signed_command(
+    key: HolderKey, vehicle: str, challenge: bytes, granted: bytes, action: int = command.UNLOCK
+) -> bytes:
+    """A command under the last grant of a chain."""
+    payload, _ = cose.split(granted, cose.PS256, "grant")
+    name = grant.decode(payload).grant_id
+    asked = command.encode(command.Command(vehicle, challenge, action, {}, name))
+    return key.seal(asked, command.signed_message(asked))
+
+
+class Scene:
+    """One vehicle, its bus, a rider, and the operator's page."""
+
+    def __init__(self, stack: RunningStack, vehicle: str) -> None:
+        self.stack = stack
+        self.vehicle = vehicle
+        self.bus = BusLog(stack.layout.vehicle(vehicle) / "can.log")
+        self.owner = Owner(stack)
+        self.rider = RiderClient(stack.address)
+        self.rider.register()
+
+    def challenge(self) -> bytes:
+        return self.rider.challenge(self.vehicle)
+
+    def is_refused(self, presented: bytes, code: int) -> None:
+        """Send it as any client would: the vehicle refuses with `code`, and nothing moves."""
+        mark = self.bus.mark()
+        name = self.rider.send(self.vehicle, presented)
+        found = self.rider.wait(name, ("refused",), 20)
+        assert found["refusal"]["code"] == code, found
+        self.nothing_moved(mark)
+        self.operator_sees(code)
+
+    def nothing_moved(self, mark: int) -> None:
+        # Longer than the five seconds in which a rider who stands by would act.
+        time.sleep(1.0)
+        assert self.bus.enables(mark) == 0
+
+    def operator_sees(self, code: int) -> None:
+        def shown() -> bool:
+            items = self.stack.operator("/v1/fleet/refusals")["items"]
+            return any(
+                item.get("vehicle") == self.vehicle and item.get("code") == code for item in items
+            )
+
+        self.stack.wait_for(shown, f"{refusal.NAMES[code]} on the operator's page", 15)
+
+
+@pytest.fixture(scope="module")
+def held_back(stack: RunningStack) -> tuple[float, bytes]:
+    """A good presentation that a courier keeps for three minutes."""
+    scene = Scene(stack, "trike-1")
+    granted = scene.owner.grant(scene.rider.key, "trike-1")
+    asked = signed_command(scene.rider.key, "trike-1", scene.challenge(), granted)
+    keyring = [scene.owner.key.modulus, scene.rider.key.modulus]
+    return time.monotonic(), presentation.encode([granted], keyring, asked)
+
+
+@pytest.fixture
+def scene(stack: RunningStack, held_back: tuple[float, bytes]) -> Iterator[Scene]:
+    made = Scene(stack, "trike-1")
+    yield made
+    made.rider.close()
+
+
+def direct(scene: Scene, granted: bytes, asked: bytes, key: HolderKey) -> bytes:
+    return presentation.encode([granted], [scene.owner.key.modulus, key.modulus], asked)
+
+
+def test_another_vehicles_grant(scene: Scene) -> None:
+    key = scene.rider.key
+    granted = scene.owner.grant(key, "trike-2")
+    asked = signed_command(key, "trike-1", scene.challenge(), granted)
+    scene.is_refused(direct(scene, granted, asked, key), refusal.VEHICLE)
+
+
+def test_an_expired_grant(scene: Scene) -> None:
+    key = scene.rider.key
+    now = int(time.time())
+    granted = scene.owner.grant(key, "trike-1", not_before=now - 7200, not_after=now - 3600)
+    asked = signed_command(key, "trike-1", scene.challenge(), granted)
+    scene.is_refused(direct(scene, granted, asked, key), refusal.EXPIRED)
+
+
+def test_a_grant_that_its_holder_rewrote(scene: Scene) -> None:
+    """The rider changes the end of a real grant; the owner's signature no longer fits."""
+    key = scene.rider.key
+    granted = scene.owner.grant(key, "trike-1")
+    payload, signature = cose.split(granted, cose.PS256, "grant")
+    fields = grant.decode(payload)
+    fields.not_after += 86_400
+    rewritten = cose.assemble(cose.PS256, grant.encode(fields), signature)
+    asked = signed_command(key, "trike-1", scene.challenge(), rewritten)
+    scene.is_refused(direct(scene, rewritten, asked, key), refusal.SIGNATURE)
+
+
+def test_a_grant_that_its_holder_widened(scene: Scene) -> None:
+    """A holder who may delegate gives a friend more than the holder has."""
+    key, friend = scene.rider.key, HolderKey()
+    above = scene.owner.grant(key, "trike-1", actions=grant.DELEGATE | 2)
+    payload, _ = cose.split(above, cose.PS256, "grant")
+    wider = grant.decode(payload)
+    wider.actions, wider.holder = 3, friend.thumbprint
+    payload = grant.encode(wider)
+    below = key.seal(payload, grant.signed_message(payload))
+    asked = signed_command(friend, "trike-1", scene.challenge(), below)
+    keyring = [scene.owner.key.modulus, key.modulus, friend.modulus]
+    scene.is_refused(presentation.encode([above, below], keyring, asked), refusal.WIDENED)
+
+
+def test_a_command_signed_by_another_key(scene: Scene) -> None:
+    key, thief = scene.rider.key, HolderKey()
+    granted = scene.owner.grant(key, "trike-1")
+    asked = signed_command(thief, "trike-1", scene.challenge(), granted)
+    scene.is_refused(direct(scene, granted, asked, key), refusal.SIGNATURE)
+
+
+def test_a_stolen_grant_under_another_key(scene: Scene) -> None:
+    key, thief = scene.rider.key, HolderKey()
+    granted = scene.owner.grant(key, "trike-1")
+    asked = signed_command(thief, "trike-1", scene.challenge(), granted)
+    scene.is_refused(direct(scene, granted, asked, thief), refusal.HOLDER)
+
+
+def test_a_challenge_used_twice(scene: Scene) -> None:
+    key = scene.rider.key
+    challenge = scene.challenge()
+    granted = scene.owner.grant(key, "trike-1", actions=2)
+    first = signed_command(key, "trike-1", challenge, granted)
+    scene.is_refused(direct(scene, granted, first, key), refusal.ACTION)
+    good = scene.owner.grant(key, "trike-1")
+    second = signed_command(key, "trike-1", challenge, good)
+    scene.is_refused(direct(scene, good, second, key), refusal.CHALLENGE)
+
+
+def test_the_api_by_itself(scene: Scene) -> None:
+    """With all that the API process holds: the database, the chains, the broker's credential.
+
+    It knows the owner's delegation and the vehicle's next challenge; it has no key.
+    """
+    database = open_database(f"sqlite:///{scene.stack.layout.database}")
+    with database.read() as connection:
+        chain = find_delegation(connection, "trike-1")
+    database.close()
+    assert chain is not None
+    made_up = HolderKey()
+    own = grant.decode(cose.split(chain.grants[0], cose.PS256, "grant")[0])
+    own.holder, own.actions = made_up.thumbprint, 3
+    own.not_after = own.not_before + 600
+    payload = grant.encode(own)
+    # The issuer's signature is what it cannot make; its own is the best it can do.
+    below = made_up.seal(payload, grant.signed_message(payload))
+    asked = signed_command(made_up, "trike-1", scene.challenge(), below)
+    keyring = [*chain.keys, made_up.modulus]
+    forged = presentation.encode([*chain.grants, below], keyring, asked)
+    scene.is_refused(forged, refusal.SIGNATURE)
+
+
+def test_the_api_process_has_no_private_key_open_or_named(stack: RunningStack) -> None:
+    config = (stack.layout.root / "config/api.toml").read_text()
+    assert ".key" not in config
+    maps = f"/proc/{stack.pid_of('api')}/fd"
+    for name in os.listdir(maps):
+        with contextlib.suppress(OSError):
+            assert not os.readlink(f"{maps}/{name}").endswith(".key")
+
+
+def test_a_replayed_presentation(scene: Scene) -> None:
+    """A whole recorded unlock, played again to the vehicle by whoever is on its bus."""
+    key = scene.rider.key
+    granted = scene.owner.grant(key, "trike-1")
+    asked = signed_command(key, "trike-1", scene.challenge(), granted)
+    recorded = direct(scene, granted, asked, key)
+    name = scene.rider.send("trike-1", recorded)
+    scene.rider.wait(name, ("executed",), 20)
+    lock(scene, granted)
+    mark = scene.bus.mark()
+    present_on_the_bus(scene.stack.can_port("trike-1"), recorded)
+    scene.operator_sees(refusal.CHALLENGE)
+    scene.nothing_moved(mark)
+
+
+def lock(scene: Scene, granted: bytes) -> None:
+    key = scene.rider.key
+    asked = signed_command(key, "trike-1", scene.challenge(), granted, command.LOCK)
+    name = scene.rider.send("trike-1", direct(scene, granted, asked, key))
+    scene.rider.wait(name, ("executed",), 60)
+    scene.stack.wait_for(lambda: scene.bus.enables(scene.bus.mark() - 400) == 0, "standstill", 20)
+
+
+def present_on_the_bus(can_port: int, presented: bytes) -> None:
+    """Somebody with a laptop on the vehicle's CAN bus."""
+    import isotp
+
+    from hw.errors import BusTimeoutError
+    from hw.virtual_bus.client import SlcanClient
+    from protocol import link
+
+    with SlcanClient(can_port, bitrate=500_000) as client:
+
+        def receive(timeout: float) -> Any:
+            with contextlib.suppress(BusTimeoutError):
+                frame = client.recv(timeout_s=max(timeout, 0.001))
+                return isotp.CanMessage(arbitration_id=frame.identifier, data=frame.data)
+            return None
+
+        address = isotp.Address(isotp.AddressingMode.Normal_11bits, txid=0x500, rxid=0x508)
+        layer = isotp.TransportLayerLogic(
+            rxfn=receive,
+            txfn=lambda message: client.send(message.arbitration_id, bytes(message.data)),
+            address=address,
+            params={"tx_padding": 0xCC},
+        )
+        layer.send(link.pack(link.PRESENTATION, presented))
+        end = time.monotonic() + 10
+        while layer.transmitting() and time.monotonic() < end:
+            layer.process(rx_timeout=0.01)
+        assert not layer.transmitting()
+
+
+def test_the_issuer_hands_out_nothing_while_it_cannot_log(
+    stack: RunningStack, rider: RiderClient
+) -> None:
+    rider.register()
+    stopped = frozen(stack.pid_of("ingest"))
+    with stopped, pytest.raises(ClientError, match="no grant: requested"):
+        rider.obtain_grant("trike-2", 600, wait_s=5.0)
+    granted = rider.obtain_grant("trike-2", 600)
+    assert granted["leaf_index"] is not None
+
+
+@contextlib.contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_nonsense_gets_a_named_answer(stack: RunningStack) -> None:
+    """Every door of the API: wrong input is refused with words, and the next request works."""
+    with httpx.Client(base_url=stack.address, trust_env=False) as http:
+        for path, body in (
+            ("/v1/riders", b"\xff\xfe"),
+            ("/v1/riders", b"{}"),
+            ("/v1/grants", b'{"request": "%%%"}'),
+            ("/v1/vehicles/trike-1/commands", b'{"presentation": "AAAA"}'),
+            ("/v1/vehicles/nobody/commands", b'{"presentation": "AAAA"}'),
+        ):
+            headers = {"Idempotency-Key": secrets.token_hex(8), "Content-Type": "application/json"}
+            answer = http.post(path, content=body, headers=headers)
+            assert 400 <= answer.status_code < 500, (path, answer.text)
+            assert answer.headers["content-type"].startswith("application/problem+json")
+            assert answer.json()["title"]
+        assert http.get("/healthz").status_code == 200
+
+
+def test_a_command_held_back_for_three_minutes(
+    scene: Scene, held_back: tuple[float, bytes]
+) -> None:
+    signed_at, presented = held_back
+    time.sleep(max(0.0, signed_at + HELD_BACK_S - time.monotonic()))
+    scene.is_refused(presented, refusal.CHALLENGE)
+
+
+def test_no_enable_but_in_the_one_honest_ride(stack: RunningStack) -> None:
+    """Over the whole module, the second vehicle, which nobody unlocked, was never let go."""
+    bus = BusLog(stack.layout.vehicle("trike-2") / "can.log")
+    assert bus.enables() == 0

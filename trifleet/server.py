@@ -1,0 +1,47 @@
+"""Serves API and pages in one process; the only place where the two meet."""
+
+import threading
+
+import uvicorn
+from fastapi import FastAPI
+from fleet_backend.api.app import create_app
+
+from fleet_backend.api.settings import ApiSettings
+from fleet_backend.web.pages import web_routes
+from trifleet.ports import LOOPBACK
+
+
+def build(settings: ApiSettings) -> FastAPI:
+    """The application: the API's routes first, the pages behind them."""
+    app = create_app(settings)
+    app.router.routes.extend(web_routes(settings.ledger_policy))
+    return app
+
+
+def serve(settings: ApiSettings, port: int, stop: threading.Event) -> None:
+    """Serve on loopback until `stop`; open streams are ended, not waited for."""
+    config = uvicorn.Config(
+        build(settings),
+        host=LOOPBACK,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,
+    )
+    server = _Server(config)
+    watcher = threading.Thread(target=_end_on, args=(stop, server), daemon=True)
+    watcher.start()
+    server.run()
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the command line, which sets `stop`."""
+
+    def install_signal_handlers(self) -> None:
+        return None
+
+
+def _end_on(stop: threading.Event, server: uvicorn.Server) -> None:
+    stop.wait()
+    server.should_exit = True

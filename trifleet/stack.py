@@ -1,0 +1,267 @@
+"""The whole stack on one machine: writes each program's settings, starts them, watches them.
+
+Order of the start: broker, backend, vehicles, gateways. Nothing here decides about a vehicle.
+"""
+
+import dataclasses
+import fcntl
+import json
+import os
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from fleet_backend.fleet import keys
+from trifleet import installation
+from trifleet.broker import Broker, BrokerSettings, Role, User
+from trifleet.errors import InstallationError
+from trifleet.layout import Layout, make_folder, write_private, write_toml
+from trifleet.ports import LOOPBACK, free_port, require_free
+from trifleet.supervisor import Program, Supervisor
+
+LEAST_VEHICLES = 3
+_READY_S = 60.0
+_TEND_S = 0.1
+_CONFIGURATIONS = ("delta-passenger", "tadpole-cargo")
+
+Say = Callable[[str, str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class StackSettings:
+    """What `trifleet run` was asked for."""
+
+    data: Path
+    vehicles: int = 0  # 0: as many as the folder has, at least three
+    port: int = 8080
+    reaction_s: float = 0.4  # of the simulated riders
+    can_log: bool = False  # keep a candump file of each bus
+
+
+class Stack:
+    """Start, tend and stop. Not for several threads, but for `slots` and `address`."""
+
+    def __init__(self, settings: StackSettings) -> None:
+        self.settings = settings
+        self.layout = Layout(settings.data)
+        self.supervisor = Supervisor()
+        self.slots: list[installation.Slot] = []
+        self._lock: int | None = None
+        self._mqtt_port = 0
+
+    @property
+    def address(self) -> str:
+        """Where API and pages are."""
+        return f"http://{LOOPBACK}:{self.settings.port}"
+
+    def start(self, say: Say, stop: threading.Event) -> None:
+        """Install what is missing, start every program, wait until all vehicles can be unlocked.
+
+        Returns early where `stop` is set. Raises TrifleetError.
+        """
+        require_free(self.settings.port)
+        count = self.settings.vehicles
+        if count == 0:
+            count = max(LEAST_VEHICLES, installation.known_vehicles(self.layout))
+        self.slots = installation.slots(count)
+        installation.claim(self.layout)
+        self._lock_folder()
+        installation.install(self.layout, count, say)
+        broker = self._start_broker(say)
+        self._start_backend(broker.port)
+        self._start_vehicles(broker.port)
+        self._mqtt_port = broker.port
+        self._write_run_file()
+        say("starting", f"{len(self.supervisor.children)} processes, logs in {self.layout.logs}")
+        self._wait(stop)
+
+    def tend_until(self, stop: threading.Event) -> None:
+        """Restart what dies, until `stop`."""
+        while not stop.wait(_TEND_S):
+            if self.supervisor.tend():
+                self._write_run_file()
+
+    def stop(self) -> None:
+        """End every process; safe to call twice."""
+        self.supervisor.stop()
+        self.layout.run_file.unlink(missing_ok=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _lock_folder(self) -> None:
+        """Two stacks on one folder would be two writers; the lock goes with the process."""
+        self._lock = os.open(self.layout.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InstallationError(
+                f"another trifleet runs on {self.layout.root}: stop it, or choose another --data"
+            ) from error
+
+    def _start_broker(self, say: Say) -> Broker:
+        users = [
+            User("ingest", Role.INGEST, self._password("ingest")),
+            User("api", Role.API, self._password("api")),
+        ]
+        users += [User(s.gateway, Role.GATEWAY, self._gateway_password(s)) for s in self.slots]
+        broker = Broker(BrokerSettings(self.layout.broker, free_port()), users)
+        broker.write_config()
+        self._run("broker", tuple(broker.command()))
+        broker.wait_until_ready()
+        say("broker", f"MQTT on {LOOPBACK}:{broker.port}, one credential for each gateway")
+        return broker
+
+    def _start_backend(self, mqtt_port: int) -> None:
+        layout = self.layout
+        public, policy = str(layout.ledger / "public"), str(layout.policy)
+        database = f"sqlite:///{layout.database}"
+        write_toml(
+            layout.config("ingest"),
+            {
+                "database": database,
+                "ack_key": str(layout.ack_key),
+                "mqtt": {
+                    "host": LOOPBACK,
+                    "port": mqtt_port,
+                    "user": "ingest",
+                    "password_file": str(self._password("ingest")),
+                },
+                "ledger": {
+                    "directory": str(layout.ledger),
+                    "origin": installation.origin(layout),
+                    "key_file": str(layout.log_key),
+                },
+            },
+        )
+        write_toml(
+            layout.config("issuer"),
+            {
+                "name": installation.ISSUER,
+                "database_url": database,
+                "issuing_key": str(layout.issuing_key),
+                "statement_key": str(layout.issuer_statement_key),
+                "journal": str(make_folder(layout.root / "issuer/journal")),
+                "ledger_public": public,
+                "ledger_policy": policy,
+            },
+        )
+        write_toml(
+            layout.config("api"),
+            {
+                "database_url": database,
+                "operator_token": str(layout.operator_token),
+                "ledger_public": public,
+                "ledger_policy": policy,
+                "mqtt_host": LOOPBACK,
+                "mqtt_port": mqtt_port,
+                "mqtt_password": str(self._password("api")),
+            },
+        )
+        for name in ("ingest", "issuer"):
+            self._trifleet(name, "backend", name, "--config", str(layout.config(name)))
+        config = str(layout.config("api"))
+        self._trifleet(
+            "api", "backend", "api", "--config", config, "--port", str(self.settings.port)
+        )
+
+    def _start_vehicles(self, mqtt_port: int) -> None:
+        ack = keys.public_bytes(keys.load_ed25519(self.layout.ack_key)).hex()
+        ports = {slot: free_port() for slot in self.slots}
+        for slot, can_port in ports.items():
+            config = self._write_board(slot, can_port)
+            self._trifleet(slot.vehicle, "board", "virtual", "--config", str(config))
+        for slot, can_port in ports.items():
+            config = self._write_gateway(slot, can_port, mqtt_port, ack)
+            self._trifleet(slot.gateway, "gateway", "--config", str(config))
+
+    def _write_board(self, slot: installation.Slot, can_port: int) -> Path:
+        folder = self.layout.vehicle(slot.vehicle)
+        path = folder / "board.toml"
+        write_toml(
+            path,
+            {
+                "image": str(folder / "flash.img"),
+                "can_port": can_port,
+                "configuration": _CONFIGURATIONS[slot.number % len(_CONFIGURATIONS)],
+                "route": slot.number - 1,
+                "state_file": str(folder / "state.json"),
+                "tty_link": str(folder / "tty"),
+                "can_log": str(folder / "can.log") if self.settings.can_log else "",
+                "reaction_s": self.settings.reaction_s,
+                "seed": slot.number,
+            },
+        )
+        return path
+
+    def _write_gateway(
+        self, slot: installation.Slot, can_port: int, mqtt_port: int, ack: str
+    ) -> Path:
+        folder = self.layout.gateway(slot.gateway)
+        path = folder / "gateway.toml"
+        write_toml(
+            path,
+            {
+                "gateway": slot.gateway,
+                "key_file": "gateway.key",
+                "ack_public_key": ack,
+                "outbox_file": "outbox.db",
+                "bus": [
+                    {
+                        "vehicle": slot.vehicle,
+                        "interface": "slcan",
+                        "channel": f"socket://{LOOPBACK}:{can_port}",
+                        "acceptance_filter": True,
+                    }
+                ],
+                "mqtt": {"host": LOOPBACK, "port": mqtt_port, "password_file": "mqtt.password"},
+            },
+        )
+        return path
+
+    def _wait(self, stop: threading.Event) -> None:
+        ready: set[str] = set()
+
+        def all_ready() -> bool:
+            for slot in self.slots:
+                path = f"/v1/vehicles/{slot.vehicle}/challenge"
+                if slot.vehicle not in ready and self._answers(path):
+                    ready.add(slot.vehicle)
+            return stop.is_set() or len(ready) == len(self.slots)
+
+        self.supervisor.wait_until(lambda: stop.is_set() or self._answers("/healthz"), "API", 30.0)
+        self.supervisor.wait_until(all_ready, "a vehicle", _READY_S + 2 * len(self.slots))
+
+    def _answers(self, path: str) -> bool:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(self.address + path, timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def _trifleet(self, name: str, *arguments: str) -> None:
+        self._run(name, (sys.executable, "-m", "trifleet.cli", *arguments))
+
+    def _run(self, name: str, command: tuple[str, ...]) -> None:
+        log_file = make_folder(self.layout.logs) / f"{name}.log"
+        self.supervisor.start(Program(name, command, log_file))
+
+    def _password(self, user: str) -> Path:
+        return self.layout.broker / f"{user}.password"
+
+    def _gateway_password(self, slot: installation.Slot) -> Path:
+        return self.layout.gateway(slot.gateway) / "mqtt.password"
+
+    def _write_run_file(self) -> None:
+        pids = {name: child.pid for name, child in self.supervisor.children.items()}
+        value = {
+            "address": self.address,
+            "mqtt_port": self._mqtt_port,
+            "pid": os.getpid(),
+            "pids": pids,
+        }
+        write_private(self.layout.run_file, json.dumps(value).encode())
