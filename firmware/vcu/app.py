@@ -19,6 +19,9 @@ from vcu.loop import Loop
 from vcu.vcu import Vcu
 
 WATCHDOG_MS = 8_000
+# The heap is collected before it is full, or what lives long would be scattered all over it and
+# leave no room in one piece for a presentation.
+COLLECT_BYTES = 32_768
 CRASH_FILE = "crash"
 
 # BOOT records, key 1.
@@ -47,6 +50,7 @@ class Board:
 def run() -> None:
     """Does not return. Ctrl-C leads to the REPL."""
     try:
+        gc.threshold(COLLECT_BYTES)
         board = Board()
         vehicle = Vcu(board, _software(), board.uptime.now())
         watchdog = machine.WDT(timeout=WATCHDOG_MS)

@@ -3,22 +3,19 @@
 Time is counted, not slept: one turn of the loop is one millisecond.
 """
 
-import gc
-
 from board_fakes import FakeBoard, FakeRtc
-from protocol import can, cbor, link, mac, record
-from protocol.can_table import MESSAGES
 from vcu.clock import WallClock, to_moment
 from vcu.isotp import Receiver, Sender
 from vcu.loop import Loop
 from vcu.vcu import Vcu
 
+from protocol import can, cbor, link, mac, record
+from protocol.can_table import MESSAGES
+
 VEHICLE = "tf-0001"
 KEY = bytes(range(100, 132))
 NOW_S = 1_893_456_000  # 2030-01-01
 SOFTWARE = bytes(range(32))
-# CPython has no use for it, and takes long.
-COLLECT = gc.collect if hasattr(gc, "mem_alloc") else gc.isenabled
 
 
 def identity(owner, vehicle=VEHICLE, key=KEY, time_floor=NOW_S - 86_400):
@@ -119,7 +116,7 @@ class Bench:
         self.locks = []
         self._watch = watch
         self.vcu = Vcu(self.board, SOFTWARE, 0)
-        self.loop = Loop(self.vcu, self._now, self._wait, COLLECT, self._nothing)
+        self.loop = Loop(self.vcu, self._now, self._wait, self._nothing, self._nothing)
 
     def run(self, ms):
         end_ms = self.now_ms + ms

@@ -1,7 +1,8 @@
 """Plays a scenario on the bench: `micropython scenario.py FOLDER STEPS`, the same with python.
 
-STEPS has one JSON list a line: [name, argument, ...]; a presentation is named by its file. Prints one JSON line for what the vehicle
-recorded and said on the bus, so that both interpreters can be compared.
+STEPS has one JSON list a line: [name, argument, ...]; a presentation is named by its file.
+Prints what the vehicle recorded and said on the bus, as JSON lines, so that both interpreters can
+be compared.
 """
 
 import gc
@@ -52,6 +53,8 @@ def report(bench):
 
 
 def main():
+    if hasattr(gc, "threshold"):
+        gc.threshold(32_768)  # as vcu.app does
     bench = Bench(sys.argv[1])
     bench.run(1_500)
     report(bench)

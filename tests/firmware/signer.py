@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
+from bench import NOW_S, VEHICLE
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from protocol import command, cose, grant, presentation
 from protocol import rsa as rsa_check
-from bench import NOW_S, VEHICLE
 
 DAY_S = 86_400
 EVERYTHING = grant.GRANTABLE
