@@ -1,0 +1,107 @@
+"""What every request passes before it is looked at: body limit, rate of POSTs, headers.
+
+Pure ASGI. A body is read here, whole and at most to the limit, so that one without a length or in
+many small chunks meets the same limit as an honest one.
+"""
+
+import asyncio
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from . import problems
+from .buckets import Buckets
+from .errors import ApiError, BusyError, MediaTypeError, SlowBodyError, TooLargeError
+from .settings import ApiSettings
+
+# Pages that are mounted beside the API bring their own; these hold for whoever sets none.
+DEFAULT_HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
+class Guard:
+    """ASGI middleware around the application."""
+
+    def __init__(self, app: ASGIApp, settings: ApiSettings) -> None:
+        self._app = app
+        self._settings = settings
+        self._buckets = Buckets(settings.posts_burst, settings.posts_per_minute)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        send = _with_headers(send)
+        try:
+            replay = await self._admit(scope, receive)
+        except ApiError as error:
+            response = problems.answer_error(error)
+            # The rest of a refused body is not read: the connection is of no more use.
+            response.headers["connection"] = "close"
+            await response(scope, receive, send)
+            return
+        if replay is not None:
+            await self._app(scope, replay, send)
+
+    async def _admit(self, scope: Scope, receive: Receive) -> Receive | None:
+        """What the application reads from; None where the client went away. Raises ApiError."""
+        if scope["method"] in ("GET", "HEAD"):
+            return receive
+        client = scope.get("client") or ("",)
+        if wait_s := self._buckets.take(client[0], time.monotonic()):
+            raise BusyError(wait_s)
+        headers = Headers(scope=scope)
+        length = headers.get("content-length", "0")
+        if length.isdigit() and int(length[:12]) > self._settings.body_limit_bytes:
+            raise TooLargeError(f"at most {self._settings.body_limit_bytes} bytes")
+        body = await self._read(receive)
+        if body is None:
+            return None
+        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if body and media_type != "application/json":
+            raise MediaTypeError("send application/json")
+        return _replay(body, receive)
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        limit = self._settings.body_limit_bytes
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._settings.body_timeout_s):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return None
+                    body += message.get("body", b"")
+                    if len(body) > limit:
+                        raise TooLargeError(f"at most {limit} bytes")
+                    if not message.get("more_body", False):
+                        return bytes(body)
+        except TimeoutError as error:
+            raise SlowBodyError(f"within {self._settings.body_timeout_s} s") from error
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Hand the body out once, then whatever follows (the client's disconnection)."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay
+
+
+def _with_headers(send: Send) -> Send:
+    async def wrapped(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in DEFAULT_HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return wrapped

@@ -1,0 +1,87 @@
+"""/metrics in Prometheus' text format: totals of the whole installation, nothing about anyone.
+
+Counted in the database, so at most once in 5 s however often it is asked for.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+
+from fleet_backend.fleet import census
+from fleet_backend.fleet.records import refusal_name
+from fleet_backend.ledger.errors import LedgerError
+from protocol import record
+
+from .services import Services
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+KEEP_S = 5.0
+VERSION = "0.1.0"
+
+
+class FleetCollector:
+    """Reads the totals when it is asked; `ledger_size` is -1 where no checkpoint can be read."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def collect(self) -> Iterator[Metric]:
+        with self._services.database.read() as connection:
+            found = census.take(connection)
+        build = InfoMetricFamily("trifleet_build", "Version of this program")
+        build.add_metric([], {"version": VERSION})
+        yield build
+        yield _counter("trifleet_statements", "Statements stored", found.statements)
+        yield _counter("trifleet_statements_logged", "Statements with a leaf", found.logged)
+        records = CounterMetricFamily("trifleet_records", "Records by kind", labels=["kind"])
+        for kind, number in found.records.items():
+            records.add_metric([record.KINDS[kind].lower()], number)
+        yield records
+        refusals = CounterMetricFamily("trifleet_refusals", "Vehicles' refusals", labels=["name"])
+        for code, number in found.refusals.items():
+            refusals.add_metric([refusal_name(code).lower()], number)
+        yield refusals
+        kept = GaugeMetricFamily("trifleet_quarantined_messages", "Kept", labels=["reason"])
+        for reason, number in found.quarantined.items():
+            kept.add_metric([reason], number)
+        yield kept
+        commands = GaugeMetricFamily("trifleet_commands", "Commands by state", labels=["state"])
+        for state, number in found.commands.items():
+            commands.add_metric([state], number)
+        yield commands
+        yield GaugeMetricFamily("trifleet_gateways", "Gateways", value=found.gateways)
+        yield GaugeMetricFamily("trifleet_gateways_online", "Online", value=found.online)
+        yield GaugeMetricFamily("trifleet_ledger_entries", "Published", value=self._ledger_size())
+        streams = self._services.hub.open_streams
+        yield GaugeMetricFamily("trifleet_streams_open", "Live streams", value=streams)
+
+    def _ledger_size(self) -> int:
+        try:
+            return self._services.ledger.size()
+        except LedgerError:
+            return -1
+
+
+def _counter(name: str, text: str, value: int) -> CounterMetricFamily:
+    return CounterMetricFamily(name, text, value=value)
+
+
+class Metrics:
+    """The text, kept for a few seconds."""
+
+    def __init__(self, services: Services) -> None:
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(FleetCollector(services))
+        self._lock = threading.Lock()
+        self._made = -KEEP_S
+        self._text = b""
+
+    def text(self) -> bytes:
+        with self._lock:
+            if time.monotonic() - self._made >= KEEP_S:
+                self._text = generate_latest(self._registry)
+                self._made = time.monotonic()
+            return self._text

@@ -1,0 +1,184 @@
+"""What goes over the wire, as pydantic models; unknown members of a request are refused.
+
+Binary values are base64url without padding, thumbprints and command ids are hexadecimal.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+# A presentation has at most 4,095 bytes; nothing that a client sends is longer.
+B64U = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", max_length=5_500)]
+Hex32 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")]
+Column = list[int | None]
+
+
+class Strict(BaseModel):
+    """A request body."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class NewRider(Strict):
+    public_key: B64U = Field(description="SubjectPublicKeyInfo, DER")
+    proof: B64U = Field(description="COSE_Sign1 of the registration")
+
+
+class NewGrant(Strict):
+    rider: Hex32 = Field(description="Thumbprint of the key that signed the request")
+    request: B64U = Field(description="COSE_Sign1 of the grant request")
+
+
+class NewCommand(Strict):
+    presentation: B64U
+
+
+class Rider(BaseModel):
+    rider: Hex32
+
+
+class Vehicle(BaseModel):
+    """As anybody sees it: a vehicle that is in use has no position."""
+
+    id: str
+    state: Literal["LOCKED", "READY", "DRIVE", "LOCK_PENDING", "UNKNOWN"]
+    available: bool
+    online: bool
+    soc_permille: int | None
+    lat_e7: int | None
+    lon_e7: int | None
+    heading_cdeg: int | None
+    updated: int | None = Field(description="Unix time; null if never heard of")
+
+
+class Vehicles(BaseModel):
+    items: list[Vehicle]
+    next: str | None
+
+
+class Challenge(BaseModel):
+    challenge: str
+    expires: int
+
+
+class Grant(BaseModel):
+    id: str
+    state: Literal["requested", "issued", "refused", "expired"]
+    reason: str | None
+    grants: list[str]
+    keys: list[str] = Field(description="Moduli from the owner's downwards, without the rider's")
+    leaf_index: int | None
+
+
+class Refusal(BaseModel):
+    code: int
+    name: str
+    text: str
+
+
+class Command(BaseModel):
+    id: str
+    vehicle: str
+    action: int
+    state: Literal["queued", "sent", "delivered", "executed", "pending", "refused", "expired"]
+    refusal: Refusal | None
+    created: int
+    updated: int
+    expires: int
+    leaf_index: int | None
+
+
+class FleetVehicle(BaseModel):
+    """As the operator sees it."""
+
+    id: str
+    gateway: str
+    online: bool
+    state: str
+    available: bool
+    updated: int | None
+    time: int | None
+    speed_mmps: int | None
+    odometer_m: int | None
+    pack_mv: int | None
+    pack_da: int | None
+    soc_permille: int | None
+    lat_e7: int | None
+    lon_e7: int | None
+    motor_temp_c: int | None
+    heading_cdeg: int | None
+    last_refusal: dict[str, Any] | None
+
+
+class FleetVehicles(BaseModel):
+    items: list[FleetVehicle]
+    next: str | None
+
+
+class Record(BaseModel):
+    id: int
+    vehicle: str
+    boot: int
+    seq: int
+    kind: int
+    kind_name: str
+    body: dict[str, Any]
+    time: int
+    server_time: int
+    leaf_index: int | None
+    statement_hash: str
+    gateway: str
+    gateway_seq: int
+
+
+class Records(BaseModel):
+    items: list[Record]
+    next: str | None
+
+
+class Telemetry(BaseModel):
+    time: list[int]
+    speed_mmps: Column
+    soc_permille: Column
+    pack_mv: Column
+    odometer_m: Column
+
+
+class Refused(BaseModel):
+    """A vehicle's refusal, or a message that the backend did not believe."""
+
+    id: int
+    source: Literal["vehicle", "quarantine"]
+    vehicle: str | None
+    gateway: str
+    code: int | None
+    name: str
+    where: str
+    action: int | None
+    seq: int | None
+    time: int | None
+    server_time: int
+    leaf_index: int | None
+
+
+class RefusedPage(BaseModel):
+    items: list[Refused]
+    next: str | None
+
+
+class Health(BaseModel):
+    status: Literal["ok"]
+    parts: dict[str, str]
+
+
+class Problem(BaseModel):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str | None = None
+    reason: str | None = None
+    where: str | None = None
+    errors: list[dict[str, str]] | None = None

@@ -1,0 +1,62 @@
+"""What the routes work with, made once for one application."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from fleet_backend.fleet.database import Database, open_database
+
+from .auth import OperatorToken, read_secret
+from .downlink import Downlink
+from .hub import Hub
+from .ledgerview import PublishedLedger
+from .settings import ApiSettings
+from .stream import Streams
+
+
+@dataclass
+class Services:
+    """The parts of the API. `now` is Unix time in seconds."""
+
+    settings: ApiSettings
+    database: Database
+    ledger: PublishedLedger
+    operator: OperatorToken
+    hub: Hub
+    streams: Streams
+    downlink: Downlink
+    clock: Callable[[], float]
+
+    def now(self) -> int:
+        return int(self.clock())
+
+
+def make_services(settings: ApiSettings, clock: Callable[[], float] = time.time) -> Services:
+    """Raises SettingsError, or FleetError where the database is not one of ours."""
+    operator = OperatorToken(read_secret(settings.operator_token))
+    password = read_secret(settings.mqtt_password)
+    ledger = PublishedLedger(settings.ledger_public, settings.ledger_policy)
+    database = open_database(settings.database_url)
+    database.check_schema()
+    hub = Hub(settings.max_streams, settings.stream_queue)
+    return Services(
+        settings,
+        database,
+        ledger,
+        operator,
+        hub,
+        Streams(database, hub, settings),
+        Downlink(database, settings, password, clock),
+        clock,
+    )
+
+
+def get_services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+Use = Annotated[Services, Depends(get_services)]

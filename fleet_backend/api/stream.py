@@ -1,0 +1,145 @@
+"""Server-sent events: a first picture, then what is new, resumed at Last-Event-ID.
+
+A reader that takes nothing for too long is dropped; a comment every 10 s shows that the line lives.
+"""
+
+import asyncio
+import json
+import logging
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.types import Message, Send
+
+from fleet_backend.fleet import events
+from fleet_backend.fleet.database import Database
+
+from . import tail
+from .errors import BadValueError
+from .hub import Hub, Item, Subscription, Wanted
+from .settings import ApiSettings
+
+log = logging.getLogger(__name__)
+LIFE_S = 3600
+_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
+HEARTBEAT = b": heartbeat\n\n"
+Choose = Callable[[Item], Item | None]
+
+
+def parse_last_id(header: str | None) -> int | None:
+    """The number of the last event that the client saw. Raises BadValueError."""
+    if header is None or header == "":
+        return None
+    if not _ID.fullmatch(header):
+        raise BadValueError("Last-Event-ID", "not a number")
+    return int(header)
+
+
+def encode(topic: str, data: dict[str, Any], number: int | None = None) -> bytes:
+    """One event of the stream."""
+    head = "" if number is None else f"id: {number}\n"
+    return f"{head}event: {topic}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
+
+
+class EventStream(StreamingResponse):
+    """A response that gives up on a reader who takes nothing for `slow_reader_s`."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], slow_reader_s: int) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(chunks, headers=headers, media_type="text/event-stream")
+        self._slow_reader_s = slow_reader_s
+
+    async def stream_response(self, send: Send) -> None:
+        async def bounded(message: Message) -> None:
+            async with asyncio.timeout(self._slow_reader_s):
+                await send(message)
+
+        try:
+            await super().stream_response(bounded)
+        except TimeoutError:
+            log.info("a reader of a live stream takes nothing and is dropped")
+
+
+class Streams:
+    """Opens streams over one hub."""
+
+    def __init__(self, database: Database, hub: Hub, settings: ApiSettings) -> None:
+        self._database = database
+        self._hub = hub
+        self._settings = settings
+
+    def open(self, wanted: Wanted, choose: Choose, first: list[bytes], last_id: int) -> EventStream:
+        """`first`, then the events behind `last_id`.
+
+        `wanted` says which interest, `choose` what of one is shown. Raises TooManyStreamsError.
+        """
+        subscription = self._hub.subscribe(wanted)
+        chunks = self._chunks(subscription, choose, first, last_id)
+        return EventStream(chunks, self._settings.slow_reader_s)
+
+    async def _chunks(
+        self, subscription: Subscription, choose: Choose, first: list[bytes], last_id: int
+    ) -> AsyncIterator[bytes]:
+        try:
+            yield b": open\n\n"
+            for picture in first:
+                yield picture
+            seen = last_id
+            # Events are in the table and in the queue: the numbers say which were sent already.
+            async for item in self._missed(last_id, subscription.wanted):
+                seen = item.id
+                if missed := _shown(choose, item):
+                    yield missed
+            async for news in self._live(subscription, choose, seen):
+                yield news
+        finally:
+            self._hub.unsubscribe(subscription)
+
+    async def _missed(self, last_id: int, wanted: Wanted) -> AsyncIterator[Item]:
+        """What the table still holds behind `last_id`; `reset` where it does not hold all."""
+        oldest, newest = await run_in_threadpool(self._bounds)
+        if last_id > newest or last_id + 1 < oldest:
+            yield Item(newest, "reset", "", {})
+            return
+        while True:
+            page = await run_in_threadpool(self._page, last_id)
+            for item in page:
+                if wanted(item):
+                    yield item
+            if len(page) < tail.PAGE:
+                return
+            last_id = page[-1].id
+
+    def _bounds(self) -> tuple[int, int]:
+        with self._database.read() as connection:
+            oldest = events.since(connection, 0, 1)
+            return (oldest[0].id if oldest else 1), events.newest_id(connection)
+
+    def _page(self, after: int) -> list[Item]:
+        with self._database.read() as connection:
+            return tail.read(connection, after)
+
+    async def _live(
+        self, subscription: Subscription, choose: Choose, seen: int
+    ) -> AsyncIterator[bytes]:
+        end = time.monotonic() + LIFE_S
+        while time.monotonic() < end:
+            try:
+                async with asyncio.timeout(self._settings.heartbeat_s):
+                    item = await subscription.queue.get()
+            except TimeoutError:
+                yield HEARTBEAT
+                continue
+            if item is None:
+                return
+            if item.id > seen and (chunk := _shown(choose, item)):
+                yield chunk
+
+
+def _shown(choose: Choose, item: Item) -> bytes | None:
+    chosen = item if item.topic == "reset" else choose(item)
+    return None if chosen is None else encode(chosen.topic, chosen.data, chosen.id)

@@ -1,0 +1,67 @@
+"""The one poller of the events table: looks for new rows and gives them to the hub."""
+
+import asyncio
+import logging
+import threading
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from fleet_backend.fleet import events
+from fleet_backend.fleet.database import Database
+from fleet_backend.fleet.events import Event
+
+from . import items
+from .hub import Hub, Item
+
+log = logging.getLogger(__name__)
+PAGE = 500
+
+
+def read(connection: Connection, after: int) -> list[Item]:
+    """Up to 500 events behind `after`, each with all that a reader is shown."""
+    return [_item(connection, event) for event in events.since(connection, after, PAGE)]
+
+
+def _item(connection: Connection, event: Event) -> Item:
+    data = event.data
+    if event.topic == events.COMMAND:
+        shown = items.command_by_hex(connection, event.subject)
+        data = data if shown is None else shown.model_dump()
+    return Item(event.id, event.topic, event.subject, data)
+
+
+class Tail(threading.Thread):
+    """Polls until it is stopped. SQLite gives event numbers in the order of commits."""
+
+    def __init__(
+        self, database: Database, hub: Hub, loop: asyncio.AbstractEventLoop, poll_s: float
+    ) -> None:
+        super().__init__(name="events", daemon=True)
+        self._database = database
+        self._hub = hub
+        self._loop = loop
+        self._poll_s = poll_s
+        self._stop = threading.Event()
+        self._last: int | None = None
+
+    def stop(self) -> None:
+        self._stop.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._stop.wait(self._poll_s):
+            try:
+                self._step()
+            except DBAPIError as error:
+                log.warning("events cannot be read: %s", error.orig)
+
+    def _step(self) -> None:
+        with self._database.read() as connection:
+            newest = events.newest_id(connection)
+            if self._last is None:
+                self._last = newest
+            found = read(connection, self._last) if newest > self._last else []
+        if found:
+            self._last = found[-1].id
+            self._loop.call_soon_threadsafe(self._hub.publish, found)
