@@ -18,8 +18,8 @@ class Item:
     name: Name
     data: bytes
     is_event: bool
-    # A BOOT record that says: nothing of earlier boots is still to come.
-    settles: bool
+    # In a BOOT record: how many records of earlier boots the vehicle still has. None in others.
+    unsent: int | None
 
 
 def read_item(data: bytes) -> Item:
@@ -30,8 +30,13 @@ def read_item(data: bytes) -> Item:
         (found.boot, found.seq),
         data,
         found.kind != record.TELEMETRY,
-        found.kind == record.BOOT and found.seq == 0 and found.body[4] == 0,
+        _unsent(found),
     )
+
+
+def _unsent(found: record.Record) -> int | None:
+    count = found.body[4] if found.kind == record.BOOT and found.seq == 0 else None
+    return count if isinstance(count, int) else None
 
 
 class Batch:

@@ -19,7 +19,7 @@ from edge_gateway.refusals import Refusals
 from edge_gateway.settings import GatewaySettings
 from edge_gateway.uplink import Uplink
 from edge_gateway.vehicle_bus import VehicleBus
-from edge_gateway.window import Window
+from edge_gateway.window import Name, Window
 from protocol import courier, link, statement
 from protocol.errors import DecodeError, VerifyError
 
@@ -61,6 +61,8 @@ class Gateway:
         self._challenge: bytes | None = None
         self._is_challenge_out = False
         self._attached_boot: int | None = None
+        # Records of earlier boots that came since the hello of this boot.
+        self._earlier: set[Name] = set()
         self._is_other_vehicle = False
         self._session = 0
         self._health_at = time.monotonic() + _HEALTH_S
@@ -146,10 +148,22 @@ class Gateway:
             self.counters["records refused"] += 1
             self._refusals.add(data, str(error))
             return
+        if self._attached_boot is not None and item.name[0] < self._attached_boot:
+            self._note_earlier(item.name)
         if self._window.has(item.name):
             self._on_repeated(item)
         elif item not in self._batch and self._window.has_room(item.name):
             self._on_new(item)
+
+    def _note_earlier(self, name: Name) -> None:
+        if len(self._earlier) < self._settings.limits.records_ahead:
+            self._earlier.add(name)
+
+    def _settles(self, item: Item) -> bool:
+        """A BOOT record counts what is left of earlier boots: is all of that here?"""
+        if item.unsent is None or item.unsent == 0:
+            return item.unsent == 0
+        return item.name[0] == self._attached_boot and len(self._earlier) >= item.unsent
 
     def _on_new(self, item: Item) -> None:
         if not self._batch.fits(item):
@@ -182,6 +196,7 @@ class Gateway:
         if boot == self._attached_boot:
             return
         self._attached_boot = boot
+        self._earlier.clear()
         text = f"{vehicle} boot {boot} firmware {firmware}"
         log.info("attached: %s", text)
         self._store_event(statement.ATTACHED, text)
@@ -197,7 +212,8 @@ class Gateway:
         if not items:
             return
         names = [item.name for item in items]
-        window = self._window.after(names, [item.name for item in items if item.settles])
+        settled = [item.name for item in items if self._settles(item)]
+        window = self._window.after(names, settled)
         try:
             # 1. On disk, whole. Without power from here on, nothing is lost or doubled.
             self._outbox.store_records(

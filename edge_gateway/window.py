@@ -1,7 +1,8 @@
 """Which records of one vehicle are on disk, and up to which one without a gap. Pure.
 
 A vehicle sends in the order of (boot, seq) and again from its first record that is not stored.
-So a gap that it leaves open in two rounds is none: what is missing there, it does not have.
+So a gap that it leaves open in two more rounds is none: what is missing there, it does not have
+(samples that died with a reset, or records that another gateway stored).
 """
 
 from collections.abc import Iterable

@@ -1,0 +1,283 @@
+"""The gateway as a process between a virtual bus and a real broker, with everything failing."""
+
+import os
+import random
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import paho.mqtt.publish as publish
+import pytest
+from gateway_stand import (
+    GATEWAY,
+    VEHICLE,
+    FakeBackend,
+    FakeVcu,
+    GatewayProcess,
+    any_presentation,
+    sealed,
+    telemetry,
+    wait_until,
+    write_gateway,
+)
+
+from hw.virtual_bus import VirtualBus
+from protocol import courier, link, record, statement
+from trifleet.broker import Broker, BrokerSettings, Role, User
+
+
+class Stand:
+    """Broker, bus and backend; `gateway` and `vcu` are for the test to start."""
+
+    def __init__(self, folder: Path, with_bus: bool = True) -> None:
+        users = [
+            User("ingest", Role.INGEST, folder / "ingest.password"),
+            User("api", Role.API, folder / "api.password"),
+            User(GATEWAY, Role.GATEWAY, folder / "gw" / "mqtt.password"),
+        ]
+        self.folder = folder
+        self.broker = Broker(BrokerSettings(folder / "broker"), users)
+        self.broker.write_config()
+        self.can_port = can_port = _free_port()
+        self.bus = VirtualBus(port=can_port)
+        if with_bus:
+            self.bus.start()
+        # The gateway's key exists before the backend, which needs it, and the other way round.
+        config, key = write_gateway(folder / "gw", can_port, self.broker.port, "00" * 32)
+        word = (folder / "ingest.password").read_text().strip()
+        self.backend = FakeBackend(self.broker.port, word, key.public_key())
+        config.write_text(config.read_text().replace("00" * 32, self.backend.public_key))
+        self.gateway = GatewayProcess(config)
+        self.vcu: FakeVcu | None = None
+
+    def start_vcu(self, **options: int) -> FakeVcu:
+        self.vcu = FakeVcu(self.bus, **options)
+        return self.vcu
+
+    def close(self) -> None:
+        self.gateway.kill()
+        self.backend.close()
+        if self.vcu is not None:
+            self.vcu.close()
+        self.bus.stop()
+        self.broker.stop()
+
+    def command(self, *messages: bytes) -> None:
+        """Publish on down/command as the API does."""
+        publish.multiple(
+            [(courier.topic(GATEWAY, courier.DOWN_COMMAND), each, 1, False) for each in messages],
+            "127.0.0.1",
+            self.broker.port,
+            "api",
+            auth={
+                "username": "api",
+                "password": (self.folder / "api.password").read_text().strip(),
+            },
+        )
+
+    def wait_for_all(self) -> None:
+        """Every record that the vehicle made is at the backend, and the vehicle may forget it."""
+        vcu = self.vcu
+        assert vcu is not None
+        wait_until(
+            lambda: vcu.unstored == 0 and set(self.backend.records()) == set(vcu.made),
+            "every record at the backend",
+        )
+
+    def check(self) -> None:
+        assert self.vcu is not None
+        assert self.backend.faults == [] and self.vcu.faults == []
+        self.backend.check_chain()
+        assert sorted(self.backend.records()) == sorted(self.vcu.made)
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Iterator[Stand]:
+    stand = Stand(tmp_path)
+    stand.broker.start()
+    try:
+        yield stand
+    finally:
+        stand.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _fill(vcu: FakeVcu, count: int) -> None:
+    for i in range(count):
+        vcu.add(lambda seq, i=i: sealed(vcu.boot, seq) if i % 5 == 0 else telemetry(vcu.boot, seq))
+
+
+def test_records_arrive_once_and_in_order(stand: Stand) -> None:
+    vcu = stand.start_vcu()
+    stand.gateway.start()
+    _fill(vcu, 60)
+    stand.wait_for_all()
+    stand.check()
+    assert stand.backend.records() == vcu.made
+    assert [event for event, _ in stand.backend.events()] == [
+        statement.STARTED,
+        statement.ATTACHED,
+    ]
+    assert f"{VEHICLE} boot 1 firmware 1.0" in stand.backend.events()[1][1]
+    assert stand.backend.challenges[-1][:2] == (VEHICLE, vcu.challenge)
+    assert 100 < stand.backend.challenges[-1][2] - time.time() <= 120
+    assert stand.backend.status[-1] is True
+    assert stand.gateway.stop() == 0
+    wait_until(lambda: stand.backend.status[-1] is False, "a goodbye")
+
+
+def test_everything_is_killed_and_nothing_is_lost_or_doubled(stand: Stand) -> None:
+    seed = int(os.environ.get("GATEWAY_SEED", random.SystemRandom().randrange(1 << 30)))
+    print(f"GATEWAY_SEED={seed}")
+    rng = stand.backend.random = random.Random(seed)
+    stand.backend.lose, stand.backend.repeat = 0.3, 0.3
+    vcu = stand.start_vcu()
+    stand.gateway.start()
+    done = threading.Event()
+
+    def ride() -> None:
+        while not done.wait(0.02):
+            _fill(vcu, 1)
+
+    rider = threading.Thread(target=ride)
+    rider.start()
+    try:
+        for victim in ("gateway", "broker", "gateway", "vcu", "gateway", "broker"):
+            done.wait(rng.uniform(0.4, 1.2))
+            if victim == "gateway":
+                stand.gateway.kill()
+                stand.gateway.start()
+            elif victim == "broker":
+                stand.broker.kill()
+                stand.broker.start()
+            else:
+                vcu.reboot()
+    finally:
+        done.set()
+        rider.join()
+    stand.backend.lose = 0.0
+    stand.wait_for_all()
+    stand.check()
+
+
+def test_broker_and_bus_are_absent_at_the_start(tmp_path: Path) -> None:
+    stand = Stand(tmp_path, with_bus=False)
+    try:
+        stand.gateway.start()
+        wait_until(lambda: b"broker not reached" in stand.gateway.log.read_bytes(), "no broker")
+        wait_until(lambda: b"bus of" in stand.gateway.log.read_bytes(), "no bus")
+        stand.bus = VirtualBus(port=stand.can_port)
+        stand.bus.start()
+        vcu = stand.start_vcu()
+        _fill(vcu, 30)
+        # Without a broker the records are on the gateway's disk, and the vehicle is free of them.
+        wait_until(lambda: vcu.unstored == 0, "everything stored")
+        stand.broker.start()
+        stand.wait_for_all()
+        stand.check()
+    finally:
+        stand.close()
+
+
+def test_the_bus_goes_away_and_comes_back(stand: Stand) -> None:
+    vcu = stand.start_vcu()
+    stand.gateway.start()
+    _fill(vcu, 10)
+    stand.wait_for_all()
+    made = vcu.made
+    vcu.close()
+    stand.bus.stop()
+    wait_until(lambda: b"closed" in stand.gateway.log.read_bytes(), "the bus is missed")
+    stand.bus = VirtualBus(port=stand.can_port)
+    stand.bus.start()
+    vcu = stand.start_vcu(boot=2)
+    vcu.made[:0] = made
+    _fill(vcu, 10)
+    stand.wait_for_all()
+    stand.check()
+
+
+def test_a_command_is_delivered_once(stand: Stand) -> None:
+    vcu = stand.start_vcu()
+    stand.gateway.start()
+    wait_until(lambda: stand.backend.challenges, "a challenge")
+    name, asked = any_presentation()
+    message = courier.encode_command(name, VEHICLE, int(time.time()) + 60, asked)
+    late_name, late = any_presentation(1)
+    expired = courier.encode_command(late_name, VEHICLE, int(time.time()) - 1, late)
+    other_name, other = any_presentation(2)
+    wrong = courier.encode_command(other_name, "trike-8", int(time.time()) + 60, other)
+    stand.command(message, message, message, expired, wrong)
+    expected = {
+        (name, courier.DELIVERED),
+        (late_name, courier.EXPIRED),
+        (other_name, courier.MALFORMED),
+    }
+    wait_until(lambda: set(stand.backend.commands) == expected, "three reports")
+    assert vcu.presentations == [asked]
+
+
+def test_a_silent_vehicle_is_reported(stand: Stand) -> None:
+    vcu = stand.start_vcu()
+    stand.gateway.start()
+    wait_until(lambda: stand.backend.challenges, "a challenge")
+    vcu.mute = True
+    name, asked = any_presentation()
+    message = courier.encode_command(name, VEHICLE, int(time.time()) + 60, asked)
+    stand.command(message)
+    wait_until(lambda: stand.backend.commands == [(name, courier.SILENT)], "SILENT")
+
+
+def test_garbage_on_the_bus_and_from_the_broker_changes_nothing(stand: Stand) -> None:
+    rng = random.Random(7)
+    vcu = stand.start_vcu()
+    stand.gateway.start()
+    wait_until(lambda: stand.backend.challenges, "a challenge")
+    port = stand.bus.attach(lambda identifier, data: None, ())
+    for _ in range(100):
+        port.send(rng.choice((0x508, 0x518)), rng.randbytes(rng.randrange(9)))
+        stand.backend.send(courier.DOWN_ACK, rng.randbytes(rng.randrange(64)))
+    stand.command(*(rng.randbytes(rng.randrange(1, 64)) for _ in range(100)))
+    vcu.add_raw(b"")
+    vcu.add_raw(bytes(40))
+    vcu.add_raw(link.pack(link.RECORD, rng.randbytes(80)))
+    _fill(vcu, 20)
+    stand.wait_for_all()
+    stand.check()
+    wait_until(
+        lambda: any(e == statement.RECORDS_REFUSED for e, _ in stand.backend.events()),
+        "the refused record in the chain",
+    )
+    assert stand.gateway.running
+    port.close()
+
+
+def test_another_vehicle_on_the_bus_is_not_taken_for_ours(stand: Stand) -> None:
+    vcu = FakeVcu(stand.bus)
+    vcu.hello_vehicle = "trike-8"
+    vcu.add_raw(link.encode_hello("trike-8", 1, "1.0"))
+    foreign = record.Record("trike-8", 1, 0, 0, 0, record.LOST, {0: 1})
+    vcu.add_raw(link.pack(link.RECORD, record.encode(foreign, lambda message: bytes(32))))
+    stand.vcu = vcu
+    stand.gateway.start()
+    wait_until(lambda: b"carries trike-8" in stand.gateway.log.read_bytes(), "the warning")
+    wait_until(lambda: stand.backend.events(), "statements")
+    assert (1, 0) not in [name for name in stand.backend.records() if name not in vcu.made]
+
+
+def test_no_secret_is_in_the_log(stand: Stand) -> None:
+    vcu = stand.start_vcu()
+    stand.gateway.start()
+    _fill(vcu, 5)
+    stand.wait_for_all()
+    log = stand.gateway.log.read_text()
+    word = (stand.folder / "gw" / "mqtt.password").read_text().strip()
+    pem = (stand.folder / "gw" / "gateway.key").read_text().splitlines()[1]
+    assert word not in log and pem not in log
