@@ -27,7 +27,7 @@ class SlcanClient:
         """Connects and opens. Raises SlcanError (refused) or BusTimeoutError (no answer)."""
         self._timeout_s = timeout_s
         self._frames: deque[Frame] = deque()
-        self._answers: deque[bytes] = deque()
+        self._answers: deque[bytes] = deque(maxlen=64)
         self._partial = b""
         self.refusals = 0
         self._socket = socket.create_connection((host, port), timeout=timeout_s)
@@ -67,7 +67,11 @@ class SlcanClient:
 
     def send(self, identifier: int, data: bytes, *, extended: bool = False) -> None:
         """Sends a data frame without waiting; a refusal is counted in `refusals`."""
-        self._socket.sendall(format_frame(checked(Frame(identifier, data, extended))) + b"\r")
+        self.send_frame(Frame(identifier, data, extended))
+
+    def send_frame(self, frame: Frame) -> None:
+        """The same for any kind of frame. Raises FrameError."""
+        self._socket.sendall(format_frame(checked(frame)) + b"\r")
 
     def recv(self, timeout_s: float | None = None) -> Frame:
         """The next frame, in the order of the bus. Raises BusTimeoutError, BusClosedError."""
