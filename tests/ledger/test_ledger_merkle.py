@@ -207,3 +207,17 @@ def test_the_edge_grows_alike_in_any_batches():
         at += step
     assert in_pieces == at_once
     assert (pieces.size, pieces.root()) == (70_000, whole.root())
+
+
+def test_a_proof_of_a_smaller_tree_does_not_speak_for_a_larger_one():
+    leaves = list(map(leaf_hash, entries_of(4)))
+    path = inclusion_proof(1, 4, lambda low, high: root_of(leaves[low:high]))
+    verify_inclusion(1, 4, leaves[1], path, root_of(leaves))
+    for size in (2, 5, 8, 9):
+        with pytest.raises(ProofError):
+            verify_inclusion(1, size, leaves[1], path, root_of(leaves))
+    grown = consistency_proof(1, 4, lambda low, high: root_of(leaves[low:high]))
+    verify_consistency(1, 4, leaves[0], root_of(leaves), grown)
+    for size in (2, 5, 8, 9):
+        with pytest.raises(ProofError):
+            verify_consistency(1, size, leaves[0], root_of(leaves), grown)

@@ -93,6 +93,12 @@ def test_malformed_notes_are_refused(trap):
         open_note(TRAPS[trap], KNOWN)
 
 
+@pytest.mark.parametrize("text", [b"a\tb\n", b"a\r\n", b"\0\n", b"a\x1b[2J\n"])
+def test_a_control_character_is_refused_though_signed(text):
+    with pytest.raises(NoteError, match="control character"):
+        open_note(SIGNER.sign(text), KNOWN)
+
+
 def test_stray_bits_and_spaces_in_base64_are_refused():
     line = lines_of(NOTE)
     assert line.endswith(b"=\n")

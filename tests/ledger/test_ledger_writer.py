@@ -203,9 +203,10 @@ def test_a_changed_right_edge_is_refused(tmp_path, name):
     new_log(tmp_path, entries_of(300)).close()
     path = tmp_path / "public" / name
     data = path.read_bytes()
-    changed = bytearray(data)
-    changed[len(data) // 2] ^= 1
-    for wrong in (bytes(changed), data[:-1], b""):
+    middle = len(data) // 2
+    flipped = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+    last = data[:-1] + bytes([data[-1] ^ 1])
+    for wrong in (flipped, last, data[:-1], b""):
         path.write_bytes(wrong)
         with pytest.raises(LogCorruptError):
             open_log(tmp_path)
@@ -244,6 +245,22 @@ def test_what_reads_back_otherwise_is_not_signed(tmp_path, monkeypatch, part):
     with open_log(tmp_path) as again:
         assert again.size == 260
     check_log(tmp_path, dict(enumerate(entries_of(260))))
+
+
+def test_an_old_hash_that_reads_back_otherwise_is_not_signed(tmp_path, monkeypatch):
+    """In a place that no file of the batch stands below: only the root tells."""
+    writer = new_log(tmp_path, entries_of(300))
+    fetch = writer._folder.fetch
+
+    def flipping(path):
+        data = fetch(path)
+        return bytes([data[0] ^ 1]) + data[1:] if path == "tile/1/000.p/2" else data
+
+    monkeypatch.setattr(writer._folder, "fetch", flipping)
+    with pytest.raises(LogCorruptError, match="read back with another root"):
+        writer.append(entries_of(220, 300))
+    writer.close()
+    assert reader_of(tmp_path).checkpoint.size == 300
 
 
 def test_a_flipped_leaf_hash_in_memory_is_not_signed(tmp_path, monkeypatch):
