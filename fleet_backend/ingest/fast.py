@@ -6,27 +6,45 @@ the same value comes out, which a property test holds both to. None means: ask `
 finds the name of the fault, or reads what is merely unusual.
 """
 
-import hashlib
-import hmac
+import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from protocol import cbor, cose, fields, record, statement
+from protocol import cbor, cose, record, statement
 
-_COSE_SIGN1 = bytes.fromhex("8443a10127a0")
-_COSE_MAC0 = bytes.fromhex("8443a10105a0")
-_SIGNATURE_HEAD = b"\x58\x40"
-_TAG_HEAD = b"\x58\x20"
-_HASH_HEAD = b"\x58\x20"
-_SALT_HEAD = b"\x50"
 _EMPTY = b"\x40"
 # Sig_structure and MAC_structure up to the payload, which follows as it stands in the document.
 _SIGNED_HEAD = cose.sign1_message(cose.EDDSA, statement.AAD, b"").removesuffix(_EMPTY)
 _SEALED_HEAD = cose.mac0_message(record.AAD, b"").removesuffix(_EMPTY)
-_TELEMETRY_KEYS = len(record.BODIES[record.TELEMETRY])
-_UNSIGNED = tuple(check == "uint" for _, check in record.BODIES[record.TELEMETRY])
-_MAX_BOOT = _MAX_SEQ = _MAX_TIME = fields.MAX_TIME
-_MAX_UPTIME = 0xFFFFFFFFFFFF
-_NOTHING: tuple[int | None, ...] = (None,) * _TELEMETRY_KEYS
+
+# Shortest forms only. No alternative begins like another, so a match never goes back.
+_U32 = rb"[\x00-\x17]|\x18[\x18-\xff]|\x19(?!\x00)..|\x1a(?!\x00\x00).{4}"
+_N32 = rb"[\x20-\x37]|\x38[\x18-\xff]|\x39(?!\x00)..|\x3a(?!\x00\x00).{4}"
+_U63 = _U32 + rb"|\x1b(?!\x00{4})[\x00-\x7f].{7}"
+_U48 = _U32 + rb"|\x1b\x00\x00(?!\x00\x00).{6}"
+_OCTETS_HEAD = rb"[\x40-\x57]|\x58[\x18-\xff]|\x59(?!\x00).."
+_NAME = rb"[\x61-\x77][a-z0-9-]+"
+_KEYS = record.BODIES[record.TELEMETRY]
+
+
+def _values() -> Iterable[bytes]:
+    """The telemetry map: keys ascending, each at most once, values of 32 bits."""
+    for key, (_, check) in enumerate(_KEYS):
+        value = _U32 if check == "uint" else _U32 + b"|" + _N32
+        yield rb"(?:\x%02x(%s))?" % (key, value)
+
+
+_STATEMENT = re.compile(
+    rb"\x84\x43\xa1\x01\x27\xa0((%s)(\x87\x01(%s)(%s)\x58\x20(.{32})"
+    rb"(\x1a(?!\x00\x00).{4})([\x01-\x03])\x58\x20(.{32})))\x58\x40(.{64})"
+    % (_OCTETS_HEAD, _NAME, _U63),
+    re.DOTALL,
+)
+_SAMPLE = re.compile(
+    rb"\x84\x43\xa1\x01\x05\xa0((%s)(\x88\x01(%s)(%s)(%s)(?:%s)(%s)\x05([\xa0-\xaa])%s))"
+    rb"\x58\x20(.{32})" % (_OCTETS_HEAD, _NAME, _U32, _U32, _U48, _U32, b"".join(_values())),
+    re.DOTALL,
+)
 
 
 class StatementParts(NamedTuple):
@@ -51,6 +69,14 @@ class Sample(NamedTuple):
     values: tuple[int | None, ...]
 
 
+class UnverifiedSample(NamedTuple):
+    """A telemetry record with what its tag covers."""
+
+    sample: Sample
+    message: bytes
+    tag: bytes
+
+
 def split_message(data: bytes) -> tuple[bytes, bytes, bytes] | None:
     """`statement.decode_message`."""
     if data[:1] != b"\x83" or len(data) > cbor.MAX_BYTES:
@@ -60,7 +86,7 @@ def split_message(data: bytes) -> tuple[bytes, bytes, bytes] | None:
         return None
     sign1, at = first
     after_salt = at + 1 + statement.SALT_BYTES
-    if data[at : at + 1] != _SALT_HEAD:
+    if data[at : at + 1] != b"\x50":
         return None
     last = _octets(data, after_salt)
     if last is None or last[1] != len(data):
@@ -70,27 +96,16 @@ def split_message(data: bytes) -> tuple[bytes, bytes, bytes] | None:
 
 def read_statement(sign1: bytes, gateway: str) -> StatementParts | None:
     """`statement.decode_unverified` for a statement of this gateway, with what is signed."""
-    if sign1[:6] != _COSE_SIGN1 or sign1[-66:-64] != _SIGNATURE_HEAD:
+    found = _STATEMENT.fullmatch(sign1)
+    if found is None:
         return None
-    wrapped = sign1[6:-66]
-    inner = _octets(wrapped, 0)
-    if inner is None or inner[1] != len(wrapped):
-        return None
-    payload = inner[0]
-    head = b"\x87\x01" + _name(gateway)
-    number = _integer(payload, len(head))
-    if number is None or not payload.startswith(head) or not 0 <= number[0] < 1 << 63:
-        return None
-    seq, at = number
-    rest = payload[at:]
-    # 58 20 prev_hash | 1a time | kind | 58 20 commitment
-    if len(rest) != 74 or rest[:2] != _HASH_HEAD or rest[40:42] != _HASH_HEAD or rest[34] != 0x1A:
-        return None
-    time, kind = int.from_bytes(rest[35:39], "big"), rest[39]
-    if time < 0x10000 or kind not in statement.KINDS:
+    wrapped, head, payload, name, seq, prev_hash, time, kind, commitment, signature = found.groups()
+    if _size(head) != len(payload) or _text(name) != gateway:
         return None
     message = _SIGNED_HEAD + wrapped
-    return StatementParts(seq, rest[2:34], time, kind, rest[42:], message, sign1[-64:])
+    return StatementParts(
+        _integer(seq), prev_hash, _integer(time), kind[0], commitment, message, signature
+    )
 
 
 def split_records(body: bytes) -> list[bytes] | None:
@@ -115,70 +130,44 @@ def split_records(body: bytes) -> list[bytes] | None:
     return records if at == len(body) else None
 
 
-def read_sample(data: bytes, vehicle: str, record_key: bytes) -> Sample | None:
-    """`record.open_record` for a telemetry record of this vehicle with a tag that matches."""
-    if data[:6] != _COSE_MAC0 or data[-34:-32] != _TAG_HEAD:
+def read_sample(data: bytes) -> UnverifiedSample | None:
+    """`record.decode_unverified` for a telemetry record, with what is sealed.
+
+    The vehicle's name is one only if it is among the registered ones.
+    """
+    found = _SAMPLE.fullmatch(data)
+    if found is None:
         return None
-    wrapped = data[6:-34]
-    inner = _octets(wrapped, 0)
-    if inner is None or inner[1] != len(wrapped):
+    wrapped, head, payload, name, boot, seq, time, count, *items, tag = found.groups()
+    vehicle = _text(name)
+    values = tuple([None if item is None else _integer(item) for item in items])
+    if (
+        vehicle is None
+        or _size(head) != len(payload)
+        or count[0] - 0xA0 != len(_KEYS) - values.count(None)
+    ):
         return None
-    sample = _read_telemetry(inner[0], vehicle)
-    if sample is None:
-        return None
-    tag = hmac.digest(record_key, _SEALED_HEAD + wrapped, hashlib.sha256)
-    return sample if hmac.compare_digest(tag, data[-32:]) else None
+    sample = Sample(vehicle, _integer(boot), _integer(seq), _integer(time), values)
+    return UnverifiedSample(sample, _SEALED_HEAD + wrapped, tag)
 
 
-def vehicle_of(data: bytes) -> str | None:
-    """The vehicle that a record of the usual shape names; unverified."""
-    start = 12 if data[6:7] == b"\x59" else 11 if data[6:7] == b"\x58" else 10
-    size = data[start - 1 : start]
-    if not size or not 0x61 <= size[0] <= 0x77:
-        return None
-    name = data[start : start + size[0] - 0x60]
-    return name.decode("ascii") if name.isascii() else None
+def _integer(item: bytes) -> int:
+    """An integer of either sign in its shortest form."""
+    first = item[0]
+    if first < 0x18:
+        return first
+    if first < 0x20:
+        return int.from_bytes(item[1:], "big")
+    return 0x1F - first if first < 0x38 else -1 - int.from_bytes(item[1:], "big")
 
 
-def _read_telemetry(payload: bytes, vehicle: str) -> Sample | None:
-    head = b"\x88\x01" + _name(vehicle)
-    if not payload.startswith(head):
-        return None
-    numbers = _integers(payload, len(head), 5)
-    if numbers is None:
-        return None
-    (boot, seq, uptime_ms, time, kind), at = numbers
-    if kind != record.TELEMETRY or not 0 <= uptime_ms <= _MAX_UPTIME:
-        return None
-    if not (0 <= boot <= _MAX_BOOT and 0 <= seq <= _MAX_SEQ and 0 <= time <= _MAX_TIME):
-        return None
-    values = _read_values(payload, at)
-    return None if values is None else Sample(vehicle, boot, seq, time, values)
+def _text(item: bytes) -> str | None:
+    return item[1:].decode("ascii") if item[0] - 0x60 == len(item) - 1 else None
 
 
-def _read_values(payload: bytes, at: int) -> tuple[int | None, ...] | None:
-    """The map of a telemetry body: keys ascending, each 0 to 9, values of the right sign."""
-    count = payload[at] - 0xA0 if at < len(payload) else -1
-    if not 0 <= count <= _TELEMETRY_KEYS:
-        return None
-    found = _integers(payload, at + 1, 2 * count)
-    if found is None or found[1] != len(payload):
-        return None
-    numbers = found[0]
-    values = list(_NOTHING)
-    last = -1
-    for place in range(0, 2 * count, 2):
-        key, value = numbers[place], numbers[place + 1]
-        if not last < key < _TELEMETRY_KEYS or (value < 0 and _UNSIGNED[key]):
-            return None
-        values[key] = value
-        last = key
-    return tuple(values)
-
-
-def _name(identifier: str) -> bytes:
-    """A text of up to 23 characters; longer names take the slow way, for no head fits them."""
-    return bytes((0x60 + min(len(identifier), 24),)) + identifier.encode()
+def _size(head: bytes) -> int:
+    """The length that the head of a byte string says."""
+    return int.from_bytes(head[1:], "big") if len(head) > 1 else head[0] - 0x40
 
 
 def _octets(data: bytes, at: int) -> tuple[bytes, int] | None:
@@ -198,32 +187,3 @@ def _octets(data: bytes, at: int) -> tuple[bytes, int] | None:
         return None
     end = start + size
     return (data[start:end], end) if end <= len(data) else None
-
-
-def _integer(data: bytes, at: int) -> tuple[int, int] | None:
-    found = _integers(data, at, 1)
-    return None if found is None else (found[0][0], found[1])
-
-
-def _integers(data: bytes, at: int, count: int) -> tuple[list[int], int] | None:
-    """`count` integers of either sign in their shortest form, and where they end."""
-    out = []
-    end = len(data)
-    for _ in range(count):
-        if at >= end:
-            return None
-        first = data[at]
-        info = first & 0x1F
-        at += 1
-        if first >= 0x40 or info > 27:
-            return None
-        if info >= 24:
-            size = 1 << (info - 24)
-            argument = int.from_bytes(data[at : at + size], "big")
-            at += size
-            if at > end or argument < 24 or (size > 1 and not argument >> (4 * size)):
-                return None
-        else:
-            argument = info
-        out.append(argument if first < 0x20 else -1 - argument)
-    return out, at

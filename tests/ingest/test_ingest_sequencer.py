@@ -1,0 +1,150 @@
+"""Every stored statement is in the ledger exactly once, also after a crash between the two."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fleet_backend.fleet import receipts, statements
+from fleet_backend.fleet.errors import ErasedError, NotLoggedError, UnknownError
+from fleet_backend.ingest.errors import LedgerMismatchError, SequencerError
+from fleet_backend.ingest.sequencer import Sequencer, SequencerThread
+from fleet_backend.ledger.keys import generate_log_key, load_log_key, log_signer, log_vkey
+from fleet_backend.ledger.policy import parse_policy
+from fleet_backend.ledger.proof import verify_proof
+from fleet_backend.ledger.reader import LedgerReader
+from fleet_backend.ledger.storage import FolderFetch
+from fleet_backend.ledger.writer import LedgerWriter, create_ledger
+from protocol import cbor, statement
+
+ORIGIN = "fleet.example/log"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    create_ledger(tmp_path / "ledger", ORIGIN, generate_log_key(tmp_path / "log.key"))
+    yield tmp_path / "ledger"
+
+
+def _open(desk, folder: Path) -> Sequencer:
+    return Sequencer.open(desk.database, folder, ORIGIN, folder.parent / "log.key")
+
+
+def _reader(folder: Path) -> LedgerReader:
+    key = load_log_key(folder.parent / "log.key")
+    return LedgerReader(FolderFetch(folder / "public"), log_signer(ORIGIN, key).verifier)
+
+
+def _fill(desk, count: int) -> None:
+    desk.take(*(desk.gateway.message([desk.vehicle.sample()]) for _ in range(count)))
+
+
+def _assert_exactly_once(desk, folder: Path, count: int) -> None:
+    reader = _reader(folder)
+    assert reader.checkpoint.size == count
+    with desk.database.read() as connection:
+        assert statements.count(connection) == (count, count)
+        for leaf, entry in enumerate(reader.entries(0, count)):
+            assert statements.by_leaf(connection, leaf).statement == entry
+
+
+def test_statements_get_their_places_in_order(desk, folder: Path) -> None:
+    sequencer = _open(desk, folder)
+    assert sequencer.step() == 0
+    _fill(desk, 3)
+    assert sequencer.step() == 3
+    _fill(desk, 2)
+    assert sequencer.step() == 2
+    sequencer.close()
+    _assert_exactly_once(desk, folder, 5)
+
+
+@pytest.mark.parametrize("logged", [1, 3, 300])
+def test_a_crash_between_ledger_and_database_is_healed(desk, folder: Path, logged: int) -> None:
+    _fill(desk, logged + 2)
+    key = load_log_key(folder.parent / "log.key")
+    with desk.database.read() as connection:
+        waiting = statements.unlogged(connection, logged)
+    with LedgerWriter.open(folder, ORIGIN, key) as writer:
+        writer.append([one.statement for one in waiting])
+    sequencer = _open(desk, folder)
+    with desk.database.read() as connection:
+        assert statements.count(connection) == (logged + 2, logged)
+    assert sequencer.step() == 2
+    sequencer.close()
+    _assert_exactly_once(desk, folder, logged + 2)
+
+
+def test_a_foreign_entry_in_the_ledger_is_refused(desk, folder: Path) -> None:
+    key = load_log_key(folder.parent / "log.key")
+    with LedgerWriter.open(folder, ORIGIN, key) as writer:
+        writer.append([b"a statement that no database knows"])
+    with pytest.raises(LedgerMismatchError, match="entry 0"):
+        _open(desk, folder)
+    # The refusal gave the ledger free again.
+    LedgerWriter.open(folder, ORIGIN, key).close()
+
+
+def test_a_ledger_older_than_the_database_is_refused(desk, folder: Path) -> None:
+    _fill(desk, 1)
+    with desk.database.begin() as connection:
+        statements.assign_leaves(connection, [(1, 0)])
+    with pytest.raises(LedgerMismatchError, match="knows 1 entries"):
+        _open(desk, folder)
+
+
+def test_the_thread_logs_what_is_there_before_it_ends(desk, folder: Path) -> None:
+    thread = SequencerThread(_open(desk, folder), failed=lambda: None)
+    thread.start(0.05)
+    _fill(desk, 4)
+    thread.wake()
+    thread.stop()
+    _assert_exactly_once(desk, folder, 4)
+
+
+def test_a_failure_of_the_thread_is_told(desk, folder: Path) -> None:
+    told: list[bool] = []
+    sequencer = _open(desk, folder)
+    sequencer.close()
+    _fill(desk, 1)
+    thread = SequencerThread(sequencer, failed=lambda: told.append(True))
+    thread.start(0.05)
+    with pytest.raises(SequencerError, match="stopped"):
+        thread.stop()
+    assert told == [True]
+
+
+def test_a_receipt_verifies_offline(desk, folder: Path) -> None:
+    _fill(desk, 3)
+    sequencer = _open(desk, folder)
+    reader = _reader(folder)
+    with desk.database.read() as connection:
+        row = statements.by_id(connection, 2)
+        with pytest.raises(NotLoggedError):
+            statements.leaf_index(connection, row.hash)
+        with pytest.raises(UnknownError):
+            receipts.build(connection, 1, reader)
+    sequencer.step()
+    sequencer.close()
+    with desk.database.read() as connection:
+        text = receipts.build(connection, 1, reader)
+    vkey = log_vkey(ORIGIN, load_log_key(folder.parent / "log.key"))
+    policy = parse_policy(f"log {vkey}\nquorum none\n".encode())
+    proof = verify_proof(text, row.statement, policy)
+    version, sign1, salt, body, key = cbor.decode(proof.extra)  # type: ignore[misc]
+    assert (version, sign1, proof.index) == (1, row.statement, 1)
+    opened = statement.open_statement(sign1, desk.gateway.verify)
+    statement.check_body(opened, salt, body)
+    assert key == desk.gateway.key.public_key().public_bytes_raw()
+
+
+def test_an_erased_body_has_no_receipt_and_keeps_its_place(desk, folder: Path) -> None:
+    _fill(desk, 1)
+    sequencer = _open(desk, folder)
+    sequencer.step()
+    sequencer.close()
+    with desk.database.begin() as connection:
+        statements.erase_body(connection, 1)
+        assert statements.by_leaf(connection, 0).leaf_index == 0
+        with pytest.raises(ErasedError):
+            receipts.build(connection, 0, _reader(folder))
