@@ -82,9 +82,11 @@ def by_rider(challenge: bytes, action: int = command.UNLOCK, args=None, **change
     return presentation.encode([given], [OWNER.modulus, RIDER.modulus], signed)
 
 
-def by_booking(challenge: bytes, action: int = command.UNLOCK, rider=RIDER, **changes) -> bytes:  # type: ignore[no-untyped-def]
+def by_booking(  # type: ignore[no-untyped-def]
+    challenge: bytes, action: int = command.UNLOCK, rider=RIDER, delegation=None, **changes
+) -> bytes:
     """Owner -> issuer -> rider: what a booking looks like, three signatures."""
-    delegation = OWNER.grant(ISSUER, grant_id=ISSUER_ID)
+    delegation = OWNER.grant(ISSUER, grant_id=ISSUER_ID, **(delegation or {}))
     wishes = {"grant_id": RIDER_ID, "actions": EVERYTHING & ~grant.DELEGATE, **changes}
     given = ISSUER.grant(RIDER, **wishes)
     signed = rider.command(challenge, action, None, wishes["grant_id"])

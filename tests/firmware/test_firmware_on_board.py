@@ -1,0 +1,187 @@
+"""The firmware flashed onto the virtual board, on the virtual bus, with the simulated vehicle."""
+
+import threading
+import time
+
+import pytest
+from bench import KEY, VEHICLE, Gateway
+from signer import OWNER, STRANGER, by_booking, by_owner
+
+from boards.virtual import VirtualBoard, VirtualBoardSettings
+from hw.model.route import load_routes
+from hw.model.simulation import Simulation, SimulationSettings
+from hw.vehicle_config import load_vehicle
+from hw.virtual_bus import VirtualBus
+from protocol import can, command, grant, link, lock, record, refusal
+from workbench.flash import flash_application
+from workbench.identity import Identity
+from workbench.provision import provision
+
+WITHIN_S = 20.0
+
+
+class Stand:
+    """One vehicle with everything around it. `frames`: every frame of the VCU, with its time."""
+
+    def __init__(self, bus, board):
+        self.bus = bus
+        self.board = board
+        self.gateway = Gateway()
+        self.frames = []
+        self._lock = threading.Lock()
+        self._tap = bus.attach(self._take, {0x050, 0x0A0, 0x508, 0x518, 0x701})
+        self._ticks = bus.every(0.002, lambda now_s: self._pump())
+
+    def _take(self, identifier, data):
+        now_ms = int(time.monotonic() * 1000)
+        with self._lock:
+            if identifier in (0x508, 0x518):
+                self.gateway.take(identifier, data, now_ms)
+            else:
+                self.frames.append((time.monotonic(), *can.decode(identifier, data)))
+        self._pump()
+
+    def _pump(self):
+        with self._lock:
+            frames = self.gateway.frames(int(time.monotonic() * 1000))
+        for frame in frames:
+            self._tap.send(*frame)
+
+    def request(self, message):
+        with self._lock:
+            self.gateway.request(message)
+
+    def wait(self, condition):
+        end_s = time.monotonic() + WITHIN_S
+        while not condition():
+            assert time.monotonic() < end_s, "it did not happen"
+            time.sleep(0.005)
+
+    def challenge(self):
+        self.wait(lambda: self.gateway.challenges)
+        return self.gateway.challenges[-1][0]
+
+    def present(self, presentation):
+        """(kind, outcome or code) of the answer."""
+        seen = len(self.gateway.records)
+        answers = []
+
+        def answered():
+            for made in self.gateway.records[seen:]:
+                if made.kind in (record.ANSWER, record.REFUSAL):
+                    answers.append((made.kind, made.body[3 if made.kind == record.ANSWER else 1]))
+            return answers
+
+        self.request(link.pack(link.PRESENTATION, presentation))
+        self.wait(answered)
+        return answers[0]
+
+    def state(self):
+        return self.last("VCU_Lock")["State"]
+
+    def last(self, name):
+        return next(frame[2] for frame in reversed(self.frames) if frame[1] == name)
+
+    def count(self, name, since_s):
+        return sum(1 for at_s, seen, *_ in list(self.frames) if seen == name and at_s >= since_s)
+
+    def enabled(self):
+        return any(name == "VCU_Drive" and signals["Enable"] for _, name, signals, _ in self.frames)
+
+    def close(self):
+        self._ticks.cancel()
+        self._tap.close()
+
+
+@pytest.fixture(scope="module")
+def flashed(tmp_path_factory):
+    """The image of a flashed and provisioned board, made once."""
+    image = tmp_path_factory.mktemp("board") / "flash.img"
+    with VirtualBoard(VirtualBoardSettings(image=image)) as board:
+        flash_application(board.tty)
+        provision(board.tty, Identity(VEHICLE, OWNER.thumbprint, KEY, int(time.time()) - 3600))
+    return image
+
+
+@pytest.fixture
+def stand(flashed, tmp_path):
+    image = tmp_path / "flash.img"
+    image.write_bytes(flashed.read_bytes())
+    with VirtualBus("127.0.0.1", port=0) as bus:
+        settings = SimulationSettings(reaction_s=0.2)
+        vehicle = load_vehicle("delta-passenger")
+        with (
+            Simulation(bus, vehicle, load_routes()[0], seed=1, settings=settings),
+            VirtualBoard(VirtualBoardSettings(image=image, can_port=bus.port)) as board,
+        ):
+            made = Stand(bus, board)
+            made.wait(lambda: made.count("VCU_Heartbeat", 0))
+            yield made
+            made.close()
+
+
+def window(**changes):
+    now_s = int(time.time())
+    return {"not_before": now_s - 60, "not_after": now_s + 3600, **changes}
+
+
+def test_cyclic_frames_keep_their_period(stand):
+    stand.challenge()
+    begin_s = time.monotonic()
+    # A three-signature check goes on meanwhile.
+    asked = by_booking(stand.challenge(), rider=STRANGER, delegation=window(), **window())
+    assert stand.present(asked) == (record.REFUSAL, refusal.SIGNATURE)
+    stand.wait(lambda: time.monotonic() - begin_s > 3)
+    took_s = time.monotonic() - begin_s
+    for name, period_s in (("VCU_Drive", 0.02), ("VCU_Lock", 0.1), ("VCU_Heartbeat", 0.5)):
+        expected = took_s / period_s
+        assert abs(stand.count(name, begin_s) - expected) <= 0.1 * expected + 1, name
+    assert stand.last("VCU_Heartbeat")["State"] == 2 and stand.last("VCU_Heartbeat")["SoftwareHash"]
+
+
+def test_ride(stand):
+    limits = {grant.MAX_SPEED_MMPS: 4000}
+    asked = by_booking(stand.challenge(), delegation=window(), limits=limits, **window())
+    assert stand.present(asked) == (record.ANSWER, record.DONE)
+    stand.wait(lambda: stand.state() == lock.DRIVE)
+    stand.wait(lambda: stand.last("VCU_Drive")["Enable"])
+    assert stand.last("VCU_Drive")["SpeedCap_mmps"] == 4000
+    samples = stand.gateway.records
+
+    def rolls():
+        return any(m.kind == record.TELEMETRY and m.body.get(0, 0) > 1000 for m in samples)
+
+    stand.wait(rolls)
+    asked = by_booking(
+        stand.challenge(), command.LOCK, delegation=window(), limits=limits, **window()
+    )
+    assert stand.present(asked) == (record.ANSWER, record.PENDING)
+    stand.wait(lambda: stand.state() == lock.LOCKED)
+    stand.wait(lambda: not stand.last("VCU_Drive")["Enable"])
+    stand.wait(lambda: any(m.kind == record.LOCK and m.body[2] == lock.STANDSTILL for m in samples))
+    assert [made.seq for made in samples] == list(range(len(samples)))
+
+
+def test_attacks_never_show_an_enable(stand):
+    challenge = stand.challenge()
+    assert stand.present(by_owner(challenge, signer=STRANGER)) == (
+        record.REFUSAL,
+        refusal.SIGNATURE,
+    )
+    assert stand.present(by_owner(challenge)) == (record.REFUSAL, refusal.CHALLENGE)
+    stand.wait(lambda: stand.gateway.challenges[-1][0] != challenge)
+    asked = by_booking(stand.challenge(), delegation=window(), **window(not_after=int(time.time())))
+    assert stand.present(asked) == (record.REFUSAL, refusal.EXPIRED)
+    begin_s = time.monotonic()
+    stand.wait(lambda: stand.count("VCU_Drive", begin_s) > 50)
+    assert not stand.enabled() and stand.state() == lock.LOCKED
+
+
+def test_restart_locks_and_counts(stand):
+    stand.challenge()
+    stand.board.reset()
+    stand.wait(lambda: stand.gateway.hellos[-1][1] == stand.gateway.hellos[0][1] + 1)
+    stand.wait(lambda: stand.gateway.records[-1].boot == stand.gateway.hellos[-1][1])
+    boots = [made for made in stand.gateway.records if made.kind == record.BOOT]
+    assert boots[-1].body[3] == boots[0].boot and boots[-1].body[1] == 2
+    assert boots[-1].seq == 0
