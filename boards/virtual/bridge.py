@@ -22,6 +22,7 @@ class Pipe:
         self._waiting = bytearray()
         self._progress_s = time.monotonic()
         self._stalled = False
+        self._taken_bytes = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -51,11 +52,21 @@ class Pipe:
                 return
             del self._waiting[:sent]
             self._progress_s = time.monotonic()
+            self._note_taken(sent)
+
+    def reader_is_there(self) -> None:
+        """Somebody types, so somebody reads."""
+        self._stalled = False
+
+    def _note_taken(self, size: int) -> None:
+        # The kernel makes room now and then without a reader; this much it cannot hold.
+        self._taken_bytes += size
+        if self._taken_bytes > 2 * MOST_WAITING_BYTES:
             self._stalled = False
 
     def _give_up_if_stalled(self) -> None:
-        if time.monotonic() - self._progress_s >= STALLED_AFTER_S:
-            self._stalled = True
+        if not self._stalled and time.monotonic() - self._progress_s >= STALLED_AFTER_S:
+            self._stalled, self._taken_bytes = True, 0
         if self._stalled:  # until somebody reads again, everything is lost at once
             self._waiting.clear()
 

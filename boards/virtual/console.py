@@ -3,6 +3,7 @@
 MicroPython on a microcontroller keeps the raw REPL across a soft reset; a new process begins in the
 friendly one. After such a reset the console therefore hides the friendly banner and asks for the
 raw REPL itself. A marker in the output says where boot.py begins and where main.py has ended.
+Between main.py and the prompt Ctrl-C would kill the interpreter, so nothing may be typed then.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n"
 FRIENDLY_BANNER = b'Type "help()" for more information.\r\n'
 PROMPT = b">>> "
 ENTER_RAW = b"\x01"
-# Long enough for either banner to be found when it arrives in two reads.
-_TAIL_BYTES = max(len(RAW_BANNER), len(FRIENDLY_BANNER)) - 1
+# Long enough for either banner, and the prompt after it, to be found when cut in two.
+_TAIL_BYTES = len(FRIENDLY_BANNER) + len(PROMPT) - 1
 
-_STARTING, _BOOTING, _AT_FRIENDLY, _AT_RAW, _RUNNING = range(5)
+_STARTING, _BOOTING, _AT_PROMPT, _AT_FRIENDLY, _AT_RAW, _RUNNING = range(6)
 
 
 class Console:
@@ -31,7 +32,7 @@ class Console:
     @property
     def deaf(self) -> bool:
         """True while nobody listens: what a tool types must wait, or it would be lost."""
-        return self._state in (_STARTING, _AT_FRIENDLY, _AT_RAW)
+        return self._state not in (_BOOTING, _RUNNING)
 
     def output(self, data: bytes) -> tuple[bytes, bytes]:
         """Takes what the interpreter wrote; returns (for the tool, for the interpreter)."""
@@ -40,13 +41,13 @@ class Console:
         if self._state == _STARTING:
             shown, data = self._until_marker(data, _BOOTING)
         if self._state == _BOOTING:
-            more, data = self._until_marker(data, _AT_FRIENDLY if self._wants_raw else _RUNNING)
+            more, data = self._until_marker(data, _AT_FRIENDLY if self._wants_raw else _AT_PROMPT)
             shown += more
         if self._state == _AT_FRIENDLY:
             answer, data = self._await_prompt(data)
         if self._state == _AT_RAW:
             data = self._await_raw(data)
-        if self._state == _RUNNING:
+        if self._state in (_AT_PROMPT, _RUNNING):
             self._track(data)
             shown += data
         return shown, answer
@@ -87,6 +88,8 @@ class Console:
         if raw != friendly:
             self.raw = raw > friendly
         self._tail = window[-_TAIL_BYTES:]
+        if self._state == _AT_PROMPT and FRIENDLY_BANNER + PROMPT in window:
+            self._state = _RUNNING
 
 
 def _overlap(data: bytes, marker: bytes) -> int:

@@ -12,6 +12,7 @@ import os
 import queue
 import secrets
 import selectors
+import signal
 import struct
 import threading
 import time
@@ -227,7 +228,7 @@ class VirtualBoard:
     def _on_end(self) -> None:
         """The interpreter ended by itself: Ctrl-D, SystemExit, or a crash."""
         code = self._end_child(drain=True)
-        if code:
+        if code not in (0, -signal.SIGKILL):
             log.warning("interpreter ended with %d: %s", code, self.settings.image)
         self._to_tool.put(b"MPY: soft reboot\r\n")
         short = time.monotonic() - self._born_s < SHORT_RUN_S and not self._console.raw
@@ -261,6 +262,7 @@ class VirtualBoard:
             self._serve_requests()
         elif descriptor == self._ours and not self._typing.full:
             self._typing.put(read_some(self._ours) or b"")
+            self._to_tool.reader_is_there()
         elif child is not None and descriptor == child.terminal and not self._to_tool.full:
             self._show(read_some(child.terminal) or b"")
         elif child is not None and descriptor == child.ended:

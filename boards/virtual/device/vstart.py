@@ -26,6 +26,8 @@ def run(name):
         os.stat(name)
     except OSError:
         return
+    if marks_left == 2:
+        mark(1)  # from here on Ctrl-C may come
     try:
         execfile(name, __main__.__dict__)
     except SystemExit:
@@ -43,21 +45,25 @@ def start():
     vfs.mount(rom, "/rom", readonly=True)
     sys.path[:] = ["", ".frozen", "/flash", "/flash/lib", "/rom"]
     mount_flash()
-    mark()  # from here on Ctrl-C may come
     run("boot.py")
     if os.getenv("TRIFLEET_REPL") != "raw":  # a soft reset in the raw REPL leaves main.py out
         run("main.py")
 
 
-def mark():
+def mark(count):
     global marks_left
-    print(os.getenv("TRIFLEET_MARKER"), end="")
-    marks_left -= 1
+    while marks_left >= count:
+        try:
+            # One write: nothing can come between two marks.
+            print(os.getenv("TRIFLEET_MARKER") * count, end="")
+            marks_left -= count
+            return
+        except KeyboardInterrupt:
+            continue  # it came too late for main.py
 
 
-marks_left = 2  # where boot.py begins, where main.py has ended
+marks_left = 2  # where the first of boot.py and main.py begins, where the last has ended
 try:
     start()
 finally:
-    while marks_left:
-        mark()
+    mark(marks_left)
