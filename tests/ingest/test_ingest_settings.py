@@ -1,0 +1,95 @@
+"""The configuration file: strict, and every fault names its key."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet_backend.ingest.errors import SettingsError
+from fleet_backend.ingest.mqtt import parse_topic
+from fleet_backend.ingest.settings import load_settings, read_settings
+
+
+def _good() -> dict[str, object]:
+    return {
+        "database": "sqlite:///f.db",
+        "ack_key": "ack.key",
+        "mqtt": {"host": "127.0.0.1", "port": 1883, "user": "ingest", "password_file": "p"},
+        "ledger": {"directory": "ledger", "origin": "fleet.example/log", "key_file": "log.key"},
+    }
+
+
+def test_settings_are_read_with_their_defaults() -> None:
+    found = read_settings({**_good(), "worker": {"batch_messages": 50}})
+    assert found.mqtt.port == 1883
+    assert found.ledger.integrate_s == 0.1
+    assert found.worker.batch_messages == 50
+
+
+@pytest.mark.parametrize("key", ["database", "ack_key", "mqtt", "ledger"])
+def test_a_missing_key_is_named(key: str) -> None:
+    values = _good()
+    del values[key]
+    with pytest.raises(SettingsError, match=f"key {key} is missing"):
+        read_settings(values)
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "value"),
+    [
+        ("mqtt", "port", 0),
+        ("mqtt", "port", "1883"),
+        ("mqtt", "port", True),
+        ("mqtt", "host", ""),
+        ("mqtt", "passwd", "x"),
+        ("ledger", "integrate_s", 60),
+        ("ledger", "integrate_s", "soon"),
+        ("ledger", "directory", 1),
+        ("worker", "batch_messages", 0),
+        ("worker", "gather_s", -1),
+    ],
+)
+def test_a_wrong_value_is_named(table: str, key: str, value: object) -> None:
+    values = _good()
+    values[table] = {**values.get(table, {}), key: value}  # type: ignore[dict-item]
+    with pytest.raises(SettingsError, match=f"{table}.{key}"):
+        read_settings(values)
+
+
+def test_a_table_that_is_none_is_refused() -> None:
+    with pytest.raises(SettingsError, match="mqtt is not a table"):
+        read_settings({**_good(), "mqtt": 5})
+
+
+@pytest.mark.parametrize("content", [b"database =", b"\xff\xfe", b""])
+def test_a_broken_file_gives_a_named_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "ingest.toml"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError):
+        load_settings(path)
+
+
+def test_a_missing_file_gives_a_named_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot read"):
+        load_settings(tmp_path / "absent.toml")
+
+
+@given(st.text(max_size=60))
+def test_any_topic_is_a_gateways_or_none(topic: str) -> None:
+    found = parse_topic(topic, b"")
+    assert found is None or topic == f"tf/1/{found.gateway}/{found.name}"
+
+
+@pytest.mark.parametrize(
+    ("topic", "gateway"),
+    [
+        ("tf/1/gw-1/up/statement", "gw-1"),
+        ("tf/2/gw-1/up/statement", None),
+        ("tf/1/GW/up/statement", None),
+        ("tf/1/gw-1", None),
+    ],
+)
+def test_topics_name_their_gateway(topic: str, gateway: str | None) -> None:
+    found = parse_topic(topic, b"")
+    assert (found and found.gateway) == gateway
