@@ -1,0 +1,281 @@
+"""Clocks, signals, the bus, the cycle, faults, telemetry and the loop, one by one."""
+
+import calendar
+
+import pytest
+from bench import NOW_S, Bench, identity
+from board_fakes import FakeCan, FakeRtc
+from hypothesis import given
+from hypothesis import strategies as st
+from vcu import clock
+from vcu.bus import LISTEN_MS, Bus
+from vcu.clock import Uptime, WallClock
+from vcu.cycle import Cycle
+from vcu.faults import CLEAR_MS, SILENT
+from vcu.loop import Loop
+from vcu.signals import Signals
+from vcu.software import digest
+
+from protocol import can, link, lock, record
+
+PERIOD = 1 << 30
+
+
+def _ticks_diff(end, start):
+    # As MicroPython documents it, for a period of 2^30.
+    return (end - start + PERIOD // 2) % PERIOD - PERIOD // 2
+
+
+@given(st.lists(st.integers(0, PERIOD // 2 - 1), max_size=30), st.integers(0, PERIOD - 1))
+def test_uptime_never_wraps(steps, start):
+    ticks = [start]
+    uptime = Uptime(lambda: ticks[0], _ticks_diff)
+    for step in steps:
+        ticks[0] = (ticks[0] + step) % PERIOD
+        uptime.now()
+    assert uptime.now() == sum(steps)
+
+
+@given(st.integers(1_735_689_600, 4_102_444_799))
+def test_calendar_agrees_with_the_library(seconds):
+    moment = clock.to_moment(seconds)
+    year, month, day, weekday, hour, minute, second, _ = moment
+    assert clock.to_seconds(moment) == seconds
+    assert calendar.timegm((year, month, day, hour, minute, second)) == seconds
+    assert calendar.weekday(year, month, day) == weekday
+
+
+@pytest.mark.parametrize(
+    ("moment", "certain"),
+    [
+        ((2030, 1, 1, 1, 0, 0, 0, 0), True),
+        ((2029, 12, 31, 0, 23, 59, 59, 0), False),  # before the floor
+        ((2000, 1, 1, 0, 0, 0, 0, 0), False),
+        ((2100, 1, 1, 0, 0, 0, 0, 0), False),
+        ((2030, 13, 1, 0, 0, 0, 0, 0), False),
+        ((2030, 1, 1, 0, 24, 0, 0, 0), False),
+    ],
+)
+def test_wall_clock_is_certain_from_the_floor_on(moment, certain):
+    wall = WallClock(FakeRtc(moment), NOW_S)
+    assert wall.read().certain is certain
+    assert wall.time() == (NOW_S if certain else 0)
+
+
+def test_signed_time_puts_the_clock_forward_and_never_back():
+    rtc = FakeRtc((2000, 1, 1, 0, 0, 0, 0, 0))
+    wall = WallClock(rtc, 0)
+    wall.raise_to(NOW_S)
+    assert wall.read().certain and wall.time() == NOW_S
+    rtc.moment = clock.to_moment(NOW_S + 100)
+    wall.raise_to(NOW_S + 50)
+    assert wall.time() == NOW_S + 100
+    wall.raise_to(NOW_S - 50)
+    assert wall.floor_s == NOW_S + 50
+
+
+def _frame(alive, speed_mmps=5):
+    return can.encode("MC_Status1", {"Speed_mmps": speed_mmps}, alive)
+
+
+def test_signals_are_fresh_until_the_timeout_of_the_table():
+    signals = Signals()
+    assert signals.fresh("MC_Status1", 0) is None
+    assert signals.take(0x110, _frame(1), 1_000) == "MC_Status1"
+    assert signals.fresh("MC_Status1", 1_199)["Speed_mmps"] == 5
+    assert signals.fresh("MC_Status1", 1_200) is None
+
+
+def test_wrong_crc_and_standing_counter_are_counted_and_not_believed():
+    signals = Signals()
+    assert signals.take(0x110, _frame(1), 0)
+    assert signals.take(0x110, _frame(1, 9), 10) is None
+    assert signals.take(0x110, _frame(2)[:7] + b"\x00", 20) is None
+    assert signals.take(0x110, _frame(4), 30)
+    assert (signals.repeated, signals.bad, signals.skipped) == (1, 1, 1)
+    assert signals.take(0x7FF, bytes(8), 40) is None
+
+
+@given(st.integers(0, 0x7FF), st.binary(max_size=8))
+def test_any_frame_is_survived(identifier, data):
+    Signals().take(identifier, data, 0)
+
+
+def test_bus_joins_on_a_known_frame_only():
+    device = FakeCan()
+    bus = Bus(device, 0)
+    assert not bus.send(0x50, bytes(8))
+    device.deliver(0x7FF, bytes(8))
+    assert bus.receive(1) == (0x7FF, bytes(8)) and not bus.joined
+    device.deliver(0x110, bytes(8), device.FLAG_RTR)
+    assert bus.receive(1) is None and not bus.joined
+    device.deliver(0x110, bytes(8))
+    assert bus.receive(2) == (0x110, bytes(8)) and bus.joined
+    assert bus.send(0x50, bytes(8)) and not bus.send(0x50, bytes(8))
+    assert bus.lost == 1
+
+
+def test_bus_joins_a_silent_bus_after_a_second():
+    bus = Bus(FakeCan(), 0)
+    bus.tick(LISTEN_MS - 1)
+    assert not bus.joined
+    bus.tick(LISTEN_MS)
+    assert bus.joined
+
+
+def test_bus_off_is_left_with_growing_patience():
+    device = FakeCan()
+    bus = Bus(device, 0)
+    bus.tick(LISTEN_MS)
+    restarts = []
+    device.bus_off()
+    assert not bus.send(0x50, bytes(8))
+    for now_ms in range(1_000, 30_000):
+        bus.tick(now_ms)
+        if device.restarts > len(restarts):
+            restarts.append(now_ms)
+            device.bus_off()
+    waits = [b - a for a, b in zip([1_000, *restarts], restarts, strict=False)]
+    assert [round(wait, -2) for wait in waits] == [100, 200, 400, 800, 1600, 3200] + [5000] * 4
+    assert bus.is_off() and bus.bus_offs == len(restarts) + 1
+
+
+def test_cycle_keeps_absolute_deadlines():
+    cycle = Cycle("VCU_Drive", 0)
+    due = [now_ms for now_ms in (19, 20, 39, 41, 59, 60, 130, 139, 140) if cycle.advance(now_ms)]
+    assert due == [20, 41, 60, 130, 140] and cycle.missed == 2
+    assert [can.decode(0x50, cycle.frame({}))[2] for _ in range(17)] == [*range(16), 0]
+
+
+@pytest.fixture
+def bench(tmp_path):
+    (tmp_path / "identity").write_bytes(identity(bytes(range(32))))
+    return Bench(f"{tmp_path}/")
+
+
+def test_cyclic_frames_of_ten_seconds(bench):
+    bench.run(10_100)
+    assert bench.frames["VCU_Drive"] in range(498, 506)
+    assert bench.frames["VCU_Lock"] in range(98, 102)
+    assert bench.frames["VCU_Heartbeat"] in range(18, 22)
+
+
+def test_silent_node_is_a_fault_until_it_comes_back(bench):
+    bench.run(1_500)
+    bench.nodes["MC_Heartbeat"].signals = None
+    bench.run(4_000)
+    bench.nodes["MC_Heartbeat"].signals = {"State": 2}
+    bench.run(CLEAR_MS + 2_000)
+    assert bench.kinds(record.FAULT) == [
+        {0: 2, 1: SILENT, 2: True},
+        {0: 2, 1: SILENT, 2: False},
+    ]
+
+
+def test_reported_fault_codes(bench):
+    bench.nodes["MC_Status2"].signals = {"MotorTemp_C": 31, "FaultCode": 77}
+    bench.run(2_500)
+    bench.nodes["MC_Status2"].signals = {"MotorTemp_C": 31}
+    bench.run(CLEAR_MS + 2_000)
+    assert [body[2] for body in bench.kinds(record.FAULT) if body[1] == 77] == [True, False]
+
+
+def test_telemetry_leaves_out_what_is_stale(bench):
+    bench.run(10_500)
+    sample = bench.kinds(record.TELEMETRY)[0]
+    assert sample == {0: 0, 1: 0, 2: 52_000, 3: 0, 4: 800, 7: lock.LOCKED, 8: 31}
+    bench.speed(None)
+    bench.nodes["BMS_Pack"].signals = None
+    bench.nodes["MC_Status2"].signals = None
+    bench.run(10_000)
+    assert bench.kinds(record.TELEMETRY)[-1] == {1: 0, 7: lock.LOCKED}
+    assert len(bench.kinds(record.TELEMETRY)) == 2
+
+
+def test_telemetry_is_frequent_while_it_rolls(bench):
+    bench.speed(3_000)
+    bench.run(5_500)
+    assert len(bench.kinds(record.TELEMETRY)) == 5
+
+
+def test_gateway_that_is_away_gets_everything_later(bench):
+    bench.gateway.listens = False
+    bench.run(12_000)
+    assert not bench.gateway.records
+    bench.gateway.listens = True
+    bench.gateway.request(link.pack(link.HELLO_REQUEST))
+    bench.run(500)
+    assert [made.seq for made in bench.gateway.records] == [0, 1, 2]
+
+
+@given(st.lists(st.binary(max_size=40), max_size=6))
+def test_any_request_is_survived(tmp_path_factory, messages):
+    folder = tmp_path_factory.mktemp("noise")
+    (folder / "identity").write_bytes(identity(bytes(range(32))))
+    bench = Bench(f"{folder}/")
+    bench.run(30)
+    for message in messages:
+        if message:
+            bench.gateway.request(message)
+    bench.run(60)
+    assert not bench.enabled()
+
+
+class SlowWork:
+    """A vehicle whose checks take 7 ms a piece: the loop must fit them in."""
+
+    def __init__(self, piece_ms):
+        self.now_ms = 0
+        self.piece_ms = piece_ms
+        self.pieces = 70
+        self.due_ms = 20
+        self.late_ms = 0
+
+    def receive(self, now_ms):
+        pass
+
+    def transmit(self, now_ms):
+        return False
+
+    def housekeeping(self, now_ms):
+        pass
+
+    def cyclic(self, now_ms):
+        while now_ms >= self.due_ms:
+            self.late_ms = max(self.late_ms, now_ms - self.due_ms)
+            self.due_ms += 20
+
+    def next_deadline_ms(self):
+        return self.due_ms
+
+    def has_work(self):
+        return self.pieces > 0
+
+    def work(self, now_ms):
+        self.pieces -= 1
+        self.now_ms += self.piece_ms
+
+
+@pytest.mark.parametrize(("piece_ms", "late_ms"), [(1, 0), (7, 0), (14, 0), (28, 8)])
+def test_checks_do_not_delay_the_cycle(piece_ms, late_ms):
+    slow = SlowWork(piece_ms)
+    # The first piece is taken before its cost is known.
+    slow.now_ms = 1
+
+    def wait(ms):
+        slow.now_ms += max(1, ms)
+
+    loop = Loop(slow, lambda: slow.now_ms, wait, lambda: None, lambda: None)
+    for _ in range(2_000):
+        loop.turn()
+    assert slow.pieces == 0
+    assert slow.late_ms <= max(late_ms, piece_ms - 19 + 8)
+
+
+def test_software_hash_sees_every_file(tmp_path):
+    (tmp_path / "a.mpy").write_bytes(b"one")
+    (tmp_path / "b.py").write_bytes(b"two" * 500)
+    before = digest((str(tmp_path),))
+    assert digest((str(tmp_path),)) == before
+    (tmp_path / "b.py").write_bytes(b"two" * 499 + b"twO")
+    assert digest((str(tmp_path),)) != before
