@@ -6,6 +6,7 @@ the whole note as soon as one known key's signature fails. Unknown keys are igno
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -24,6 +25,7 @@ MAX_SIGNATURES = 64  # the specification asks for at least 16
 MAX_TIMESTAMP = (1 << 63) - 1
 MAX_VKEY_CHARS = 4_096
 _LINE_START = "— "
+_CONTROL = re.compile(rb"[\x00-\x09\x0b-\x1f]")
 
 
 def decode_base64(text: str, what: str) -> bytes:
@@ -147,7 +149,7 @@ def parse_note(data: bytes) -> UnverifiedNote:
         decoded = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise NoteError("note is not UTF-8") from error
-    if any(byte < 0x20 and byte != 0x0A for byte in data):
+    if _CONTROL.search(data):
         raise NoteError("note holds a control character")
     text, separator, tail = decoded.rpartition("\n\n")
     if not separator:

@@ -88,7 +88,8 @@ def parse_policy(data: bytes) -> Policy:
     # Octets above 0x7f are opaque to the specification: one character each keeps them apart.
     lines = data.decode("utf-8", "surrogateescape").split("\n")
     for number, line in enumerate(lines, start=1):
-        _read_line(draft, line.strip(" \t"), number)
+        if line:
+            _read_line(draft, line.strip(" \t"), number)
     if draft.quorum is None:
         raise PolicyError("policy has no quorum line")
     return Policy(tuple(draft.logs), draft.witnesses, draft.groups, draft.quorum)

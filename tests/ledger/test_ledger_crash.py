@@ -58,7 +58,7 @@ def check_and_go_on(directory: Path, acknowledged: dict[int, bytes], mark: str) 
 
 
 def test_kill_at_random_moments(tmp_path, seed):
-    check_kills(tmp_path, seed, rounds=6)
+    check_kills(tmp_path, seed, rounds=4)
 
 
 @pytest.mark.faults
@@ -137,7 +137,7 @@ FAULTS = ("signal=KILL", "error=EIO")
 @needs_strace
 def test_a_fault_at_some_calls(grown, tmp_path, seed):
     everything = [(fault, *where) for where in positions(grown, tmp_path) for fault in FAULTS]
-    for fault, call, at in random.Random(seed).sample(everything, 12):
+    for fault, call, at in random.Random(seed).sample(everything, 8):
         check_fault(grown, tmp_path / "log", fault, call, at)
 
 
@@ -201,7 +201,7 @@ def test_where_locks_do_nothing_a_writer_is_overtaken_at_a_random_moment(tmp_pat
     choose = random.Random(seed)
     new_log(tmp_path).close()
     acknowledged: dict[int, bytes] = {}
-    for number in range(4):
+    for number in range(2):
         with Child(str(tmp_path), f"first-{number}", "grow", "no-flock") as first:
             first.read_acks(choose.randint(1, 400))
             time.sleep(choose.random() * 0.01)  # the moment is the point, not a wait
