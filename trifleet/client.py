@@ -84,7 +84,8 @@ class RiderClient:
         )
         payload = request.encode_grant_request(asked)
         sealed = self.key.seal(payload, request.grant_request_message(payload))
-        answer = self._post("/v1/grants", {"request": to_text(sealed)})
+        body = {"rider": self.key.thumbprint.hex(), "request": to_text(sealed)}
+        answer = self._post("/v1/grants", body)
         end = time.monotonic() + wait_s
         while answer["state"] == "requested" and time.monotonic() < end:
             time.sleep(_POLL_S)
