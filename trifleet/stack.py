@@ -227,21 +227,32 @@ class Stack:
 
         def all_ready() -> bool:
             for slot in self.slots:
-                path = f"/v1/vehicles/{slot.vehicle}/challenge"
-                if slot.vehicle not in ready and self._answers(path):
+                if slot.vehicle not in ready and self._is_ready(slot.vehicle):
                     ready.add(slot.vehicle)
             return stop.is_set() or len(ready) == len(self.slots)
 
-        self.supervisor.wait_until(lambda: stop.is_set() or self._answers("/healthz"), "API", 30.0)
+        self.supervisor.wait_until(
+            lambda: stop.is_set() or self._fetch("/healthz") is not None, "API", 30.0
+        )
         self.supervisor.wait_until(all_ready, "a vehicle", _READY_S + 2 * len(self.slots))
 
-    def _answers(self, path: str) -> bool:
+    def _is_ready(self, vehicle: str) -> bool:
+        """It has said how it is, and a rider can get its challenge."""
+        state = self._fetch(f"/v1/vehicles/{vehicle}")
+        return (
+            state is not None
+            and json.loads(state)["state"] != "UNKNOWN"
+            and self._fetch(f"/v1/vehicles/{vehicle}/challenge") is not None
+        )
+
+    def _fetch(self, path: str) -> bytes | None:
+        """The answer to a GET, or None while there is none."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(self.address + path, timeout=5) as answer:
-                return bool(answer.status == 200)
+                return bytes(answer.read())
         except OSError:
-            return False
+            return None
 
     def _trifleet(self, name: str, *arguments: str) -> None:
         self._run(name, (sys.executable, "-m", "trifleet.cli", *arguments))
