@@ -23,6 +23,7 @@ WATCHDOG_MS = 8_000
 # leave no room in one piece for a presentation.
 COLLECT_BYTES = 32_768
 CRASH_FILE = "crash"
+CRASH_PAUSE_MS = 1_000
 
 # BOOT records, key 1.
 UNKNOWN, POWER_ON, HARD, WATCHDOG, DEEP_SLEEP, SOFT, CRASH = range(7)
@@ -57,6 +58,8 @@ def run() -> None:
         Loop(vehicle, board.uptime.now, _waiter(board.can), gc.collect, watchdog.feed).run()
     except Exception as error:  # the one place: nothing continues from here
         _note_crash(error)
+        # Long enough for a mechanic's Ctrl-C on a board that crashes at every start.
+        time.sleep_ms(CRASH_PAUSE_MS)
         machine.reset()
 
 
