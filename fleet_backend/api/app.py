@@ -47,7 +47,9 @@ async def _run_beside(app: FastAPI) -> AsyncIterator[None]:
     """The poller of events and the way down to the gateways live as long as the server."""
     services = app.state.services
     poll_s = services.settings.poll_ms / 1000
-    tail = Tail(services.database, services.hub, asyncio.get_running_loop(), poll_s)
+    loop = asyncio.get_running_loop()
+    services.streams.attach(loop)
+    tail = Tail(services.database, services.hub, loop, poll_s)
     tail.start()
     services.downlink.start()
     try:

@@ -30,6 +30,7 @@ class Subscription:
 
     wanted: Wanted
     queue: asyncio.Queue[Item | None]
+    live: bool = False  # until then it reads the table and its queue gets nothing
     dropped: bool = False
 
 
@@ -56,7 +57,7 @@ class Hub:
 
     def publish(self, items: Iterable[Item]) -> None:
         for item in items:
-            for reader in [one for one in self._open if one.wanted(item)]:
+            for reader in [one for one in self._open if one.live and one.wanted(item)]:
                 if reader.queue.qsize() >= self.queue_size:
                     self._drop(reader)
                 else:

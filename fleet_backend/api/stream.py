@@ -65,12 +65,22 @@ class EventStream(StreamingResponse):
 
 
 class Streams:
-    """Opens streams over one hub."""
+    """Opens streams over one hub, and ends them all when the server stops."""
 
     def __init__(self, database: Database, hub: Hub, settings: ApiSettings) -> None:
         self._database = database
         self._hub = hub
         self._settings = settings
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The loop that the hub lives on."""
+        self._loop = loop
+
+    def end_soon(self) -> None:
+        """End every stream, from any thread: a server waits for its open answers."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._hub.close)
 
     def open(self, wanted: Wanted, choose: Choose, first: list[bytes], last_id: int) -> EventStream:
         """`first`, then the events behind `last_id`.
@@ -88,31 +98,27 @@ class Streams:
             yield b": open\n\n"
             for picture in first:
                 yield picture
-            seen = last_id
-            # Events are in the table and in the queue: the numbers say which were sent already.
-            async for item in self._missed(last_id, subscription.wanted):
-                seen = item.id
-                if missed := _shown(choose, item):
-                    yield missed
-            async for news in self._live(subscription, choose, seen):
+            oldest, newest = await run_in_threadpool(self._bounds)
+            if not oldest - 1 <= last_id <= newest:
+                yield encode("reset", {}, newest)
+                last_id = newest
+            # Once to catch up, and once more for what came before the queue was fed.
+            for subscription.live in (False, True):
+                async for page in self._pages(last_id):
+                    last_id = page[-1].id
+                    for item in filter(subscription.wanted, page):
+                        if missed := _shown(choose, item):
+                            yield missed
+            async for news in self._live(subscription, choose, last_id):
                 yield news
         finally:
             self._hub.unsubscribe(subscription)
 
-    async def _missed(self, last_id: int, wanted: Wanted) -> AsyncIterator[Item]:
-        """What the table still holds behind `last_id`; `reset` where it does not hold all."""
-        oldest, newest = await run_in_threadpool(self._bounds)
-        if last_id > newest or last_id + 1 < oldest:
-            yield Item(newest, "reset", "", {})
-            return
-        while True:
-            page = await run_in_threadpool(self._page, last_id)
-            for item in page:
-                if wanted(item):
-                    yield item
-            if len(page) < tail.PAGE:
-                return
-            last_id = page[-1].id
+    async def _pages(self, after: int) -> AsyncIterator[list[Item]]:
+        """What the table holds behind `after`."""
+        while page := await run_in_threadpool(self._page, after):
+            yield page
+            after = page[-1].id
 
     def _bounds(self) -> tuple[int, int]:
         with self._database.read() as connection:
@@ -141,5 +147,5 @@ class Streams:
 
 
 def _shown(choose: Choose, item: Item) -> bytes | None:
-    chosen = item if item.topic == "reset" else choose(item)
+    chosen = choose(item)
     return None if chosen is None else encode(chosen.topic, chosen.data, chosen.id)

@@ -15,11 +15,12 @@ from . import items
 from .hub import Hub, Item
 
 log = logging.getLogger(__name__)
-PAGE = 500
+# Well below a reader's queue: between two pages each reader has its turn.
+PAGE = 100
 
 
 def read(connection: Connection, after: int) -> list[Item]:
-    """Up to 500 events behind `after`, each with all that a reader is shown."""
+    """Up to a page of events behind `after`, each with all that a reader is shown."""
     return [_item(connection, event) for event in events.since(connection, after, PAGE)]
 
 
@@ -42,15 +43,15 @@ class Tail(threading.Thread):
         self._hub = hub
         self._loop = loop
         self._poll_s = poll_s
-        self._stop = threading.Event()
+        self._ending = threading.Event()
         self._last: int | None = None
 
     def stop(self) -> None:
-        self._stop.set()
+        self._ending.set()
         self.join()
 
     def run(self) -> None:
-        while not self._stop.wait(self._poll_s):
+        while not self._ending.wait(self._poll_s):
             try:
                 self._step()
             except DBAPIError as error:

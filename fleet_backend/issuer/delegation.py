@@ -38,15 +38,19 @@ def open_delegation(
     Raises DelegationError.
     """
     signed = _decode(chain)
-    if rsa.thumbprint(chain.keys[0]) != owner:
+    # The chain's keys sign its grants; the issuer's own may stand at the end.
+    signers, rest = chain.keys[: len(signed)], chain.keys[len(signed) :]
+    if rsa.thumbprint(signers[0]) != owner:
         raise DelegationError("delegation-owner")
-    keys = (*chain.keys, issuer)
+    if rest not in ((), (issuer,)):
+        raise DelegationError("delegation-holder")
+    keys = (*signers, issuer)
     for link, holder in zip(signed, keys[1:], strict=True):
         _check_link(link.grant, vehicle, holder, now)
     for parent, child in pairwise(signed):
         if not grant.is_narrower(child.grant, parent.grant):
             raise DelegationError("delegation-widened")
-    for link, signer in zip(signed, chain.keys, strict=True):
+    for link, signer in zip(signed, signers, strict=True):
         if not rsa.verify(signer, grant.signed_message(link.payload), link.signature):
             raise DelegationError("delegation-signature")
     return Delegation(chain.grants, keys, signed[-1].grant)
@@ -64,7 +68,7 @@ def _check_link(link: grant.Grant, vehicle: str, holder: bytes, now: int) -> Non
 
 
 def _decode(chain: Chain) -> list[SignedGrant]:
-    whole = 1 <= len(chain.grants) <= MAX_LINKS and len(chain.keys) == len(chain.grants)
+    whole = 1 <= len(chain.grants) <= MAX_LINKS and len(chain.keys) >= len(chain.grants)
     if not whole or not all(rsa.is_modulus(key) for key in chain.keys):
         raise DelegationError("delegation-malformed")
     try:
