@@ -3,7 +3,8 @@
 from protocol import cbor, command, cose, fields, grant, rsa
 from protocol.errors import DecodeError
 
-MAX_BYTES = 4095
+# With the type byte of the link, one ISO-TP message of 4,095.
+MAX_BYTES = 4094
 
 
 class SignedGrant:
