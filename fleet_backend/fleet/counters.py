@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select
 
+from fleet_backend.fleet import sqlite
 from fleet_backend.fleet.schema import counters
 
 
 def add(connection: Connection, increments: Mapping[str, int]) -> None:
     """Raise counters by name; one that is not there begins at 0."""
-    for name, increment in sorted(increments.items()):
-        raised = counters.c.value + increment
-        query = update(counters).where(counters.c.name == name).values(value=raised)
-        if increment and not connection.execute(query).rowcount:
-            connection.execute(insert(counters).values(name=name, value=increment))
+    rows = [(name, increment) for name, increment in sorted(increments.items()) if increment]
+    sqlite.add_counters(connection, rows)
 
 
 def values(connection: Connection) -> dict[str, int]:

@@ -78,6 +78,14 @@ _STATES = (
     + ", ".join(f"{name} = excluded.{name}" for name in _STATE_COLUMNS[1:])
 )
 _EVENTS = "INSERT INTO events (topic, subject, data, created) VALUES (?, ?, ?, ?)"
+_COUNTERS = (
+    "INSERT INTO counters (name, value) VALUES (?, ?)"
+    " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
+)
+_LINKS = (
+    "SELECT seq, hash, prev_hash FROM statements"
+    " WHERE gateway = ? AND seq BETWEEN ? AND ? ORDER BY seq"
+)
 _LEAVES = "UPDATE statements SET leaf_index = ? WHERE id = ? AND leaf_index IS NULL"
 
 
@@ -85,6 +93,11 @@ def next_statement_id(connection: Connection) -> int:
     """The first free id; nobody else takes it, for a writing transaction is alone."""
     row = _driver(connection).execute("SELECT max(id) FROM statements").fetchone()
     return int(row[0] or 0) + 1
+
+
+def links(connection: Connection, gateway: str, first: int, last: int) -> Rows:
+    """(seq, hash, prev_hash) of the stored statements with first <= seq <= last."""
+    return _driver(connection).execute(_LINKS, (gateway, first, last)).fetchall()
 
 
 def insert_statements(connection: Connection, rows: Rows) -> None:
@@ -113,6 +126,11 @@ def put_states(connection: Connection, rows: Rows) -> None:
 def insert_events(connection: Connection, rows: Rows) -> None:
     """(topic, subject, data as JSON text, created)."""
     _many(connection, _EVENTS, rows)
+
+
+def add_counters(connection: Connection, rows: Rows) -> None:
+    """(name, increment)."""
+    _many(connection, _COUNTERS, rows)
 
 
 def assign_leaves(connection: Connection, rows: Rows) -> None:

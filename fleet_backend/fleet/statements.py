@@ -87,15 +87,15 @@ def keep_body(connection: Connection, statement_id: int, shown: Body) -> None:
 
 def head(connection: Connection, gateway: str) -> Link | None:
     """The newest statement of a gateway: what its next one continues."""
-    query = _links(gateway).order_by(statements.c.seq.desc()).limit(1)
-    row = connection.execute(query).first()
+    columns = statements.c.seq, statements.c.hash, statements.c.prev_hash
+    own = select(*columns).where(statements.c.gateway == gateway)
+    row = connection.execute(own.order_by(statements.c.seq.desc()).limit(1)).first()
     return None if row is None else Link(*row)
 
 
 def links(connection: Connection, gateway: str, first: int, last: int) -> list[Link]:
     """The stored statements of a gateway with first <= seq <= last."""
-    between = statements.c.seq.between(first, last)
-    return [Link(*row) for row in connection.execute(_links(gateway).where(between))]
+    return [Link(*row) for row in sqlite.links(connection, gateway, first, last)]
 
 
 def by_hash(connection: Connection, statement_hash: bytes) -> StatementRow:
@@ -169,11 +169,6 @@ def count(connection: Connection) -> tuple[int, int]:
 def hash_of(sign1: bytes) -> bytes:
     """The name of a statement: `hash` here, `prev_hash` in the next one."""
     return wire.statement_hash(sign1)
-
-
-def _links(gateway: str) -> Any:
-    columns = statements.c.seq, statements.c.hash, statements.c.prev_hash
-    return select(*columns).where(statements.c.gateway == gateway)
 
 
 def _one(connection: Connection, where: Any) -> StatementRow:

@@ -4,9 +4,11 @@ What is older than what we hold, or comes from the future, changes nothing.
 """
 
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import NamedTuple
 
 from fleet_backend.fleet.schema import MEASURED
+from fleet_backend.ingest.fast import Sample
 
 Values = tuple[int | None, ...]
 
@@ -30,30 +32,32 @@ class Newest(NamedTuple):
     values: Values
 
 
-class News(NamedTuple):
-    """What one record says: `values` of a sample, or `lock_state` of a LOCK record."""
+class Lock(NamedTuple):
+    """What a LOCK record says; it stands beside `fast.Sample`, with the same beginning."""
 
+    vehicle: str
     boot: int
     seq: int
     time: int
-    values: Values | None
-    lock_state: int | None = None
+    state: int
+
+
+News = Sample | Lock
+_place = itemgetter(1, 2)  # (boot, seq)
 
 
 def fold(held: Newest | None, news: Iterable[News], now: int) -> Newest | None:
     """The state after these records, in whatever order they come."""
-    for item in sorted(news, key=lambda one: (one.boot, one.seq)):
-        if held is None or (item.boot, item.seq) > (held.boot, held.seq):
-            values = _merged(held.values if held else NOTHING, item)
-            held = Newest(item.boot, item.seq, item.time, now, values)
+    for item in sorted(news, key=_place):
+        if held is None or _place(item) > (held.boot, held.seq):
+            held = Newest(item.boot, item.seq, item.time, now, _merged(held, item))
     return held
 
 
-def _merged(old: Values, item: News) -> Values:
-    if item.values is None:
-        values = list(old)
-        values[_STATE] = item.lock_state
-        return tuple(values)
+def _merged(held: Newest | None, item: News) -> Values:
+    old = held.values if held is not None else NOTHING
+    if isinstance(item, Lock):
+        return (*old[:_STATE], item.state, *old[_STATE + 1 :])
     if None not in item.values:
         return item.values
     return tuple(

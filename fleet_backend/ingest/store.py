@@ -9,7 +9,7 @@ from fleet_backend.fleet import events, sqlite, vehicles
 from fleet_backend.ingest import states
 from fleet_backend.ingest.acceptance import FUTURE_S, Accepted
 from fleet_backend.ingest.effects import apply_record, report_gateway
-from fleet_backend.ingest.states import Newest, News
+from fleet_backend.ingest.states import Lock, Newest, News
 from protocol import lock, record
 
 
@@ -85,12 +85,15 @@ def _news(accepted: Sequence[Accepted], now: int) -> dict[str, list[News]]:
             continue
         for item in one.samples:
             if item.time <= latest:
-                # A vehicle that has no clock yet is shown at the gateway's time.
-                said = News(item.boot, item.seq, item.time or one.time, item.values)
-                news.setdefault(item.vehicle, []).append(said)
+                news.setdefault(item.vehicle, []).append(_at_some_time(item, one))
         for entry in one.records:
             if entry.kind == record.LOCK and entry.time <= latest:
                 state = int(entry.body[0])  # type: ignore[call-overload]
-                said = News(entry.boot, entry.seq, entry.time or one.time, None, state)
-                news.setdefault(entry.vehicle, []).append(said)
+                lock_news = Lock(entry.vehicle, entry.boot, entry.seq, entry.time, state)
+                news.setdefault(entry.vehicle, []).append(_at_some_time(lock_news, one))
     return news
+
+
+def _at_some_time(item: News, one: Accepted) -> News:
+    """A vehicle that has no clock yet is shown at the gateway's time."""
+    return item if item.time else item._replace(time=one.time)

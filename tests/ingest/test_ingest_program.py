@@ -5,7 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,9 +17,6 @@ from ingest_outbox import Outbox
 from fleet_backend.fleet import statements, telemetry, vehicles
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.keys import ed25519_verifier, generate_ed25519, public_bytes
-from fleet_backend.ingest.errors import BrokerRefusedError
-from fleet_backend.ingest.main import run
-from fleet_backend.ingest.settings import load_settings
 from fleet_backend.ledger.keys import generate_log_key, log_signer
 from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.ledger.storage import FolderFetch
@@ -202,5 +198,7 @@ def test_ingest_that_started_before_the_broker_connects_later(site: Site) -> Non
 
 def test_ingest_with_a_wrong_password_ends_with_a_named_error(site: Site) -> None:
     (site.folder / "ingest.password").write_text("wrong\n")
-    with pytest.raises(BrokerRefusedError):
-        run(load_settings(site.config), threading.Event())
+    site.start()
+    assert site.child is not None
+    assert site.child.wait(PATIENCE_S) != 0
+    assert "BrokerRefusedError: the broker refuses us" in (site.folder / "ingest.log").read_text()
