@@ -69,21 +69,25 @@ class Guard:
         return _replay(body, receive)
 
     async def _read(self, receive: Receive) -> bytes | None:
-        limit = self._settings.body_limit_bytes
-        body = bytearray()
         try:
             async with asyncio.timeout(self._settings.body_timeout_s):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        return None
-                    body += message.get("body", b"")
-                    if len(body) > limit:
-                        raise TooLargeError(f"at most {limit} bytes")
-                    if not message.get("more_body", False):
-                        return bytes(body)
+                return await _read_limited(receive, self._settings.body_limit_bytes)
         except TimeoutError as error:
             raise SlowBodyError(f"within {self._settings.body_timeout_s} s") from error
+
+
+async def _read_limited(receive: Receive, limit: int) -> bytes | None:
+    """The whole body; None where the client went away. Raises TooLargeError."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise TooLargeError(f"at most {limit} bytes")
+        if not message.get("more_body", False):
+            return bytes(body)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

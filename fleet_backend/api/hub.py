@@ -31,6 +31,7 @@ class Subscription:
     wanted: Wanted
     queue: asyncio.Queue[Item | None]
     live: bool = False  # until then it reads the table and its queue gets nothing
+    place: int = 0  # number of the last event that was read from the table
     dropped: bool = False
 
 

@@ -98,40 +98,40 @@ class Streams:
             yield b": open\n\n"
             for picture in first:
                 yield picture
-            oldest, newest = await run_in_threadpool(self._bounds)
-            if not oldest - 1 <= last_id <= newest:
-                yield encode("reset", {}, newest)
-                last_id = newest
+            subscription.place = await run_in_threadpool(self._place, last_id)
+            if subscription.place != last_id:
+                yield encode("reset", {}, subscription.place)
             # Once to catch up, and once more for what came before the queue was fed.
-            for subscription.live in (False, True):
-                async for page in self._pages(last_id):
-                    last_id = page[-1].id
-                    for item in filter(subscription.wanted, page):
-                        if missed := _shown(choose, item):
-                            yield missed
-            async for news in self._live(subscription, choose, last_id):
+            async for missed in self._missed(subscription, choose):
+                yield missed
+            subscription.live = True
+            async for missed in self._missed(subscription, choose):
+                yield missed
+            async for news in self._live(subscription, choose):
                 yield news
         finally:
             self._hub.unsubscribe(subscription)
 
-    async def _pages(self, after: int) -> AsyncIterator[list[Item]]:
-        """What the table holds behind `after`."""
-        while page := await run_in_threadpool(self._page, after):
-            yield page
-            after = page[-1].id
+    async def _missed(self, subscription: Subscription, choose: Choose) -> AsyncIterator[bytes]:
+        """What the table holds behind the reader's place, a page a chunk."""
+        while page := await run_in_threadpool(self._page, subscription.place):
+            subscription.place = page[-1].id
+            wanted = filter(subscription.wanted, page)
+            yield b"".join(_shown(choose, item) for item in wanted)
 
-    def _bounds(self) -> tuple[int, int]:
+    def _place(self, last_id: int) -> int:
+        """Where to go on: at `last_id` if the table holds all behind it, else at the newest."""
         with self._database.read() as connection:
             oldest = events.since(connection, 0, 1)
-            return (oldest[0].id if oldest else 1), events.newest_id(connection)
+            newest = events.newest_id(connection)
+        first = oldest[0].id if oldest else newest + 1
+        return last_id if first - 1 <= last_id <= newest else newest
 
     def _page(self, after: int) -> list[Item]:
         with self._database.read() as connection:
             return tail.read(connection, after)
 
-    async def _live(
-        self, subscription: Subscription, choose: Choose, seen: int
-    ) -> AsyncIterator[bytes]:
+    async def _live(self, subscription: Subscription, choose: Choose) -> AsyncIterator[bytes]:
         end = time.monotonic() + LIFE_S
         while time.monotonic() < end:
             try:
@@ -142,10 +142,10 @@ class Streams:
                 continue
             if item is None:
                 return
-            if item.id > seen and (chunk := _shown(choose, item)):
-                yield chunk
+            if item.id > subscription.place:
+                yield _shown(choose, item)
 
 
-def _shown(choose: Choose, item: Item) -> bytes | None:
+def _shown(choose: Choose, item: Item) -> bytes:
     chosen = choose(item)
-    return None if chosen is None else encode(chosen.topic, chosen.data, chosen.id)
+    return b"" if chosen is None else encode(chosen.topic, chosen.data, chosen.id)

@@ -18,7 +18,7 @@ from tests.issuer.parties import ask, party, present
 from tests.issuer.stand import VEHICLE
 
 
-def problem(answer: Any, status: int, name: str) -> dict[str, Any]:
+def assert_problem(answer: Any, status: int, name: str) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     body: dict[str, Any] = answer.json()
     assert (body["type"], body["status"]) == (f"/problems/{name}", status)
@@ -45,11 +45,13 @@ def test_a_rider_registers_once(stand: ApiStand, client: Client) -> None:
 
 def test_a_registration_is_proved(stand: ApiStand, client: Client) -> None:
     stolen = to_b64u(party("thief").register(stand.now))
-    problem(client.post("/v1/riders", json=register(stand, proof=stolen)), 403, "proof")
+    assert_problem(client.post("/v1/riders", json=register(stand, proof=stolen)), 403, "proof")
     old = to_b64u(party("rider-new").register(stand.now - 121))
-    problem(client.post("/v1/riders", json=register(stand, proof=old)), 403, "stale-proof")
+    assert_problem(client.post("/v1/riders", json=register(stand, proof=old)), 403, "stale-proof")
     other = to_b64u(ride_cose(b"\xa0", "rider-new"))
-    body = problem(client.post("/v1/riders", json=register(stand, proof=other)), 400, "malformed")
+    body = assert_problem(
+        client.post("/v1/riders", json=register(stand, proof=other)), 400, "malformed"
+    )
     assert (body["reason"], body["where"]) == ("missing-key", "registration")
 
 
@@ -111,7 +113,7 @@ def test_a_vehicle_that_was_never_heard_of(client: Client) -> None:
     ],
 )
 def test_what_is_not_there(client: Client, path: str, status: int, name: str) -> None:
-    problem(client.get(path), status, name)
+    assert_problem(client.get(path), status, name)
 
 
 def test_a_challenge_while_it_is_fresh(stand: ApiStand, client: Client) -> None:
@@ -120,7 +122,7 @@ def test_a_challenge_while_it_is_fresh(stand: ApiStand, client: Client) -> None:
     assert from_b64u(found.json()["challenge"], "") == bytes(range(16))
     assert found.json()["expires"] == stand.now + 60
     stand.now += 60
-    problem(client.get("/v1/vehicles/trike-2/challenge"), 404, "no-challenge")
+    assert_problem(client.get("/v1/vehicles/trike-2/challenge"), 404, "no-challenge")
 
 
 # --- grants
@@ -166,7 +168,7 @@ def newest_unlogged(stand: ApiStand) -> bytes:
 def test_bad_requests_for_grants(
     stand: ApiStand, client: Client, changes: dict[str, Any], status: int, name: str
 ) -> None:
-    problem(client.post("/v1/grants", json={**stand.ask(), **changes}), status, name)
+    assert_problem(client.post("/v1/grants", json={**stand.ask(), **changes}), status, name)
 
 
 def test_a_request_belongs_to_who_sent_it_first(stand: ApiStand, client: Client) -> None:
@@ -174,7 +176,7 @@ def test_a_request_belongs_to_who_sent_it_first(stand: ApiStand, client: Client)
     body = stand.ask()
     client.post("/v1/grants", json=body)
     stolen = {**body, "rider": party("other").thumbprint.hex()}
-    problem(client.post("/v1/grants", json=stolen), 409, "exists")
+    assert_problem(client.post("/v1/grants", json=stolen), 409, "exists")
 
 
 # --- commands
@@ -188,7 +190,7 @@ def test_a_command_is_a_resource(stand: ApiStand, client: Client) -> None:
     assert bytes.fromhex(name) == presentation.decode(data).command_id
     assert client.command(data).json()["id"] == name
     assert client.get(f"/v1/commands/{name}").json() == sent.json()
-    problem(client.get(f"/v1/commands/{name}/receipt"), 404, "not-logged-yet")
+    assert_problem(client.get(f"/v1/commands/{name}/receipt"), 404, "not-logged-yet")
     stand.refused(name)
     shown = client.get(f"/v1/commands/{name}").json()
     assert shown["state"] == "refused"
@@ -202,7 +204,7 @@ def test_the_challenge_of_a_command_is_spent(stand: ApiStand, client: Client) ->
     client.command(stand.present(challenge=os.urandom(16)))
     assert client.get(f"/v1/vehicles/{VEHICLE}/challenge").status_code == 200
     client.command(stand.present(challenge=fresh))
-    problem(client.get(f"/v1/vehicles/{VEHICLE}/challenge"), 404, "no-challenge")
+    assert_problem(client.get(f"/v1/vehicles/{VEHICLE}/challenge"), 404, "no-challenge")
 
 
 def test_an_unverified_command_is_passed_on(stand: ApiStand, client: Client) -> None:
@@ -226,20 +228,20 @@ def test_an_unverified_command_is_passed_on(stand: ApiStand, client: Client) -> 
 def test_a_presentation_that_is_none(client: Client, data: bytes, reason: str | None) -> None:
     answer = client.command(data)
     if reason is None:
-        problem(answer, 422, "invalid")
+        assert_problem(answer, 422, "invalid")
     else:
-        assert problem(answer, 400, "malformed")["reason"] == reason
+        assert assert_problem(answer, 400, "malformed")["reason"] == reason
 
 
 def test_a_command_for_another_vehicle(stand: ApiStand, client: Client) -> None:
-    problem(client.command(stand.present(), vehicle="trike-2"), 409, "other-vehicle")
+    assert_problem(client.command(stand.present(), vehicle="trike-2"), 409, "other-vehicle")
     strange = present("nobody", [], [])
-    problem(client.command(strange, vehicle="nobody"), 404, "not-found")
+    assert_problem(client.command(strange, vehicle="nobody"), 404, "not-found")
 
 
 def test_a_vehicle_has_a_bounded_queue(stand: ApiStand, client: Client) -> None:
     answers = [client.command(stand.present()) for _ in range(40)]
-    problem(answers[-1], 429, "too-many-requests")
+    assert_problem(answers[-1], 429, "too-many-requests")
     assert int(answers[-1].headers["retry-after"]) > 0
     stand.now += 100  # what was queued expires, see the downlink's tests
 
@@ -247,7 +249,7 @@ def test_a_vehicle_has_a_bounded_queue(stand: ApiStand, client: Client) -> None:
 def test_a_receipt_proves_the_answer(stand: ApiStand, client: Client) -> None:
     name = client.command(present("trike-2", [], []), vehicle="trike-2").json()["id"]
     stand.executed(name, vehicle="trike-2")
-    problem(client.get(f"/v1/commands/{name}/receipt"), 404, "not-logged-yet")
+    assert_problem(client.get(f"/v1/commands/{name}/receipt"), 404, "not-logged-yet")
     stand.fleet.log_what_waits()
     found = client.get(f"/v1/commands/{name}/receipt")
     assert found.headers["content-type"].startswith("text/plain")
@@ -293,7 +295,7 @@ def test_the_operator_sees_telemetry_in_columns(stand: ApiStand, client: Client)
     assert found["time"] == [20, 30] and found["speed_mmps"] == [20, 30]
     assert found["soc_permille"] == [None, None]
     backwards = client.operator("/v1/fleet/vehicles/trike-3/telemetry?from=2&to=1")
-    problem(backwards, 400, "bad-value")
+    assert_problem(backwards, 400, "bad-value")
 
 
 def test_the_operator_sees_every_refusal_once(stand: ApiStand, client: Client) -> None:
@@ -323,14 +325,14 @@ def test_the_operator_sees_every_refusal_once(stand: ApiStand, client: Client) -
     ],
 )
 def test_what_the_operator_cannot_have(client: Client, path: str, status: int, name: str) -> None:
-    problem(client.operator(path), status, name)
+    assert_problem(client.operator(path), status, name)
 
 
 # --- the service
 
 
 def test_health_says_which_part_fails(client: Client) -> None:
-    body = problem(client.get("/healthz"), 503, "unhealthy")
+    body = assert_problem(client.get("/healthz"), 503, "unhealthy")
     assert body["parts"] == {"database": "ok", "ledger": "ok", "broker": "not-connected"}
 
 
