@@ -1,6 +1,7 @@
 """What every simulated node shares: cyclic messages with alive counters, checked reception."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 
@@ -20,7 +21,7 @@ class Clock:
         self.now_ms = 0
 
 
-class Node:
+class Node(ABC):
     """Sends `messages` and its heartbeat at their cycles; keeps what it hears while it is fresh.
 
     A protected frame whose CRC is wrong, or whose alive counter stands still, counts as not heard.
@@ -50,9 +51,9 @@ class Node:
         wanted = frozenset(database.identifier(name) for name in self.listens)
         self._port = bus.attach(self._receive, wanted)
 
+    @abstractmethod
     def values(self, message: str) -> Mapping[str, int]:
         """The signals of one of `messages` now."""
-        raise NotImplementedError
 
     def tick(self) -> None:
         """Sends what is due."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from hw.errors import BusClosedError, BusTimeoutError, SlcanError
+from hw.errors import BusClosedError, BusError, BusTimeoutError, SlcanError
 from hw.virtual_bus.frame import Frame, checked
 from hw.virtual_bus.slcan import BITRATES, format_frame, parse_frame
 
@@ -24,7 +24,10 @@ class SlcanClient:
         listen_only: bool = False,
         timeout_s: float = 5.0,
     ) -> None:
-        """Connects and opens. Raises SlcanError (refused) or BusTimeoutError (no answer)."""
+        """Connects and opens. Raises BusError, SlcanError (refused), BusTimeoutError (mute)."""
+        if bitrate not in BITRATES:
+            raise BusError(f"slcan has no bit rate of {bitrate} bit/s")
+        speed = b"S%d" % BITRATES.index(bitrate)
         self._timeout_s = timeout_s
         self._frames: deque[Frame] = deque()
         self._answers: deque[bytes] = deque(maxlen=64)
@@ -33,9 +36,9 @@ class SlcanClient:
         self._socket = socket.create_connection((host, port), timeout=timeout_s)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            self.command(b"S%d" % BITRATES.index(bitrate))
+            self.command(speed)
             self.command(b"L" if listen_only else b"O")
-        except BaseException:
+        except (BusError, OSError):
             self.close()
             raise
 

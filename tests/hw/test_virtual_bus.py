@@ -277,6 +277,13 @@ def test_timers_run_until_they_are_cancelled(bus: VirtualBus) -> None:
     assert len(calls) == count
 
 
+def test_the_client_closes_what_it_cannot_open() -> None:
+    with pytest.raises(BusError, match="no bit rate"):
+        SlcanClient(1, bitrate=123)
+    with socket.create_server(("127.0.0.1", 0)) as mute, pytest.raises(BusTimeoutError):
+        SlcanClient(mute.getsockname()[1], timeout_s=0.05)
+
+
 def test_only_loopback_is_served() -> None:
     with pytest.raises(BusError, match="loopback"):
         VirtualBus("0.0.0.0")
