@@ -10,6 +10,7 @@ from pathlib import Path
 
 import paho.mqtt.publish as publish
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway_stand import (
     GATEWAY,
     VEHICLE,
@@ -24,7 +25,7 @@ from gateway_stand import (
 )
 
 from hw.virtual_bus import VirtualBus
-from protocol import courier, link, record, statement
+from protocol import ack, courier, link, record, statement
 from trifleet.broker import Broker, BrokerSettings, Role, User
 
 
@@ -257,6 +258,25 @@ def test_garbage_on_the_bus_and_from_the_broker_changes_nothing(stand: Stand) ->
     )
     assert stand.gateway.running
     port.close()
+
+
+def test_a_forged_acknowledgement_deletes_nothing(stand: Stand) -> None:
+    stand.backend.answers = False
+    vcu = stand.start_vcu()
+    stand.gateway.start()
+    _fill(vcu, 10)
+    wait_until(lambda: vcu.unstored == 0, "everything stored")
+    forged = ack.encode(ack.Ack(GATEWAY, [(0, 9999)], []), Ed25519PrivateKey.generate().sign)
+    stand.backend.send(courier.DOWN_ACK, forged)
+    wait_until(lambda: b"ack-signature" in stand.gateway.log.read_bytes(), "the refusal")
+    stand.gateway.kill()
+    # All of it is still there: it comes again, and now it is answered.
+    stand.backend.statements.clear()
+    stand.backend.bodies.clear()
+    stand.backend.answers = True
+    stand.gateway.start()
+    stand.wait_for_all()
+    stand.check()
 
 
 def test_another_vehicle_on_the_bus_is_not_taken_for_ours(stand: Stand) -> None:
