@@ -70,13 +70,19 @@ def resolve(importer: str, specifier: str) -> str:
 
 
 def render(html: str, map_json: str, preload: list[str]) -> str:
-    """Fill in the two marks of a page."""
+    """Fill in the two marks of a page. A preload repeats the map's integrity, or it is wasted."""
+    integrity = json.loads(map_json)["integrity"]
     for mark in (_MARK_MAP, _MARK_PRELOAD):
         if html.count(mark) != 1:
             raise AssetError(f"a page needs {mark} exactly once")
-    links = [f'<link rel="modulepreload" href="/static/{name}">' for name in preload]
+    links = [_preload(f"/static/{name}", integrity) for name in preload]
     html = html.replace(_MARK_MAP, f'<script type="importmap">{map_json}</script>')
     return html.replace(_MARK_PRELOAD, "\n".join(links))
+
+
+def _preload(address: str, integrity: dict[str, str]) -> str:
+    known = f' integrity="{integrity[address]}"' if address in integrity else ""
+    return f'<link rel="modulepreload" href="{address}"{known}>'
 
 
 def policy(map_json: str) -> str:

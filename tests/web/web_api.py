@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,15 +15,16 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from fleet_backend.ledger import checkpoint, keys, merkle
-from fleet_backend.web.pages import web_routes
-from protocol import cbor, command, cose, grant, presentation, refusal, request
-from protocol import rsa as wire_rsa
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from web_vehicle import Entry, FakeVehicle, now_s
+
+from fleet_backend.ledger import checkpoint, keys, merkle
+from fleet_backend.web.pages import web_routes
+from protocol import cbor, cose, grant, presentation, refusal, request
+from protocol import rsa as wire_rsa
 
 ORIGIN = "log.example/trifleet"
 TOKEN = "operator-token-of-the-tests"
@@ -37,6 +39,12 @@ class ProblemError(Exception):
 
 def b64u(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+@cache
+def owner_key() -> rsa.RSAPrivateKey:
+    """One for all tests: making it takes longer than a page does to open."""
+    return rsa.generate_private_key(65537, 2048)
 
 
 class FakeFleet:
@@ -58,7 +66,7 @@ class FakeFleet:
         self.log_key = Ed25519PrivateKey.generate()
         policy_file.write_text(f"log {keys.log_vkey(ORIGIN, self.log_key)}\nquorum none\n")
         self.policy_file = policy_file
-        self.owner = rsa.generate_private_key(65537, 2048)
+        self.owner = owner_key()
         self.owner_modulus = self.owner.public_key().public_numbers().n.to_bytes(256, "big")
         owner = wire_rsa.thumbprint(self.owner_modulus)
         self.vehicles = {
@@ -123,7 +131,7 @@ class FakeFleet:
         payload, signature = cose.split(sign1, cose.PS256, "request")
         asked = request.decode_grant_request(payload)
         message = request.grant_request_message(payload)
-        modulus = self.rider_of(message, signature)
+        modulus = self.rider_of(body.get("rider"), message, signature)
         if asked.duration_s != 3600 or asked.actions != 0b11:
             self.misuse.append(f"grant request for {asked.actions:b}, {asked.duration_s} s")
         number = sha256(sign1).hexdigest()[:16]
@@ -132,21 +140,25 @@ class FakeFleet:
         self.grants[number] = {"ready": ready, "chain": chain, "refused": self.grant_refusal}
         return JSONResponse({"id": number, "state": "requested"}, 202)
 
-    def rider_of(self, message: bytes, signature: bytes) -> bytes:
-        for modulus in self.riders.values():
-            try:
-                self.check_pss(modulus, message, signature)
-            except ProblemError:
-                continue
-            return modulus
-        raise ProblemError(404, "unknown-rider")
+    def rider_of(self, name: object, message: bytes, signature: bytes) -> bytes:
+        modulus = self.riders.get(str(name))
+        if modulus is None:
+            raise ProblemError(404, "unknown-rider")
+        self.check_pss(modulus, message, signature)
+        return modulus
 
     def sign_grant(self, asked: request.GrantRequest, modulus: bytes) -> bytes:
         payload = grant.encode(
             grant.Grant(
-                asked.vehicle, wire_rsa.thumbprint(modulus), asked.actions, now_s() - 5,
-                now_s() - 5 + asked.duration_s, 0, asked.nonce, {0: 6_944},
-            )  # fmt: skip
+                asked.vehicle,
+                wire_rsa.thumbprint(modulus),
+                asked.actions,
+                now_s() - 5,
+                now_s() - 5 + asked.duration_s,
+                0,
+                asked.nonce,
+                {0: 6_944},
+            )
         )
         message = grant.signed_message(payload)
         signature = self.owner.sign(message, PSS, hashes.SHA256())
@@ -172,7 +184,7 @@ class FakeFleet:
         asked = presentation.decode(data)
         number = asked.command_id.hex()
         value = {
-            "id": number, "vehicle": name, "action": command.NAMES[asked.command.action],
+            "id": number, "vehicle": name, "action": asked.command.action,
             "state": "queued", "refusal": None, "created": now_s(), "updated": now_s(),
             "leaf_index": None,
         }  # fmt: skip
@@ -234,11 +246,11 @@ class FakeFleet:
 
 async def stream(
     fleet: FakeFleet, asked: Request, wanted: Callable[[str, dict[str, object]], bool],
-    first: list[tuple[str, dict[str, object]]],
+    first: Callable[[], list[tuple[str, dict[str, object]]]],
 ) -> AsyncIterator[str]:  # fmt: skip
     last = asked.headers.get("last-event-id")
     at = int(last) if last else len(fleet.events)
-    for topic, data in first:
+    for topic, data in first():
         yield f"event: {topic}\nid: {at}\ndata: {json.dumps(data)}\n\n"
     while not fleet.down and not await asked.is_disconnected():
         while at < len(fleet.events):
@@ -326,7 +338,9 @@ class Handlers:
             mine = topic == "command" and data["id"] == value["id"]
             return mine or (topic == "vehicle" and data["id"] == vehicle.name)
 
-        first = [("command", dict(value)), ("vehicle", vehicle.report())]
+        def first() -> list[tuple[str, dict[str, object]]]:
+            return [("command", dict(value)), ("vehicle", vehicle.report())]
+
         return events_answer(stream(self.fleet, asked, wanted, first))
 
     async def fleet_vehicles(self, asked: Request) -> Response:
@@ -360,7 +374,7 @@ class Handlers:
         return self.fleet.receipt_of_leaf(asked.path_params["leaf"])
 
     async def fleet_stream(self, asked: Request) -> Response:
-        return events_answer(stream(self.fleet, asked, lambda topic, data: True, []))
+        return events_answer(stream(self.fleet, asked, lambda topic, data: True, list))
 
 
 def fleet_post(
@@ -380,5 +394,3 @@ def events_answer(lines: AsyncIterator[str]) -> Response:
 def make_app(fleet: FakeFleet) -> Starlette:
     routes = [*web_routes(fleet.policy_file), *Handlers(fleet).routes()]
     return Starlette(routes=routes)
-
-

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from protocol import access, command, lock, mac, record, refusal, rsa, statement
 from protocol.challenge import ONLINE_LIFE_MS, Challenges
 from protocol.errors import RefusedError
@@ -35,7 +36,7 @@ class Entry:
 
 @dataclass
 class FakeVehicle:
-    """`settings` that a test may turn while the pages run: rides, silent, answer_delay_s, online."""
+    """A test may turn rides, silent, answer_delay_s, online and refuse_next as the pages run."""
 
     name: str
     owner: bytes
@@ -77,7 +78,7 @@ class FakeVehicle:
         return self._given
 
     def spend_challenge(self) -> None:
-        """As if somebody else's command had been first, with the published challenge left behind."""
+        """As if somebody else's command had been first, and the published challenge left behind."""
         assert self._given is not None
         self._gate.challenges.take(self._given[0], self._uptime_ms())
 

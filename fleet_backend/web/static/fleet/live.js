@@ -95,12 +95,32 @@ export async function loadEvents(id, older = false) {
   try {
     const answer = await fetchFleet(vehiclePath(id, `events${older ? cursor(next) : ""}`));
     if (state.route.value.id !== id) return;
-    const all = older ? [...items, ...answer.items] : answer.items;
+    const all = older ? merged(items, answer.items) : answer.items;
     state.events.value = { items: all, next: answer.next, loading: false, error: null };
   } catch (error) {
     state.events.value = { items, next, loading: false, error: failed(error) };
   }
 }
+
+const sameRecord = (one) => (other) => one.boot === other.boot && one.seq === other.seq;
+const merged = (first, second) =>
+  [...first, ...second.filter((item) => !first.some(sameRecord(item)))];
+
+/** A record is shown before it is in the log: ask again for those that are not in it yet. */
+export async function refreshEvents() {
+  const { id } = state.route.value;
+  const { items, next, loading } = state.events.value;
+  if (!id || loading || items.every((item) => isLogged(item))) return;
+  try {
+    const answer = await fetchFleet(vehiclePath(id, "events"));
+    if (state.route.value.id !== id) return;
+    state.events.value = { ...state.events.value, items: merged(answer.items, items), next };
+  } catch (error) {
+    failed(error);
+  }
+}
+
+export const isLogged = (item) => item.leaf_index !== null && item.leaf_index !== undefined;
 
 async function loadSeries(id) {
   const to = Math.floor(Date.now() / 1000);
@@ -117,6 +137,13 @@ function onEvent({ type, data }) {
   if (type === "vehicle") onVehicle(data);
   if (type === "record") onRecord(data);
   if (type === "refusal") onRefusal(data);
+  if (type === "reset") reload(); // too much was missed to be told event by event
+}
+
+function reload() {
+  loadVehicles();
+  loadRefusals();
+  if (state.route.value.id) openVehicle(state.route.value.id);
 }
 
 function onVehicle(report) {
@@ -146,8 +173,8 @@ function extendSeries(report) {
 function onRecord(record) {
   if (record.vehicle !== state.route.value.id || record.kind_name === "TELEMETRY") return;
   const { items } = state.events.value;
-  const others = items.filter((item) => item.boot !== record.boot || item.seq !== record.seq);
-  state.events.value = { ...state.events.value, items: [record, ...others].slice(0, MAX_SHOWN) };
+  if (items.some(sameRecord(record))) return;
+  state.events.value = { ...state.events.value, items: [record, ...items].slice(0, MAX_SHOWN) };
 }
 
 function onRefusal(refusal) {
@@ -159,4 +186,5 @@ function onRefusal(refusal) {
 }
 
 /** Ids of refusals and of quarantined messages are counted apart. */
-export const refusalKey = (item) => `${item.source ?? ""}/${item.id}`;
+export const refusalKey = (item) =>
+  `${item.source ?? ""}/${item.id ?? `${item.server_time}${item.detail ?? item.text}`}`;

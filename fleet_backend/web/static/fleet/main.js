@@ -35,6 +35,9 @@ function readAddress() {
   if (vehicle && token.value) live.openVehicle(vehicle[1]);
 }
 
+const REFRESH_MS = 4000;
+setInterval(live.refreshEvents, REFRESH_MS);
+
 live.takeToken();
 addEventListener("hashchange", readAddress);
 readAddress();

@@ -26,7 +26,7 @@ export function Refusals() {
   </section>`;
 }
 
-const fromServer = (item) => item.source === "quarantine" || item.source === "server" || Boolean(item.topic);
+const fromServer = (item) => item.source !== "vehicle";
 
 function Refusal({ item }) {
   const server = fromServer(item);
@@ -49,10 +49,11 @@ function codeText(item) {
 
 function reasonText(item, server) {
   const name = item.name ?? named(REFUSALS, item.code ?? 0) ?? item.reason;
+  if (item.source === "gateway") return t("quarantine.by-gateway", { text: item.text });
   if (server) {
     return has(`quarantine.${name}`) ? t(`quarantine.${name}`) : t("quarantine.other", { name });
   }
   return has(`refusal.${name}`) ? t(`refusal.${name}`) : t("refusal.UNKNOWN", { code: item.code });
 }
 
-const where = (item) => [item.gateway, item.topic ?? item.where].filter(Boolean).join(", ");
+const where = (item) => [item.gateway, item.where ?? item.detail].filter(Boolean).join(", ");

@@ -103,7 +103,7 @@ function Event({ item }) {
       <p class="hint">${moment(item.time || item.server_time)} ·${" "}
         ${t("fleet.record", { boot: item.boot, seq: item.seq })}</p>
     </div>
-    ${item.leaf_index === null || item.leaf_index === undefined
+    ${!live.isLogged(item)
       ? html`<p class="hint">${t("receipt.not-yet")}</p>`
       : html`<${ReceiptCheck} path=${`/v1/fleet/receipts/${item.leaf_index}`} token=${token.value}
           name=${`trifleet-receipt-${item.leaf_index}.txt`} />`}

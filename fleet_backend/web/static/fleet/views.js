@@ -85,8 +85,9 @@ function Totals({ items }) {
   const parts = [
     count("fleet.total", items.length),
     count("fleet.total-open", of((item) => item.state !== "LOCKED" && item.state !== "UNKNOWN")),
-    count("fleet.total-offline", of((item) => !item.online)),
   ];
+  const offline = of((item) => !item.online);
+  if (offline) parts.push(count("fleet.total-offline", offline));
   return html`<p class="totals" data-testid="totals">${parts.join(" · ")}</p>`;
 }
 
@@ -131,6 +132,6 @@ function FleetMap({ items }) {
   }, []);
   useEffect(() => map.current?.show(items), [items]);
   if (failed) return html`<div class="map-failed"><${Notice} kind="warn" title=${t("map.failed")} /></div>`;
-  return html`<div class="map map-large" ref=${element} role="region" aria-label=${t("map.label")}
-    data-testid="map"></div>`;
+  return html`<div class="map-hold"><div class="map map-large" ref=${element} role="region"
+    aria-label=${t("map.label")} data-testid="map"></div></div>`;
 }

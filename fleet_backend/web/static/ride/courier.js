@@ -38,11 +38,23 @@ export async function requestGrant(vehicle, key) {
     vehicle, actions: UNLOCK_AND_LOCK, duration_s: GRANT_S, nonce: randomBytes(16), time: seconds(),
   };
   const signed = await documents.signGrantRequest(request, key.sign);
-  const { id } = await postSurely("/v1/grants", { request: toBase64url(signed) });
+  const { id } = await postGrant(key, { rider: key.thumbprint, request: toBase64url(signed) });
   const answer = await poll(BOUNDS_S.request, "grant-timeout", () => grantOnce(id));
   const grant = readGrant(answer, vehicle, key);
   await store.write(`grant:${vehicle}`, grant);
   return grant;
+}
+
+/** A server that was set up anew no longer knows this phone: it is registered once more. */
+async function postGrant(key, body) {
+  try {
+    return await postSurely("/v1/grants", body);
+  } catch (error) {
+    if (error.name !== "unknown-rider") throw error;
+    await store.remove("registered");
+    await register(key);
+    return postSurely("/v1/grants", body);
+  }
 }
 
 async function grantOnce(id) {

@@ -3,11 +3,10 @@
 import { Battery, Button, Notice, OnlineChip, ScreenTitle, Skeleton, StateChip, Steps }
   from "/static/ui/components.js";
 import { LOCK, UNLOCK } from "/static/ui/documents.js";
-import { html, useState } from "/static/ui/dom.js";
+import { html, useEffect, useState } from "/static/ui/dom.js";
 import { ago, duration, kilometres, kmh, now, percent, timeOfDay, toDate } from "/static/ui/format.js";
 import { has, number, t } from "/static/ui/i18n.js";
 import { Icon } from "/static/ui/icons.js";
-import { ReceiptCheck } from "/static/ui/receipt_view.js";
 import { BOUNDS_S, LOCK_STEPS, UNLOCK_STEPS, stepState } from "./flow.js";
 import * as session from "./session.js";
 import { chosen, chosenItem, ended, line, live, ride, task, vehicles } from "./state.js";
@@ -105,7 +104,8 @@ function TaskSteps({ steps }) {
 function stepHint(id, since, tries) {
   const again = tries > 1 && id === "wake" ? `${t("ride.second-try")} ` : "";
   if (!BOUNDS_S[id]) return `${again}${t(`step-hint.${id}`)}`;
-  const left = Math.max(0, BOUNDS_S[id] - Math.floor((now.value - since) / 1000));
+  const spent = Math.max(0, Math.floor((now.value - since) / 1000));
+  const left = Math.max(0, BOUNDS_S[id] - spent);
   return `${again}${t("step.bound", { n: left })}`;
 }
 
@@ -125,7 +125,7 @@ function TaskEnd({ again }) {
   const until = toDate(expires);
   const open = commandId && until && until > now.value;
   return html`<${Notice} kind="bad" testid="problem" title=${problemText(problem)} actions=${actions}>
-    ${problem === "grant-refused" && detail && html`<p>${t("problem.reason", { reason: detail })}</p>`}
+    ${problem === "grant-refused" && detail && html`<p>${grantReason(detail)}</p>`}
     ${open && html`<p data-testid="still-open">${t("ride.still-open", { time: timeOfDay(expires) })}</p>`}
   <//>`;
 }
@@ -133,6 +133,11 @@ function TaskEnd({ again }) {
 export function refusalText(refusal) {
   const key = `refusal.${refusal.name}`;
   return has(key) ? t(key) : t("refusal.UNKNOWN", { code: refusal.code });
+}
+
+function grantReason(name) {
+  const key = name.startsWith("delegation-") ? "grant-reason.delegation" : `grant-reason.${name}`;
+  return has(key) ? t(key) : t("problem.reason", { reason: name });
 }
 
 export function problemText(name) {
@@ -185,7 +190,7 @@ function LockArea({ state }) {
   return html`<div class="primary-action" data-testid="lock-area">
     ${waits && html`<${Notice} kind="warn" title=${t("ride.stop-to-lock")} testid="stop-to-lock">
       ${t("ride.stop-to-lock-text")}<//>`}
-    ${locking && !failed && html`<${TaskSteps} steps=${LOCK_STEPS} />`}
+    ${locking && !failed && !waits && html`<${TaskSteps} steps=${LOCK_STEPS} />`}
     ${failed && html`<${TaskEnd} again=${session.lock} />`}
     ${!locking && html`<${Button} kind="primary" icon="locked" testid="lock" onClick=${session.lock}>
       ${t("action.lock")}<//>
@@ -223,14 +228,19 @@ export function EndedScreen() {
 
 function Proof({ ids, open = false }) {
   const [shown, setShown] = useState(open);
+  const [view, setView] = useState(null);
+  useEffect(() => {
+    // Checking a receipt takes a third of this page's code: fetched by who wants to check one.
+    if (shown) import("/static/ui/receipt_view.js").then(setView);
+  }, [shown]);
   return html`<details class="panel" open=${open} data-testid="proof"
     onToggle=${(event) => setShown(event.currentTarget.open)}>
     <summary><${Icon} name="shield" />${t("receipt.title")}</summary>
-    ${shown && html`<p class="hint">${t("receipt.lead")}</p>
+    ${shown && view && html`<p class="hint">${t("receipt.lead")}</p>
       ${ids.filter(([, id]) => id).map(([name, id]) => html`<div class="receipt-block" key=${name}
         data-testid=${`receipt-${name}`}>
         <h2>${t(`receipt.of-${name}`)}</h2>
-        <${ReceiptCheck} path=${`/v1/commands/${id}/receipt`} name=${`trifleet-${name}-${id}.txt`} />
+        <${view.ReceiptCheck} path=${`/v1/commands/${id}/receipt`} name=${`trifleet-${name}-${id}.txt`} />
       </div>`)}`}
   </details>`;
 }

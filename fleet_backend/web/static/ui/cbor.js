@@ -7,6 +7,7 @@ import { utf8 } from "./bytes.js";
 const MAX_BYTES = 65535;
 const MAX_DEPTH = 8;
 const MAX_ITEMS = 2048;
+const MAX_TEXT = 1024;
 const MAX_ARGUMENT = 0xffffffffffffffffn;
 const UINT = 0, NEGATIVE = 1, BYTES = 2, TEXT = 3, ARRAY = 4, MAP = 5, TAG = 6;
 
@@ -55,7 +56,9 @@ function writeString(out, major, bytes) {
 function writeText(out, text) {
   // A lone surrogate has no UTF-8: TextEncoder would replace it silently.
   if (/[\ud800-\udfff]/u.test(text)) throw new EncodeError("not Unicode text");
-  writeString(out, TEXT, utf8(text));
+  const bytes = utf8(text);
+  if (bytes.length > MAX_TEXT) throw new EncodeError("a text of more than 1,024 bytes");
+  writeString(out, TEXT, bytes);
 }
 
 function writeArray(out, value, depth) {
@@ -65,11 +68,12 @@ function writeArray(out, value, depth) {
 
 function writeMap(out, value, depth) {
   const keys = [...value.keys()];
-  if (!keys.every((key) => Number.isSafeInteger(key) && key >= 0)) {
+  const unsigned = (key) => (typeof key === "bigint" || Number.isSafeInteger(key)) && key >= 0;
+  if (!keys.every(unsigned)) {
     throw new EncodeError("map keys are unsigned integers");
   }
   writeHead(out, MAP, BigInt(keys.length));
-  for (const key of keys.sort((a, b) => a - b)) {
+  for (const key of keys.sort((a, b) => (a < b ? -1 : 1))) {
     writeHead(out, UINT, BigInt(key));
     write(out, value.get(key), depth + 1);
   }
@@ -149,6 +153,7 @@ class Reader {
 
   text(size) {
     const start = this.at;
+    if (size > MAX_TEXT) throw new DecodeError("text-too-long", `at ${start}`);
     try {
       return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(this.take(size));
     } catch (error) {

@@ -2,10 +2,11 @@
 
 import uPlot from "uplot";
 
-import { language } from "./i18n.js";
+import { clock } from "./i18n.js";
 
 const STYLESHEET = "/static/vendor/uplot-1.6.32/uPlot.min.css";
 const HEIGHT = 190;
+const SHORTEST_S = 300; // a few seconds of data are not stretched over the whole width
 
 function loadStyles() {
   if (document.querySelector(`link[href="${STYLESHEET}"]`)) return;
@@ -47,16 +48,15 @@ export function openChart(element, { unit, range }) {
 function options(width, unit, range) {
   const ink = token("--ink-2"), line = token("--line"), brand = token("--brand");
   const font = "12px system-ui, sans-serif";
-  const time = new Intl.DateTimeFormat(language.value, { hour: "2-digit", minute: "2-digit" });
   const axis = { stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { show: false } };
   return {
     width: Math.max(width, 120), height: HEIGHT, legend: { show: false },
     padding: [10, 14, 0, 0], cursor: { y: false, points: { size: 8 } },
-    scales: { y: { range: (_, low, high) => [
+    scales: { x: { range: (_, low, high) => [Math.min(low, high - SHORTEST_S), high] }, y: { range: (_, low, high) => [
       Math.min(range[0], low ?? range[0]), Math.max(range[1], Math.ceil((high ?? 0) * 1.1)),
     ] } },
     axes: [
-      { ...axis, size: 32, values: (_, ticks) => ticks.map((tick) => time.format(tick * 1000)) },
+      { ...axis, size: 32, space: 80, values: (_, ticks) => ticks.map((tick) => clock(new Date(tick * 1000))) },
       { ...axis, size: 58, values: (_, ticks) => ticks.map((tick) => `${tick} ${unit}`) },
     ],
     series: [{}, { stroke: brand, width: 2, fill: `${brand}22`, points: { show: false } }],

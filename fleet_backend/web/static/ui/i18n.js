@@ -36,19 +36,23 @@ export function count(key, n, values = {}) {
 
 export const has = (key) => key in en;
 
+/** The reader's own region where it speaks the chosen language: 24 hours or 12, and the like. */
+const locale = () =>
+  navigator.languages.find((tag) => tag.slice(0, 2) === language.value) ?? language.value;
+
 export const number = (value, digits = 0) =>
-  new Intl.NumberFormat(language.value, {
+  new Intl.NumberFormat(locale(), {
     minimumFractionDigits: digits, maximumFractionDigits: digits,
   }).format(value);
 
 export const clock = (date, seconds = false) =>
-  new Intl.DateTimeFormat(language.value, {
+  new Intl.DateTimeFormat(locale(), {
     hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined,
   }).format(date);
 
 export function dateTime(date) {
   const today = new Date().toDateString() === date.toDateString();
   if (today) return clock(date, true);
-  return new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "medium" })
+  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "medium" })
     .format(date);
 }

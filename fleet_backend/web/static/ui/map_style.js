@@ -1,9 +1,9 @@
 // The demo city's style, light and dark: land, water, parks, streets, quarter names in local fonts.
 
 const LIGHT = {
-  land: "#f1f2ec", water: "#c3dbe6", green: "#d9e8cf", sand: "#f0e6c8", building: "#e3e4dc",
-  minor: "#ffffff", medium: "#ffffff", major: "#fbe3a9", casing: "#cfd3c8", rail: "#b5bab0",
-  path: "#dcdcd0", text: "#4c5a54", halo: "#f8f9f5",
+  land: "#e4e7de", water: "#b4d2e0", green: "#c8dfba", sand: "#f0e6c8", building: "#d5d8cd",
+  minor: "#ffffff", medium: "#ffffff", major: "#f8d98c", casing: "#bcc2b5", rail: "#9ba295",
+  path: "#f0f0ea", text: "#4c5a54", halo: "#f8f9f5",
 };
 const DARK = {
   land: "#161d1a", water: "#0d2a36", green: "#1b2c20", sand: "#2b2a1e", building: "#202824",

@@ -5,7 +5,7 @@ import { signal } from "@preact/signals";
 import { get } from "./api.js";
 import { Button, Notice } from "./components.js";
 import { html, useState } from "./dom.js";
-import { clock, number, t } from "./i18n.js";
+import { dateTime, number, t } from "./i18n.js";
 import { Icon } from "./icons.js";
 import { moment } from "./format.js";
 import { checkReceipt } from "./receipt.js";
@@ -106,7 +106,7 @@ function Step({ step }) {
     ...values,
     index: number(values.index ?? 0),
     size: number(values.size ?? 0),
-    since: since ? `${since.toLocaleDateString()} ${clock(since)}` : "",
+    since: since ? dateTime(since) : "",
   };
   return html`<li class=${`proof proof-${result}`} data-testid=${`proof-${id}`} data-result=${result}>
     <span class="proof-shape"><${Icon} name=${SHAPES[result]} /></span>

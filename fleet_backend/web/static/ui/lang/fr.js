@@ -267,11 +267,49 @@ export default {
   "refusals.none": "Rien n’a été refusé.",
   "refusals.by-vehicle": "Véhicule {vehicle}",
   "refusals.by-server": "Serveur",
-  "quarantine.unknown-gateway": "Le message cite une passerelle inconnue ici.",
-  "quarantine.statement-signature":
-    "La signature de la passerelle sur le message n’est pas authentique.",
-  "quarantine.record-mac": "Le sceau du véhicule sur un enregistrement n’est pas authentique.",
+  "quarantine.malformed-message":
+    "Le message n’est pas une déclaration avec son sel et son contenu.",
+  "quarantine.malformed-statement": "La déclaration est illisible.",
+  "quarantine.unknown-gateway": "Le message cite une passerelle qui n’est pas enregistrée.",
+  "quarantine.wrong-gateway":
+    "La déclaration cite une autre passerelle que celle qui l’a apportée.",
+  "quarantine.statement-signature": "La signature de la passerelle n’est pas authentique.",
+  "quarantine.body-inflate": "Le contenu ne peut pas être décompressé, ou il est trop volumineux.",
   "quarantine.commitment": "Le contenu n’est pas celui que la déclaration signée a engagé.",
+  "quarantine.statement-kind": "Les passerelles ne font pas de déclarations de ce type.",
+  "quarantine.malformed-body": "Le contenu de la déclaration est illisible.",
+  "quarantine.malformed-record": "Un enregistrement qu’elle contient est illisible.",
+  "quarantine.record-vehicle":
+    "Un enregistrement cite un véhicule qui n’appartient pas à cette passerelle.",
+  "quarantine.record-mac": "Le sceau du véhicule sur un enregistrement n’est pas authentique.",
+  "quarantine.record-range":
+    "Un enregistrement contient une valeur qu’aucun véhicule ne peut mesurer.",
+  "quarantine.equivocation":
+    "La passerelle a signé deux déclarations différentes sous un même numéro.",
+  "quarantine.broken-chain":
+    "La déclaration ne prolonge pas la chaîne signée auparavant par la passerelle.",
+  "quarantine.malformed-courier": "Un message de transport de la passerelle est illisible.",
+  "quarantine.courier-vehicle":
+    "Un message de transport cite un véhicule qui n’appartient pas à cette passerelle.",
+  "quarantine.unknown-command":
+    "La passerelle rend compte d’une commande qui ne lui a jamais été envoyée.",
+  "quarantine.command-contradiction":
+    "Les nouvelles d’une commande contredisent ce que l’on en savait.",
+  "quarantine.unknown-topic": "Rien n’est attendu sur ce canal.",
+  "quarantine.by-gateway":
+    "La passerelle n’a pas accepté des enregistrements de son véhicule\u00a0: {text}",
+  "grant-reason.no-delegation":
+    "Le propriétaire n’a pas permis les autorisations automatiques pour ce véhicule.",
+  "grant-reason.delegation":
+    "Ce que le propriétaire a permis à l’émetteur n’est pas valable actuellement.",
+  "grant-reason.stale":
+    "L’horloge de votre téléphone diffère de celle du serveur. Réglez-la et réessayez.",
+  "grant-reason.signature": "La signature de votre téléphone n’a pas pu être vérifiée.",
+  "grant-reason.widened": "Le propriétaire n’en permet pas autant.",
+  "grant-reason.actions": "Le propriétaire ne permet pas cette action.",
+  "grant-reason.duration": "Le propriétaire ne permet pas une autorisation d’une heure.",
+  "grant-reason.nonce": "Cette demande a déjà servi. Réessayez.",
+  "grant-reason.malformed": "La demande était illisible.",
   "quarantine.other": "Non cru\u00a0: {name}. Conservé tel quel.",
   "time.now": "à l’instant",
   "time.never": "jamais",

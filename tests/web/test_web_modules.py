@@ -1,0 +1,258 @@
+"""The pages' JavaScript against the Python it must agree with: CBOR, COSE, documents, proofs."""
+
+import base64
+import json
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from playwright.sync_api import Browser, Page
+from web_stand import Visitor, WebServer
+
+from fleet_backend.ledger import merkle
+from protocol import cbor, cose, rsa
+from protocol.errors import DecodeError
+
+VECTORS = Path(__file__).parents[1] / "vectors"
+DECODE = """async (texts) => {
+  const { decode, encode } = await import("/static/ui/cbor.js");
+  const { fromHex, toHex } = await import("/static/ui/bytes.js");
+  return texts.map((text) => {
+    try {
+      return { again: toHex(encode(decode(fromHex(text)))) };
+    } catch (error) {
+      return { error: error.name };
+    }
+  });
+}"""
+VALUES = st.recursive(
+    st.integers(-(1 << 64), (1 << 64) - 1)
+    | st.binary(max_size=40)
+    | st.text(max_size=20)
+    | st.booleans()
+    | st.none(),
+    lambda inner: (
+        st.lists(inner, max_size=5)
+        | st.dictionaries(st.integers(0, (1 << 64) - 1), inner, max_size=5)
+    ),
+    max_leaves=12,
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    made = WebServer(tmp_path_factory.mktemp("server"))
+    made.thread.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def page(server: WebServer, chromium: Browser) -> Iterator[Page]:
+    visitor = Visitor(chromium, server.url)
+    made = visitor.page()
+    made.goto(f"{server.url}/static/icon.svg")
+    yield made
+    visitor.close()
+
+
+def python_answer(data: bytes) -> dict[str, str]:
+    try:
+        cbor.decode(data)
+    except DecodeError as error:
+        return {"error": error.name}
+    return {"again": data.hex()}
+
+
+def test_cbor_vectors(page: Page) -> None:
+    cases = [json.loads(path.read_text()) for path in sorted((VECTORS / "cbor").glob("*.json"))]
+    cases = [case for case in cases if case["operation"] == "cbor.decode"]
+    assert len(cases) > 20
+    answers = page.evaluate(DECODE, [case["input"]["data"] for case in cases])
+    for case, answer in zip(cases, answers, strict=True):
+        expected = python_answer(bytes.fromhex(case["input"]["data"]))
+        assert answer == expected, case
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(values=st.lists(VALUES, min_size=20, max_size=30), seed=st.integers(0, 1 << 32))
+def test_cbor_agrees_with_python_byte_for_byte(page: Page, values: list[object], seed: int) -> None:
+    chance = random.Random(seed)
+    documents = [cbor.encode(value) for value in values]
+    for document in list(documents):
+        at = chance.randrange(len(document))
+        changed = document[:at] + bytes([chance.randrange(256)]) + document[at + 1 :]
+        documents += [changed, document[:at], document + b"\x00"]
+    answers = page.evaluate(DECODE, [document.hex() for document in documents])
+    pairs = zip(documents, answers, strict=True)
+    assert [(d.hex(), a) for d, a in pairs if a != python_answer(d)] == []
+
+
+@pytest.mark.parametrize(
+    ("javascript", "name"),
+    [
+        ("1.5", "EncodeError"),
+        ("undefined", "EncodeError"),
+        ("{}", "EncodeError"),
+        ("2n ** 64n", "EncodeError"),
+        ("new Map([['a', 1]])", "EncodeError"),
+        ("new Map([[-1, 1]])", "EncodeError"),
+        ("'\\ud800'", "EncodeError"),
+        ("new Uint8Array(65536)", "EncodeError"),
+        ("[[[[[[[[[1]]]]]]]]]", "EncodeError"),
+    ],
+)
+def test_cbor_does_not_write_what_it_could_not_read(page: Page, javascript: str, name: str) -> None:
+    script = f"""async () => {{
+      const {{ encode }} = await import("/static/ui/cbor.js");
+      try {{ encode({javascript}); }} catch (error) {{ return error.name; }}
+    }}"""
+    assert page.evaluate(script) == name
+
+
+def test_cose_refuses_other_algorithms_and_headers(page: Page) -> None:
+    good = cose.assemble(cose.EDDSA, b"payload", bytes(64))
+    parts = cbor.decode(good)
+    assert isinstance(parts, list)
+    cases = {
+        good: None,
+        cose.assemble(cose.PS256, b"payload", bytes(64)): "cose-algorithm",
+        cbor.encode([parts[0], {1: 1}, parts[2], parts[3]]): "cose-unprotected",
+        cbor.encode([b"", {}, parts[2], parts[3]]): "cose-algorithm",
+        cbor.encode([parts[0], {}, None, parts[3]]): "cose",
+        cbor.encode(parts[:3]): "cose",
+    }
+    script = """async (texts) => {
+      const { EDDSA, split } = await import("/static/ui/cose.js");
+      const { fromHex } = await import("/static/ui/bytes.js");
+      return texts.map((text) => {
+        try { split(fromHex(text), EDDSA, "test"); } catch (error) { return error.name; }
+        return null;
+      });
+    }"""
+    assert page.evaluate(script, [data.hex() for data in cases]) == list(cases.values())
+
+
+def test_spki_and_thumbprint_agree(page: Page) -> None:
+    modulus = b"\x80" + os.urandom(254) + b"\x01"
+    script = """async (text) => {
+      const { spkiOfModulus, modulusOfSpki } = await import("/static/ui/documents.js");
+      const { fromHex, toHex, sha256 } = await import("/static/ui/bytes.js");
+      const spki = spkiOfModulus(fromHex(text));
+      return [toHex(spki), toHex(await sha256(spki)), toHex(modulusOfSpki(spki))];
+    }"""
+    expected = [rsa.spki(modulus).hex(), rsa.thumbprint(modulus).hex(), modulus.hex()]
+    assert page.evaluate(script, modulus.hex()) == expected
+
+
+INCLUSION = """async (cases) => {
+  const { verifyInclusion } = await import("/static/ui/ledger.js");
+  const { fromHex } = await import("/static/ui/bytes.js");
+  const out = [];
+  for (const { index, size, leaf, proof, root } of cases) {
+    try {
+      await verifyInclusion(index, size, fromHex(leaf), proof.map(fromHex), fromHex(root));
+      out.push(true);
+    } catch {
+      out.push(false);
+    }
+  }
+  return out;
+}"""
+
+
+def inclusion_case(leaves: list[bytes], index: int) -> dict[str, object]:
+    proof = merkle.inclusion_proof(
+        index, len(leaves), lambda low, high: merkle.root_of(leaves[low:high])
+    )
+    root = merkle.root_of(leaves)
+    return {"index": index, "size": len(leaves), "leaf": leaves[index].hex(),
+            "proof": [item.hex() for item in proof], "root": root.hex()}  # fmt: skip
+
+
+def test_inclusion_proofs_of_every_leaf_and_their_forgeries(page: Page) -> None:
+    leaves = [merkle.leaf_hash(bytes([number])) for number in range(20)]
+    good = [inclusion_case(leaves[:size], index) for size in range(1, 21) for index in range(size)]
+    assert page.evaluate(INCLUSION, good) == [True] * len(good)
+    bad = []
+    for case in good:
+        proof = case["proof"]
+        assert isinstance(proof, list)
+        bad.append({**case, "proof": [*proof, "00" * 32]})
+        bad.append({**case, "root": "11" * 32})
+        bad.append({**case, "index": case["size"]})
+        if proof:
+            bad.append({**case, "proof": proof[:-1]})
+            bad.append({**case, "proof": ["22" * 32, *proof[1:]]})
+            bad.append({**case, "index": (int(str(case["index"])) + 1) % int(str(case["size"]))})
+    assert page.evaluate(INCLUSION, bad) == [False] * len(bad)
+
+
+def test_notes_that_are_not_exactly_as_specified_are_refused(server: WebServer, page: Page) -> None:
+    vehicle = server.fleet.vehicles["trike-1"]
+    note = server.fleet.receipt(vehicle, vehicle.entries[0]).split("\n\n", 1)[1]
+    vkey = server.fleet.policy_file.read_text().split()[1]
+    name, body = note.split("\n\n")[1].split(" ")[1:]
+    flipped = bytearray(base64.b64decode(body))
+    flipped[-1] ^= 1
+    bad_line = f"— {name} {base64.b64encode(bytes(flipped)).decode()}\n"
+    cases = [
+        note,
+        note.replace("— ", "- "),
+        note.rstrip("\n"),
+        note.replace("\n1", "\n01", 1) if "\n1" in note else note + "x",
+        note + bad_line,
+        note.split("\n\n")[0] + "\n\n" + bad_line,
+        note.replace(name, "other.example"),
+        note.replace("\n\n", "\nextension\n\n", 1),
+        "",
+    ]
+    script = """async ([cases, vkey]) => {
+      const { openCheckpoint } = await import("/static/ui/ledger.js");
+      const out = [];
+      for (const note of cases) {
+        out.push(await openCheckpoint(note, vkey).then(() => true, () => false));
+      }
+      return out;
+    }"""
+    assert page.evaluate(script, [cases, vkey]) == [True] + [False] * (len(cases) - 1)
+
+
+def test_flow_table_has_no_way_to_done_without_the_vehicle(page: Page) -> None:
+    script = """async () => {
+      const { TABLE } = await import("/static/ride/flow.js");
+      return Object.entries(TABLE).flatMap(([step, events]) =>
+        Object.entries(events).filter(([, to]) => to === "done").map(([event]) => [step, event]));
+    }"""
+    ways = page.evaluate(script)
+    assert {event for _, event in ways} == {"executed"}
+
+
+def test_event_stream_parser_joins_pieces(page: Page) -> None:
+    script = """async () => {
+      const { EventParser } = await import("/static/ui/sse.js");
+      const text = ": beat\\n\\nevent: vehicle\\nid: 7\\ndata: {\\"a\\":\\ndata: 1}\\r\\n\\r\\n"
+        + "data: [2]\\n\\n";
+      const results = [];
+      for (let size = 1; size < 12; size += 1) {
+        const position = { id: null }, events = [];
+        const parser = new EventParser(position, (event) => events.push(event));
+        for (let at = 0; at < text.length; at += size) parser.push(text.slice(at, at + size));
+        results.push(JSON.stringify([events, position.id]));
+      }
+      return [...new Set(results)];
+    }"""
+    expected = [
+        [{"type": "vehicle", "data": {"a": 1}, "id": "7"},
+         {"type": "message", "data": [2], "id": "7"}], "7",
+    ]  # fmt: skip
+    assert [json.loads(text) for text in page.evaluate(script)] == [expected]
