@@ -79,17 +79,22 @@ class Link:
 
     def _request(self, message: bytes, now_ms: int) -> None:
         try:
-            kind, payload = link.unpack(message)
-            if kind == link.PRESENTATION:
-                self._offer(payload, now_ms)
-            elif kind == link.STORED:
-                self._outbox.stored(link.decode_stored(payload), now_ms)
-            elif kind == link.HELLO_REQUEST and not payload:
-                self._greet(now_ms)
-            else:
-                self.malformed += 1
+            known = self._obey(*link.unpack(message), now_ms)
         except DecodeError:
+            known = False
+        if not known:
             self.malformed += 1
+
+    def _obey(self, kind: int, payload: bytes, now_ms: int) -> bool:
+        if kind == link.PRESENTATION:
+            self._offer(payload, now_ms)
+        elif kind == link.STORED:
+            self._outbox.stored(link.decode_stored(payload), now_ms)
+        elif kind == link.HELLO_REQUEST and not payload:
+            self._greet(now_ms)
+        else:
+            return False
+        return True
 
     def _greet(self, now_ms: int) -> None:
         # A gateway that starts again lost what was half received: begin anew, at once.

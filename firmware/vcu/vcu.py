@@ -117,8 +117,10 @@ class Vcu:
     def cyclic(self, now_ms: int) -> None:
         """Send the frames whose deadline has come."""
         for cycle, signals in self._cycles:
-            if cycle.advance(now_ms):
-                self.bus.send(cycle.identifier, cycle.frame(signals(now_ms)))
+            if cycle.advance(now_ms) and self.bus.send(
+                cycle.identifier, cycle.frame(signals(now_ms))
+            ):
+                cycle.sent()
 
     def next_deadline_ms(self) -> int:
         return min([cycle.due_ms for cycle, _ in self._cycles])

@@ -4,6 +4,7 @@ import pytest
 from bench import KEY, NOW_S, VEHICLE, Bench, identity
 from board_fakes import challenge
 from signer import ISSUER_ID, OWNER, RIDER, RIDER_ID, STRANGER, by_booking, by_owner, by_rider
+from vcu.store import Store
 
 from protocol import command, grant, link, lock, presentation, record, refusal
 
@@ -270,6 +271,43 @@ def test_what_cannot_be_stored_is_refused(bench, monkeypatch):
     rise = by_owner(current(bench), command.RAISE_GENERATION, {0: 3})
     assert bench.present(rise) == refused(refusal.STATE)
     assert bench.vcu.state.generation == 0 and bench.vcu.gate.authority.generation == 0
+
+
+@pytest.mark.parametrize(
+    ("action", "args", "outcome"),
+    [
+        (command.RAISE_TIME, {0: NOW_S - 2 * 86_400}, refused(refusal.ARGUMENT)),
+        (command.TRANSFER, {0: bytes(32)}, refused(refusal.ARGUMENT)),
+        (command.LOCK, {}, DONE),  # locked already
+    ],
+)
+def test_commands_that_change_nothing(bench, action, args, outcome):
+    assert bench.present(by_owner(current(bench), action, args)) == outcome
+    assert bench.vcu.lock.state == lock.LOCKED and bench.vcu.state.owner == b""
+
+
+def test_same_revocation_twice_is_done(bench):
+    for _ in range(2):
+        revoke = by_owner(current(bench), command.REVOKE_GRANT, {0: RIDER_ID})
+        assert bench.present(revoke) == DONE
+        bench.run(50)
+    assert bench.vcu.state.revoked == [RIDER_ID]
+
+
+def test_requests_that_are_none_are_counted(bench):
+    for message in (b"\x07", link.pack(link.STORED, b"\x80"), link.pack(link.HELLO_REQUEST, b"x")):
+        bench.gateway.request(message)
+    bench.run(50)
+    assert bench.vcu.link.malformed == 3
+
+
+def test_unwritable_state_at_start_denies(folder, monkeypatch):
+    def fail(self, state):
+        raise OSError(28)
+
+    monkeypatch.setattr(Store, "save", fail)
+    bench = Bench(folder)
+    assert bench.vcu.fault == 4 and bench.vcu.state.boot == NOW_S
 
 
 FAULTS = [

@@ -210,23 +210,17 @@ class Telemetry:
 """
 
 
-def test_unexpected_exception_resets_the_board_and_is_recorded(image):
-    with VirtualBoard(VirtualBoardSettings(image=image)) as board, on_bench(board.tty) as bench:
+def test_unexpected_exception_resets_the_board_and_is_recorded(stand):
+    with on_bench(stand.board.tty) as bench:
         bench.files.write("vcu/telemetry.py", BROKEN)
-    with (
-        VirtualBus("127.0.0.1", port=0) as bus,
-        VirtualBoard(VirtualBoardSettings(image=image, can_port=bus.port)) as board,
-    ):
-        stand = Stand(bus, board)
 
-        def crashed():
-            return any(m.kind == record.BOOT and m.body[1] == 6 for m in stand.gateway.records)
+    def crashed():
+        return any(m.kind == record.BOOT and m.body[1] == 6 for m in stand.gateway.records)
 
-        stand.wait(crashed)
-        stand.close()
-        assert not stand.enabled()
-        with on_bench(board.tty) as bench:
-            assert b"on purpose" in bench.files.read("crash.last")
+    stand.wait(crashed)
+    assert not stand.enabled()
+    with on_bench(stand.board.tty) as bench:
+        assert b"on purpose" in bench.files.read("crash.last")
 
 
 def test_hostile_presentations_do_not_stop_the_board(stand):
