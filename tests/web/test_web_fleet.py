@@ -3,7 +3,6 @@
 import base64
 import re
 
-import pytest
 from playwright.sync_api import Page, Route, expect
 from web_api import TOKEN
 from web_stand import Visitor, WebServer
@@ -144,31 +143,33 @@ def tamper_gateway_key(text: str) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize(
-    ("tamper", "failed"),
-    [
-        (tamper_index, "inclusion"),
-        (tamper_root, "signature"),
-        (tamper_body, "commitment"),
-        (tamper_gateway_key, "gateway"),
-        (lambda text: text[: len(text) // 2], "readable"),
-    ],
-)
-def test_tampered_receipt_is_refused(
-    web: WebServer, visitor: Visitor, tamper: object, failed: str
-) -> None:
+FORGERIES = [
+    (tamper_index, "inclusion"),
+    (tamper_root, "signature"),
+    (tamper_body, "commitment"),
+    (tamper_gateway_key, "gateway"),
+    (lambda text: text[: len(text) // 2], "readable"),
+]
+
+
+def test_tampered_receipts_are_refused(web: WebServer, visitor: Visitor) -> None:
     page = visitor.page()
     web.fleet.vehicles["trike-1"].record(6, {0: 1, 1: 9, 2: True})
+    forgeries = list(FORGERIES)
 
     def answer(route: Route) -> None:
         received = route.fetch()
-        route.fulfill(response=received, body=tamper(received.text()))  # type: ignore[operator]
+        route.fulfill(response=received, body=forgeries[0][0](received.text()))
 
     page.route("**/v1/fleet/receipts/*", answer)
     open_fleet(page, web, "#/vehicle/trike-1")
-    page.get_by_test_id("event-1-1").get_by_test_id("check-receipt").click()
-    expect(page.get_by_test_id("report")).to_have_attribute("data-verdict", "bad")
-    expect(page.get_by_test_id(f"proof-{failed}")).to_have_attribute("data-result", "failed")
+    event = page.get_by_test_id("event-1-1")
+    while forgeries:
+        event.get_by_test_id("check-receipt").click()
+        failed = event.get_by_test_id(f"proof-{forgeries[0][1]}")
+        expect(failed).to_have_attribute("data-result", "failed")
+        expect(event.get_by_test_id("report")).to_have_attribute("data-verdict", "bad")
+        forgeries.pop(0)
 
 
 def test_good_receipt_holds_until_the_logs_key_changes(web: WebServer, visitor: Visitor) -> None:

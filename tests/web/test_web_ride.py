@@ -114,6 +114,7 @@ def test_reload_during_a_ride_and_during_a_wait(web: WebServer, visitor: Visitor
 def test_vehicle_that_locks_itself_ends_the_ride(web: WebServer, visitor: Visitor) -> None:
     page = visitor.page()
     web.fleet.vehicles[VEHICLE].rides = False
+    web.fleet.vehicles[VEHICLE].no_action_s = 2.0
     unlock(page, web)
     expect(page.get_by_test_id("ready")).to_be_visible()
     expect(page.get_by_test_id("ended")).to_have_attribute("data-how", "itself")
@@ -128,6 +129,7 @@ def test_grant_refused_and_vehicle_unavailable(web: WebServer, visitor: Visitor)
     page.get_by_test_id("dismiss").click()
     expect(page.get_by_test_id("unlock")).to_be_visible()
     web.fleet.vehicles[VEHICLE].enter(2, 1)
+    page.reload()
     expect(page.get_by_test_id("unavailable")).to_be_visible()
 
 

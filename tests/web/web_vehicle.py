@@ -14,7 +14,6 @@ from protocol.challenge import ONLINE_LIFE_MS, Challenges
 from protocol.errors import RefusedError
 
 LIFE_S = ONLINE_LIFE_MS // 1000
-NO_ACTION_S = 5.0
 CENTRE = (-34.9055, -56.1790)
 RADIUS_DEG = 0.006
 
@@ -47,6 +46,7 @@ class FakeVehicle:
     online: bool = True
     answer_delay_s: float = 0.0
     stops_when_asked: bool = False
+    no_action_s: float = 5.0
     angle: float = 0.0
     state: int = lock.LOCKED
     speed_mmps: int = 0
@@ -162,7 +162,7 @@ class FakeVehicle:
         if self.rides and waited > 0.8:
             self.speed_mmps = 5_000
             self.enter(lock.DRIVE, lock.RIDER_ACTION)
-        elif waited > NO_ACTION_S:
+        elif waited > self.no_action_s:
             self.enter(lock.LOCKED, lock.NO_ACTION)
 
     def _roll(self, dt_s: float) -> None:

@@ -1,7 +1,7 @@
 // Drives a ride: takes a task through its steps, follows the vehicle's reports, survives a reload.
 // A lock state is shown only as the vehicle reported it.
 
-import { get } from "/static/ui/api.js";
+import { ApiError, get } from "/static/ui/api.js";
 import { announcement } from "/static/ui/components.js";
 import { LOCK, UNLOCK } from "/static/ui/documents.js";
 import { t } from "/static/ui/i18n.js";
@@ -10,7 +10,7 @@ import { follow } from "/static/ui/sse.js";
 import * as store from "/static/ui/store.js";
 import * as courier from "./courier.js";
 import { BOUNDS_S, allows, eventOf, mayRetry, next } from "./flow.js";
-import { chosen, ended, line, live, ride, task, vehicles } from "./state.js";
+import { chosen, ended, line, live, ride, storageFault, task, vehicles } from "./state.js";
 
 const GRANT_OVER = [9, 10, 11, 12]; // EXPIRED, CLOCK, GENERATION, REVOKED: this grant opens no more
 // A report that says "locked" so long after the unlock is no older one that was still under way.
@@ -69,12 +69,21 @@ function stop(problem, detail = "") {
 async function perform(vehicle, action) {
   begin(vehicle, action);
   try {
-    const key = await phoneKey();
+    const key = await ownKey();
     const grant = await obtainGrant(vehicle, action, key);
     await send(vehicle, action, key, grant);
   } catch (error) {
-    if (!error.name || error instanceof TypeError) throw error;
     stop(error.name, error.detail);
+    if (!(error instanceof ApiError)) throw error; // a fault of this page: also to the console
+  }
+}
+
+/** Browsers refuse keys or storage in private windows and on pages without TLS. */
+async function ownKey() {
+  try {
+    return await phoneKey();
+  } catch (error) {
+    throw new ApiError("key", 0, error.message);
   }
 }
 
@@ -147,7 +156,7 @@ async function retry() {
   if (!allows(step, "stale")) return;
   move("stale", { tries: tries + 1 });
   try {
-    const key = await phoneKey();
+    const key = await ownKey();
     await send(vehicle, action, key, await courier.storedGrant(vehicle, key) ??
       await courier.requestGrant(vehicle, key));
   } catch (error) {
@@ -232,7 +241,12 @@ export function startOver() {
 
 /** After a reload: the ride or the command that was under way, as the server and vehicle have it. */
 export async function resume() {
-  const stored = await store.read("ride");
+  let stored;
+  try {
+    stored = await store.read("ride");
+  } catch {
+    storageFault.value = true;
+  }
   if (!stored) return;
   chosen.value = stored.vehicle;
   ride.value = stored;

@@ -27,6 +27,9 @@ export const chosenItem = computed(
   () => vehicles.value.items.find((item) => item.id === chosen.value) ?? null,
 );
 
+/** True where this browser keeps nothing: then no key, and no ride. */
+export const storageFault = signal(false);
+
 export const screen = computed(() => {
   if (ended.value) return "ended";
   if (ride.value?.unlockedAt) return "riding";

@@ -9,7 +9,7 @@ import { has, number, t } from "/static/ui/i18n.js";
 import { Icon } from "/static/ui/icons.js";
 import { BOUNDS_S, LOCK_STEPS, UNLOCK_STEPS, stepState } from "./flow.js";
 import * as session from "./session.js";
-import { chosen, chosenItem, ended, line, live, ride, task, vehicles } from "./state.js";
+import { chosen, chosenItem, ended, line, live, ride, storageFault, task, vehicles } from "./state.js";
 import { MapPanel } from "./map_panel.js";
 
 export function ListScreen() {
@@ -17,6 +17,7 @@ export function ListScreen() {
   return html`<section aria-labelledby="title">
     <${ScreenTitle}><span id="title">${t("ride.choose")}</span><//>
     <p class="lead">${t("ride.lead")}</p>
+    ${storageFault.value && html`<${Notice} kind="bad" testid="storage-fault" title=${t("problem.key")} />`}
     ${error && html`<${ListError} error=${error} at=${at} />`}
     ${loading && html`<${Skeleton} label=${t("ride.loading")} />`}
     ${!loading && !error && !items.length && html`<${Notice} title=${t("ride.none")} testid="empty">

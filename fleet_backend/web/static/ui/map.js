@@ -37,7 +37,7 @@ export async function openMap(element, { onPress, zoom = 13 }) {
   await prepare();
   const map = new MapView({
     container: element, style: mapStyle(TILES, dark.matches), center: CENTRE, zoom,
-    minZoom: 10, maxZoom: 18, maxBounds: [[-56.32, -35.0], [-55.99, -34.78]],
+    minZoom: 10, maxZoom: 18, maxBounds: [[-56.29, -34.975], [-56.02, -34.8]],
     attributionControl: { compact: false }, dragRotate: false, pitchWithRotate: false,
     fadeDuration: still.matches ? 0 : 200, cooperativeGestures: false,
     locale: words(),
