@@ -7,6 +7,7 @@ are found again by their hash before anything else is added.
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
@@ -37,13 +38,11 @@ class Sequencer:
     def open(cls, database: Database, directory: Path, origin: str, key_file: Path) -> Self:
         """Open the ledger and heal what a crash left. Raises LedgerMismatchError, LedgerError."""
         key = load_log_key(key_file)
-        writer = LedgerWriter.open(directory, origin, key)
         reader = LedgerReader(FolderFetch(directory / "public"), log_signer(origin, key).verifier)
-        try:
+        with ExitStack() as unless_healed:
+            writer = unless_healed.enter_context(LedgerWriter.open(directory, origin, key))
             _heal(database, writer.size, reader)
-        except BaseException:
-            writer.close()
-            raise
+            unless_healed.pop_all()
         return cls(database, writer)
 
     def step(self) -> int:

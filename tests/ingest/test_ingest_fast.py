@@ -121,3 +121,73 @@ def test_arbitrary_bytes_give_nothing_or_what_protocol_reads(data: bytes) -> Non
 @pytest.mark.parametrize("time", [0, fields.MAX_TIME])
 def test_an_unset_clock_reads_the_same(time: int) -> None:
     assert _same_sample(FakeVehicle("v-1").sample(time))
+
+
+def _wide(value: int, extra: int) -> bytes:
+    """An integer in a form that is `extra` steps longer than the shortest; 0 is the right one."""
+    major, argument = (0, value) if value >= 0 else (0x20, -1 - value)
+    limits = (24, 1 << 8, 1 << 16, 1 << 32)
+    form = min(sum(argument >= limit for limit in limits) + extra, 4)
+    if form == 0:
+        return bytes([major | argument])
+    return bytes([major | (23 + form)]) + argument.to_bytes(1 << (form - 1), "big")
+
+
+def _octets(content: bytes) -> bytes:
+    return cbor.encode(content)
+
+
+@given(
+    st.lists(st.tuples(SINT, st.sampled_from([0, 0, 0, 0, 0, 0, 1, 2])), min_size=5, max_size=5),
+    st.lists(
+        st.tuples(st.integers(0, 10), SINT, st.sampled_from([0, 0, 0, 0, 0, 0, 0, 1, 2])),
+        max_size=4,
+    ),
+    st.sampled_from([0, 0, 0, 1, -1]),
+    st.booleans(),
+)
+def test_records_with_odd_integers_keys_or_counts_read_the_same_or_not_at_all(
+    head: list[tuple[int, int]], pairs: list[tuple[int, int, int]], more: int, is_sorted: bool
+) -> None:
+    """Longer forms, keys twice or out of order, wrong counts and signs: as `protocol` judges."""
+    head[4] = (record.TELEMETRY, head[4][1])
+    numbers = b"".join(_wide(value, extra) for value, extra in head)
+    ordered = sorted(pairs) if is_sorted else pairs
+    body = b"".join(_wide(key, 0) + _wide(value, extra) for key, value, extra in ordered)
+    count = bytes([0xA0 + max(0, len(pairs) + more)])
+    payload = b"\x88\x01\x63v-1" + numbers + count + body
+    data = bytes.fromhex("8443a10105a0") + _octets(payload) + _octets(bytes(32))
+    try:
+        record.decode_unverified(data)
+    except DecodeError:
+        assert fast.read_sample(data) is None
+    else:
+        _same_sample(data)
+
+
+@pytest.mark.parametrize("extra", [0, 1, 2])
+@pytest.mark.parametrize("value", [0, 23, 24, 255, 256, 65_535])
+@pytest.mark.parametrize("place", range(7))
+def test_each_integer_of_a_record_is_read_in_its_shortest_form_only(
+    place: int, value: int, extra: int
+) -> None:
+    numbers = [1, 2, 3, 4, record.TELEMETRY, 100, -100]
+    forms = [_wide(number, 0) for number in numbers]
+    value = {4: record.TELEMETRY, 6: -1 - value}.get(place, value)
+    forms[place] = _wide(value, extra)
+    payload = b"\x88\x01\x63v-1" + b"".join(forms[:5]) + b"\xa2\x01" + forms[5] + b"\x03" + forms[6]
+    data = bytes.fromhex("8443a10105a0") + _octets(payload) + _octets(bytes(32))
+    assert (fast.read_sample(data) is not None) == (extra == 0)
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+@pytest.mark.parametrize("place", ["seq", "time", "kind"])
+def test_each_integer_of_a_statement_is_read_in_its_shortest_form_only(
+    place: str, extra: int
+) -> None:
+    forms = {"seq": _wide(7, 0), "time": _wide(NOW, 0), "kind": _wide(1, 0)}
+    forms[place] = _wide({"seq": 7, "time": NOW, "kind": 1}[place], extra)
+    digest = _octets(bytes(32))
+    payload = b"\x87\x01\x64gw-1" + forms["seq"] + digest + forms["time"] + forms["kind"] + digest
+    data = bytes.fromhex("8443a10127a0") + _octets(payload) + _octets(bytes(64))
+    assert (fast.read_statement(data, "gw-1") is not None) == (extra == 0)

@@ -145,7 +145,7 @@ def _assert_exactly_once(site: Site) -> None:
         assert len(telemetry.series(connection, "v-1", 0, NOW).time) == site.sent
 
 
-def _kill_at_random_moments(site: Site, moments: int) -> None:
+def _check_kills_at_random_moments(site: Site, moments: int) -> None:
     seed = int(os.environ.get("TRIFLEET_SEED", random.randrange(1 << 32)))
     print("TRIFLEET_SEED", seed)
     rng = random.Random(seed)
@@ -165,13 +165,13 @@ def _kill_at_random_moments(site: Site, moments: int) -> None:
 
 
 def test_ingest_killed_at_two_random_moments_keeps_everything_once(site: Site) -> None:
-    _kill_at_random_moments(site, 2)
+    _check_kills_at_random_moments(site, 2)
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("round_", range(3))
 def test_ingest_killed_at_ten_random_moments_keeps_everything_once(site: Site, round_: int) -> None:
-    _kill_at_random_moments(site, 10)
+    _check_kills_at_random_moments(site, 10)
 
 
 def test_broker_killed_while_statements_come_loses_nothing(site: Site) -> None:

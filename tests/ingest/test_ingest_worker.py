@@ -22,6 +22,7 @@ from fleet_backend.fleet import (
     telemetry,
     vehicles,
 )
+from fleet_backend.fleet.errors import DatabaseError
 from fleet_backend.fleet.schema import records as records_table
 from fleet_backend.fleet.schema import telemetry as telemetry_table
 from fleet_backend.ingest import reasons
@@ -340,6 +341,25 @@ def test_an_acknowledgement_of_many_gaps_is_split(desk) -> None:
     desk.take(*messages[::2])
     assert len(desk.acks()) == 2
     assert desk.acked() == (set(range(0, 1_000, 2)), set())
+
+
+def _limit_pages(desk, pages: int) -> None:
+    """A full disk that fails cleanly: the database may not grow beyond what it has, or `pages`."""
+    with desk.database.begin() as connection:
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+
+
+def test_nothing_is_acknowledged_while_the_disk_is_full(desk) -> None:
+    messages = [desk.gateway.message([desk.vehicle.sample()] * 60) for _ in range(60)]
+    _limit_pages(desk, 1)
+    with pytest.raises(DatabaseError, match="full"):
+        desk.take(*messages)
+    assert desk.adapter.sent == []
+    with desk.database.read() as connection:
+        assert statements.count(connection) == (0, 0)
+    _limit_pages(desk, 1 << 30)
+    desk.take(*messages)
+    assert desk.acked() == (set(range(60)), set())
 
 
 def test_two_workers_on_one_database_store_each_statement_once(desk) -> None:
