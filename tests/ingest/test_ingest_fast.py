@@ -191,3 +191,29 @@ def test_each_integer_of_a_statement_is_read_in_its_shortest_form_only(
     payload = b"\x87\x01\x64gw-1" + forms["seq"] + digest + forms["time"] + forms["kind"] + digest
     data = bytes.fromhex("8443a10127a0") + _octets(payload) + _octets(bytes(64))
     assert (fast.read_statement(data, "gw-1") is not None) == (extra == 0)
+
+
+@pytest.mark.parametrize("off_by", [0, 1, -1])
+def test_a_payload_of_another_length_than_it_says_is_not_read(off_by: int) -> None:
+    sealed = bytearray(FakeVehicle("v-1").sample())
+    signed = bytearray(FakeGateway("gw-1").make(7, bytes(32), b"body")[0])
+    for data in (sealed, signed):
+        assert data[6] == 0x58
+        data[7] += off_by
+    assert (fast.read_sample(bytes(sealed)) is not None) == (off_by == 0)
+    assert (fast.read_statement(bytes(signed), "gw-1") is not None) == (off_by == 0)
+
+
+@pytest.mark.parametrize("off_by", [0, 1, -1])
+def test_a_name_of_another_length_than_it_says_is_not_read(off_by: int) -> None:
+    sealed = FakeVehicle("v-1").sample()
+    signed = FakeGateway("gw-1").make(7, bytes(32), b"body")[0]
+    heads = (
+        b"\x63v-1",
+        bytes([0x63 + off_by]) + b"v-1",
+        b"\x64gw-1",
+        bytes([0x64 + off_by]) + b"gw-1",
+    )
+    sealed, signed = sealed.replace(heads[0], heads[1]), signed.replace(heads[2], heads[3])
+    assert (fast.read_sample(sealed) is not None) == (off_by == 0)
+    assert (fast.read_statement(signed, "gw-1") is not None) == (off_by == 0)
