@@ -5,6 +5,7 @@ Protocol: docs.micropython.org, "The raw REPL" in the reference on the REPL.
 
 from __future__ import annotations
 
+import secrets
 import struct
 import time
 from types import TracebackType
@@ -21,6 +22,8 @@ PASTE_WINDOW = 0x01
 PASTE_ABORT = 0x04
 BAUD = 115_200
 REPLY_TIMEOUT_S = 10.0
+OPEN_TIMEOUT_S = 1.0
+OPEN_PAUSE_S = 0.02
 # A board that is just starting hears nothing: ask again after this long.
 ATTEMPT_S = 0.3
 # Old firmware without raw paste has no flow control: this much, then a pause.
@@ -35,11 +38,7 @@ class RawRepl:
         self.port = port
         self._timeout_s = timeout_s
         self._ahead = b""
-        try:
-            # The short read timeout only sets how often a deadline is looked at.
-            self._serial = serial.Serial(port, BAUD, timeout=0.1, exclusive=True)
-        except (OSError, ValueError) as error:
-            raise PortError(f"{port}: {error}") from error
+        self._serial = _open(port)
 
     def __enter__(self) -> RawRepl:
         return self
@@ -58,18 +57,21 @@ class RawRepl:
     def enter(self, *, timeout_s: float | None = None) -> None:
         """Interrupts what runs and enters the raw REPL; asks again while a board is starting."""
         deadline = self._deadline(timeout_s)
+        patience_s = ATTEMPT_S
         while True:
             self._ahead = b""
             self._write(b"\r" + INTERRUPT + INTERRUPT)
             self._drain()
             self._write(b"\r" + RAW)
             try:
-                self._read_until(RAW_BANNER + b">", min(deadline, time.monotonic() + ATTEMPT_S))
+                attempt = min(deadline, time.monotonic() + patience_s)
+                self._read_until(RAW_BANNER + b">", attempt)
+                self._settle(attempt)
             except NoReplyError:
                 if time.monotonic() >= deadline:
                     raise
+                patience_s *= 1.5  # a slow board must be heard out
                 continue
-            self._settle()
             return
 
     def leave(self) -> None:
@@ -147,12 +149,12 @@ class RawRepl:
             if answer is not None:
                 return answer
 
-    def _settle(self) -> None:
-        """One more round trip, so that no late banner is taken for an answer."""
-        self._drain()
-        self._write(RAW)
-        self._read_until(RAW_BANNER + b">", self._deadline(None))
-        self._drain()
+    def _settle(self, deadline: float) -> None:
+        """Everything before this answer is of an earlier session, however late it comes."""
+        token = secrets.token_hex(8).encode()
+        self._write(b"print('" + token + b"')" + END)
+        self._read_until(token, deadline)
+        self._read_until(END + END + b">", deadline)
 
     def _drain(self) -> None:
         self._ahead = b""
@@ -172,7 +174,7 @@ class RawRepl:
             raise PortError(f"{self.port}: {error}") from error
 
     def _read(self, deadline: float) -> bytes:
-        """At least one byte."""
+        """At least one byte. A program that prints without end is no answer either."""
         if self._ahead:
             data, self._ahead = self._ahead, b""
             return data
@@ -181,9 +183,10 @@ class RawRepl:
                 data = bytes(self._serial.read(max(1, self._serial.in_waiting)))
             except OSError as error:
                 raise PortError(f"{self.port}: {error}") from error
-            if data:
+            late = time.monotonic() >= deadline
+            if data and not late:
                 return data
-            if time.monotonic() >= deadline:
+            if late:
                 raise NoReplyError(f"{self.port}: the board does not answer")
 
     def _read_exactly(self, size: int) -> bytes:
@@ -200,6 +203,19 @@ class RawRepl:
             data += self._read(deadline)
         before, _, self._ahead = data.partition(ending)
         return before
+
+
+def _open(port: str) -> serial.Serial:
+    """Tries again while another program still closes the port."""
+    deadline = time.monotonic() + OPEN_TIMEOUT_S
+    while True:
+        try:
+            # The short read timeout only sets how often a deadline is looked at.
+            return serial.Serial(port, BAUD, timeout=0.1, exclusive=True)
+        except (OSError, ValueError) as error:
+            if "lock" not in str(error) or time.monotonic() >= deadline:
+                raise PortError(f"{port}: {error}") from error
+        time.sleep(OPEN_PAUSE_S)
 
 
 def _device_error(text: str) -> DeviceError:

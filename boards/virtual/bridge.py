@@ -1,18 +1,14 @@
-"""Bytes between two terminals that may each be slow, absent or full. Bounded; never blocks."""
+"""Bytes for a terminal that may be slow, absent or full. Bounded; never blocks."""
 
 from __future__ import annotations
 
 import os
-import termios
 import time
 
 MOST_WAITING_BYTES = 1 << 16
 READ_BYTES = 1 << 14
 # A serial driver gives up after about this time when no tool reads; so does this one.
 STALLED_AFTER_S = 1.0
-INTERRUPT = b"\x03"
-INTERRUPTED_WITHIN_S = 0.3
-LISTENS_EVERY_S = 0.005
 
 
 class Pipe:
@@ -75,58 +71,6 @@ class Pipe:
         if not self._waiting:
             return None
         return max(0.0, self._progress_s + STALLED_AFTER_S - time.monotonic())
-
-
-class Typing(Pipe):
-    """What a tool types. A program that Ctrl-C interrupts returns to the REPL, which throws away
-    what came meanwhile; so the rest waits until the REPL listens or the program clearly goes on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._hold_until_s = 0.0
-
-    @property
-    def ready(self) -> bool:
-        """True while something may be written now."""
-        return bool(len(self)) and time.monotonic() >= self._hold_until_s
-
-    def clear(self) -> None:
-        super().clear()
-        self._hold_until_s = 0.0
-
-    def write_to(self, descriptor: int) -> None:
-        while self._may_write(descriptor):
-            if not (_runs_program(descriptor) and INTERRUPT in self._waiting):
-                super().write_to(descriptor)
-                return
-            size = self._waiting.index(INTERRUPT) + 1
-            if not self._write_first(descriptor, size):
-                return
-            self._hold_until_s = time.monotonic() + INTERRUPTED_WITHIN_S
-
-    def patience_s(self) -> float | None:
-        return LISTENS_EVERY_S if len(self) and not self.ready else None
-
-    def _give_up_if_stalled(self) -> None:
-        """A program that does not read loses nothing that was typed."""
-
-    def _may_write(self, descriptor: int) -> bool:
-        if self._hold_until_s and not _runs_program(descriptor):
-            self._hold_until_s = 0.0
-        return self.ready
-
-    def _write_first(self, descriptor: int, size: int) -> bool:
-        try:
-            sent = os.write(descriptor, self._waiting[:size])
-        except OSError:
-            return False
-        del self._waiting[:sent]
-        return sent == size
-
-
-def _runs_program(terminal: int) -> bool:
-    """MicroPython takes signals from its terminal only while it is not in the REPL itself."""
-    return bool(termios.tcgetattr(terminal)[3] & termios.ISIG)
 
 
 def read_some(descriptor: int) -> bytes | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import shutil
@@ -12,6 +11,7 @@ import sys
 import termios
 import tty
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,10 +52,27 @@ class Child:
 
     def kill(self) -> None:
         """As a power cut: nothing of the program runs any more."""
-        try:
+        with suppress(ProcessLookupError):  # it ended by itself
             signal.pidfd_send_signal(self.ended, signal.SIGKILL)
-        except ProcessLookupError:
-            return  # it ended by itself
+
+    def interrupt(self) -> None:
+        """Ctrl-C for the program that runs."""
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.ended, signal.SIGINT)
+
+    def runs_program(self) -> bool:
+        """MicroPython catches SIGINT while it runs code, and only then."""
+        try:
+            status = Path(f"/proc/{self.process.pid}/status").read_text()
+        except OSError:
+            return False
+        caught = int(status.partition("SigCgt:")[2].split(maxsplit=1)[0], 16)
+        return bool(caught >> (signal.SIGINT - 1) & 1)
+
+    def is_listening(self) -> bool:
+        """The REPL reads. It switches its terminal's signals off last."""
+        signals = termios.tcgetattr(self.terminal)[3] & termios.ISIG
+        return not signals and not self.runs_program()
 
     def close(self) -> int:
         """Reaps the process; returns its exit code (negative: the signal)."""
@@ -88,8 +105,3 @@ def spawn(
     finally:
         os.close(theirs)
     return Child(process, terminal, os.pidfd_open(process.pid))
-
-
-def bytes_waiting(terminal: int) -> bool:
-    """True while the interpreter has not yet taken what was typed."""
-    return fcntl.ioctl(terminal, termios.TIOCOUTQ, b"\0" * 4) != b"\0" * 4

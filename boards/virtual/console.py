@@ -2,7 +2,7 @@
 
 MicroPython on a microcontroller keeps the raw REPL across a soft reset; a new process begins in the
 friendly one. After such a reset the console therefore hides the friendly banner and asks for the
-raw REPL itself. A marker in the output says where boot.py begins and where main.py has ended.
+raw REPL itself. Marks in the output say where boot.py begins and where main.py has ended.
 Between main.py and the prompt Ctrl-C would kill the interpreter, so nothing may be typed then.
 """
 
@@ -22,7 +22,7 @@ class Console:
     """Output of one run of the interpreter, from its start to its end."""
 
     def __init__(self, marker: bytes, *, raw: bool) -> None:
-        self._marker = marker
+        self._begins, self._ends = marker + b"<", marker + b">"
         self._wants_raw = raw
         self._state = _STARTING
         self._held = b""
@@ -39,10 +39,12 @@ class Console:
         data, self._held = self._held + data, b""
         shown, answer = b"", b""
         if self._state == _STARTING:
-            shown, data = self._until_marker(data, _BOOTING)
+            shown, data = self._until(self._begins, data, _BOOTING)
         if self._state == _BOOTING:
-            more, data = self._until_marker(data, _AT_FRIENDLY if self._wants_raw else _AT_PROMPT)
-            shown += more
+            more, data = self._until(
+                self._ends, data, _AT_FRIENDLY if self._wants_raw else _AT_PROMPT
+            )
+            shown += more.replace(self._begins, b"")  # main.py has begun, too
         if self._state == _AT_FRIENDLY:
             answer, data = self._await_prompt(data)
         if self._state == _AT_RAW:
@@ -57,10 +59,10 @@ class Console:
         held, self._held = self._held, b""
         return b"" if self._state in (_AT_FRIENDLY, _AT_RAW) else held
 
-    def _until_marker(self, data: bytes, following: int) -> tuple[bytes, bytes]:
-        before, found, after = data.partition(self._marker)
+    def _until(self, mark: bytes, data: bytes, following: int) -> tuple[bytes, bytes]:
+        before, found, after = data.partition(mark)
         if not found:
-            keep = _overlap(data, self._marker)
+            keep = _overlap(data, mark)
             self._held = data[len(data) - keep :]
             return data[: len(data) - keep], b""
         self._state = following

@@ -24,8 +24,9 @@ from boards.errors import BoardError
 from boards.pins import read_pins
 from boards.virtual import child as interpreter
 from boards.virtual import flash_image
-from boards.virtual.bridge import Pipe, Typing, read_some
+from boards.virtual.bridge import Pipe, read_some
 from boards.virtual.console import Console
+from boards.virtual.keyboard import Keyboard
 from boards.virtual.settings import VirtualBoardSettings
 from boards.virtual.watchdog import Watchdog
 
@@ -150,7 +151,7 @@ class VirtualBoard:
         self._ours, self._theirs = interpreter.open_raw_pty(signals=False)
         self._tty = os.ttyname(self._theirs)
         _publish(self._tty, self.settings.tty_link)
-        self._to_tool, self._typing = Pipe(), Typing()
+        self._to_tool, self._typing = Pipe(), Keyboard()
         self._child: interpreter.Child | None = None
         self._resume_s: float | None = None
         self._running = True
@@ -288,7 +289,7 @@ class VirtualBoard:
     def _flush(self) -> None:
         self._to_tool.write_to(self._ours)
         if self._child is not None and not self._console.deaf:
-            self._typing.write_to(self._child.terminal)
+            self._typing.write_to(self._child)
 
     def _adjust(self) -> None:
         """Asks only for events that can be used now, so that no full buffer makes the loop spin."""

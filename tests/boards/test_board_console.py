@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from boards.virtual.console import FRIENDLY_BANNER, RAW_BANNER, Console
 
-MARKER = b"\x1e0123\x1e"
+MARKER = b"\x1e0123"
+BEGIN, END = MARKER + b"<", MARKER + b">"
 BANNER = b"MicroPython v1; linux\r\n" + FRIENDLY_BANNER + b">>> "
 
 
@@ -32,28 +33,36 @@ def test_never_raises(data: bytes, sizes: list[int], raw: bool) -> None:
 
 
 @given(st.lists(st.integers(1, 30)))
-def test_a_friendly_start_hides_the_marker_only(sizes: list[int]) -> None:
+def test_a_friendly_start_hides_the_marks_only(sizes: list[int]) -> None:
     console = Console(MARKER, raw=False)
-    assert show(console, cut(MARKER + b"boot\r\n" + MARKER + BANNER, sizes)) == (
-        b"boot\r\n" + BANNER,
-        b"",
-    )
-    assert console.raw is False
+    output = BEGIN + b"boot\r\n" + BEGIN + b"main\r\n" + BEGIN + END + BANNER
+    assert show(console, cut(output, sizes)) == (b"boot\r\nmain\r\n" + BANNER, b"")
+    assert (console.raw, console.deaf) == (False, False)
 
 
 @given(st.lists(st.integers(1, 30)))
 def test_a_raw_start_hides_the_friendly_banner(sizes: list[int]) -> None:
     console = Console(MARKER, raw=True)
-    output = MARKER + b"boot\r\n" + MARKER + BANNER + b"\r\n" + RAW_BANNER + b">"
+    output = BEGIN + b"boot\r\n" + BEGIN + END + BANNER + b"\r\n" + RAW_BANNER + b">"
     assert show(console, cut(output, sizes)) == (b"boot\r\n" + RAW_BANNER + b">", b"\x01")
-    assert console.raw is True
-    assert not console.deaf
+    assert (console.raw, console.deaf) == (True, False)
 
 
 @given(st.lists(st.integers(1, 30)))
 def test_follows_the_tool_between_the_two_repls(sizes: list[int]) -> None:
     console = Console(MARKER, raw=False)
-    show(console, cut(MARKER + MARKER + BANNER + b"\r\n" + RAW_BANNER, sizes))
+    show(console, cut(BEGIN + END + BANNER + b"\r\n" + RAW_BANNER, sizes))
     assert console.raw is True
     show(console, cut(b">\r\n" + BANNER, sizes))
     assert console.raw is False
+
+
+def test_nobody_listens_before_the_first_mark_and_between_main_and_the_prompt() -> None:
+    console = Console(MARKER, raw=False)
+    assert console.deaf
+    console.output(BEGIN)
+    assert not console.deaf
+    console.output(END + BANNER[:-1])
+    assert console.deaf
+    console.output(BANNER[-1:])
+    assert not console.deaf

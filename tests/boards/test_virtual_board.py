@@ -272,3 +272,11 @@ def _runs(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+@pytest.mark.parametrize("code", ["while True: pass", "import time\nwhile True: time.sleep(9)"])
+def test_ctrl_c_interrupts_what_a_tool_started(repl: RawRepl, code: str) -> None:
+    for _ in range(3):
+        repl.send(code)
+        repl.enter()
+        assert repl.exec("print('interrupted')") == b"interrupted\n"

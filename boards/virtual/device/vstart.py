@@ -26,8 +26,7 @@ def run(name):
         os.stat(name)
     except OSError:
         return
-    if marks_left == 2:
-        mark(1)  # from here on Ctrl-C may come
+    print(BEGINS, end="")  # from here on Ctrl-C may come
     try:
         execfile(name, __main__.__dict__)
     except SystemExit:
@@ -50,20 +49,21 @@ def start():
         run("main.py")
 
 
-def mark(count):
-    global marks_left
-    while marks_left >= count:
+def say_over():
+    # For the supervisor, which must learn it whatever comes in between.
+    over = BEGINS + ENDS
+    while True:
         try:
-            # One write: nothing can come between two marks.
-            print(os.getenv("TRIFLEET_MARKER") * count, end="")
-            marks_left -= count
+            print(over, end="")
             return
         except KeyboardInterrupt:
             continue  # it came too late for main.py
 
 
-marks_left = 2  # where the first of boot.py and main.py begins, where the last has ended
+MARKER = os.getenv("TRIFLEET_MARKER")
+BEGINS = MARKER + "<"
+ENDS = MARKER + ">"
 try:
     start()
 finally:
-    mark(marks_left)
+    say_over()
