@@ -5,7 +5,8 @@
 #   A protected message has its CRC in the last byte. Neither counter nor CRC is among the signals.
 #   signals: (name, start bit, bits, signed, minimum, maximum), little endian.
 #   A message without signals carries raw bytes (ISO-TP).
-# IDENTIFIERS: identifier -> name.  VALUES: (message, signal) -> {number: word}.
+# IDENTIFIERS: identifier -> name.
+# The words for numbers are in protocol/lock.py and protocol/refusal.py: the vehicle needs no text.
 # fmt: off
 MESSAGES: dict[
     str,
@@ -146,43 +147,4 @@ IDENTIFIERS: dict[int, str] = {
     0x705: "HMI_Heartbeat",
     0x706: "GNSS_Heartbeat",
     0x707: "GW_Heartbeat",
-}
-
-VALUES: dict[tuple[str, str], dict[int, str]] = {
-    ("VCU_Drive", "Mode"): {
-        0: "OFF", 1: "LIMP", 2: "NORMAL", 3: "BEGINNER",
-    },
-    ("VCU_Drive", "Direction"): {
-        0: "NEUTRAL", 1: "FORWARD", 2: "REVERSE",
-    },
-    ("VCU_Lock", "State"): {
-        0: "LOCKED", 1: "READY", 2: "DRIVE", 3: "LOCK_PENDING",
-    },
-    ("HMI_Inputs", "Gear"): {
-        0: "NEUTRAL", 1: "FORWARD", 2: "REVERSE",
-    },
-    ("GNSS_Status", "Fix"): {
-        0: "NONE", 1: "DEAD_RECKONING", 2: "FIX_2D", 3: "FIX_3D",
-    },
-    ("VCU_Heartbeat", "State"): {
-        0: "BOOT", 1: "PREOP", 2: "OPERATIONAL", 3: "STOPPED", 4: "FAULT",
-    },
-    ("MC_Heartbeat", "State"): {
-        0: "BOOT", 1: "PREOP", 2: "OPERATIONAL", 3: "STOPPED", 4: "FAULT",
-    },
-    ("BMS_Heartbeat", "State"): {
-        0: "BOOT", 1: "PREOP", 2: "OPERATIONAL", 3: "STOPPED", 4: "FAULT",
-    },
-    ("CHG_Heartbeat", "State"): {
-        0: "BOOT", 1: "PREOP", 2: "OPERATIONAL", 3: "STOPPED", 4: "FAULT",
-    },
-    ("HMI_Heartbeat", "State"): {
-        0: "BOOT", 1: "PREOP", 2: "OPERATIONAL", 3: "STOPPED", 4: "FAULT",
-    },
-    ("GNSS_Heartbeat", "State"): {
-        0: "BOOT", 1: "PREOP", 2: "OPERATIONAL", 3: "STOPPED", 4: "FAULT",
-    },
-    ("GW_Heartbeat", "State"): {
-        0: "BOOT", 1: "PREOP", 2: "OPERATIONAL", 3: "STOPPED", 4: "FAULT",
-    },
 }

@@ -32,7 +32,8 @@ HEADER = '''"""Generated from hw/can/vehicle.dbc by `python -m hw.can.generate`.
 #   A protected message has its CRC in the last byte. Neither counter nor CRC is among the signals.
 #   signals: (name, start bit, bits, signed, minimum, maximum), little endian.
 #   A message without signals carries raw bytes (ISO-TP).
-# IDENTIFIERS: identifier -> name.  VALUES: (message, signal) -> {number: word}.
+# IDENTIFIERS: identifier -> name.
+# The words for numbers are in protocol/lock.py and protocol/refusal.py: the vehicle needs no text.
 # fmt: off
 '''
 
@@ -145,15 +146,6 @@ def _message_lines(message: Message) -> Iterator[str]:
     yield "    )),"
 
 
-def _value_lines(message: Message) -> Iterator[str]:
-    for signal in message.signals:
-        if signal.choices:
-            words = ", ".join(f'{key}: "{word}"' for key, word in sorted(signal.choices.items()))
-            yield f'    ("{message.name}", "{signal.name}"): {{'
-            yield f"        {words},"
-            yield "    },"
-
-
 def table(database: Database) -> str:
     """The text of protocol/can_table.py. Raises DbcError."""
     messages = sorted(database.messages, key=lambda message: message.frame_id)
@@ -161,8 +153,6 @@ def table(database: Database) -> str:
     lines += [line for message in messages for line in _message_lines(message)]
     lines += ["}", "", "IDENTIFIERS: dict[int, str] = {"]
     lines += [f'    0x{message.frame_id:X}: "{message.name}",' for message in messages]
-    lines += ["}", "", "VALUES: dict[tuple[str, str], dict[int, str]] = {"]
-    lines += [line for message in messages for line in _value_lines(message)]
     return HEADER + "\n".join([*lines, "}", ""])
 
 

@@ -5,7 +5,8 @@ import pytest
 from cantools.database.can import Database
 
 from hw.can.generate import DBC, attribute
-from protocol.can_table import IDENTIFIERS, MESSAGES, VALUES
+from protocol.can_table import IDENTIFIERS, MESSAGES
+from protocol.lock import STATES
 
 # identifier: (name, cycle, timeout)
 BUS = {
@@ -66,12 +67,10 @@ def test_iso_tp_messages_are_raw(database: Database) -> None:
     assert raw == {"GW_Request", "VCU_RequestFlow", "GW_RecordFlow", "VCU_Record"}
 
 
-def test_the_words_are_those_of_the_dbc(database: Database) -> None:
-    assert VALUES["VCU_Lock", "State"] == {0: "LOCKED", 1: "READY", 2: "DRIVE", 3: "LOCK_PENDING"}
-    for (message, signal), words in VALUES.items():
-        choices = database.get_message_by_name(message).get_signal_by_name(signal).choices
-        assert choices is not None
-        assert words == {number: str(word) for number, word in choices.items()}
+def test_the_words_of_the_lock_are_those_of_the_protocol(database: Database) -> None:
+    choices = database.get_message_by_name("VCU_Lock").get_signal_by_name("State").choices
+    assert choices is not None
+    assert {number: str(word) for number, word in choices.items()} == STATES
 
 
 def test_every_message_has_a_comment_and_every_heartbeat_its_node(database: Database) -> None:
