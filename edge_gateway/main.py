@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from edge_gateway.errors import SettingsError
+from edge_gateway.errors import GatewayError, SettingsError
 from edge_gateway.events import Inbox
 from edge_gateway.gateway import Gateway
 from edge_gateway.outbox import Outbox
@@ -25,7 +25,11 @@ _MB = 1024 * 1024
 
 
 def run(settings: GatewaySettings, stop: threading.Event) -> None:
-    """Until `stop` is set. Raises SettingsError for bad files, OutboxError for a broken outbox."""
+    """Until `stop` is set.
+
+    Raises SettingsError for bad files, OutboxError for a broken outbox, GatewayError when one of
+    its threads has ended by a fault.
+    """
     key = _load_key(settings.key_file)
     _check_password(settings.mqtt.password_file)
     outbox = Outbox(
@@ -57,6 +61,9 @@ def _run(settings: GatewaySettings, outbox: Outbox, stop: threading.Event) -> No
             for event in inbox.take(gateway.wait_s()):
                 gateway.handle(event)
             gateway.tick()
+            if not (bus.alive and uplink.alive):
+                # A fault of ours, with its trace in the log: better restarted than half alive.
+                raise GatewayError("the thread of the bus or of the broker has ended")
         gateway.finish()
     finally:
         bus.stop()

@@ -54,6 +54,11 @@ class Uplink:
     def start(self) -> None:
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread still runs; it ends by `stop` alone."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Say goodbye if the line is up, and end."""
         self._stop.set()

@@ -81,6 +81,11 @@ class VehicleBus:
     def start(self) -> None:
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread still runs; it ends by `stop` alone."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         self._stop.set()
         self._wake()
