@@ -20,8 +20,9 @@ def build(settings: ApiSettings) -> FastAPI:
 
 def serve(settings: ApiSettings, port: int, stop: threading.Event) -> None:
     """Serve on loopback until `stop`; open streams are ended, not waited for."""
+    app = build(settings)
     config = uvicorn.Config(
-        build(settings),
+        app,
         host=LOOPBACK,
         port=port,
         log_level="warning",
@@ -30,7 +31,7 @@ def serve(settings: ApiSettings, port: int, stop: threading.Event) -> None:
         timeout_graceful_shutdown=2,
     )
     server = _Server(config)
-    watcher = threading.Thread(target=_end_on, args=(stop, server), daemon=True)
+    watcher = threading.Thread(target=_end_on, args=(stop, app, server), daemon=True)
     watcher.start()
     server.run()
 
@@ -42,6 +43,7 @@ class _Server(uvicorn.Server):
         return None
 
 
-def _end_on(stop: threading.Event, server: uvicorn.Server) -> None:
+def _end_on(stop: threading.Event, app: FastAPI, server: uvicorn.Server) -> None:
     stop.wait()
+    app.state.services.streams.end_soon()
     server.should_exit = True

@@ -104,6 +104,7 @@ def held_back(stack: RunningStack) -> tuple[float, bytes]:
     granted = scene.owner.grant(scene.rider.key, "trike-1")
     asked = signed_command(scene.rider.key, "trike-1", scene.challenge(), granted)
     keyring = [scene.owner.key.modulus, scene.rider.key.modulus]
+    scene.rider.close()
     return time.monotonic(), presentation.encode([granted], keyring, asked)
 
 
@@ -236,7 +237,6 @@ def lock(scene: Scene, granted: bytes) -> None:
     asked = signed_command(key, "trike-1", scene.challenge(), granted, command.LOCK)
     name = scene.rider.send("trike-1", direct(scene, granted, asked, key))
     scene.rider.wait(name, ("executed",), 60)
-    scene.stack.wait_for(lambda: scene.bus.enables(scene.bus.mark() - 400) == 0, "standstill", 20)
 
 
 def present_on_the_bus(can_port: int, presented: bytes) -> None:
