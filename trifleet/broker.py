@@ -95,7 +95,7 @@ class Broker:
         self.write_config()
         try:
             with (self.settings.folder / "nats.log").open("ab") as log:
-                self._child = subprocess.Popen(  # noqa: S603 - our own binary, no shell
+                self._child = subprocess.Popen(
                     self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
                 )
         except OSError as error:

@@ -7,12 +7,11 @@ import dataclasses
 import threading
 from pathlib import Path
 
+from boards.virtual.settings import VirtualBoardSettings
+from boards.virtual.supervisor import VirtualBoard
 from hw.model.route import load_routes
 from hw.model.simulation import Simulation, SimulationSettings
 from hw.vehicle_config import load_vehicle
-
-from boards.virtual.settings import VirtualBoardSettings
-from boards.virtual.supervisor import VirtualBoard
 from hw.virtual_bus import VirtualBus
 from trifleet.ports import LOOPBACK
 
