@@ -252,22 +252,35 @@ class VirtualBoard:
             self._power_on(SOFT_RESET, raw=self._console.raw)
 
     def _handle(self, descriptor: int) -> None:
-        child = self._child
         if descriptor == self._wake:
-            os.eventfd_read(self._wake)
-            while not self._orders.empty():
-                work, done = self._orders.get()
-                work()
-                done.set()
+            self._serve_orders()
         elif descriptor == self._requests:
             self._serve_requests()
-        elif descriptor == self._ours and not self._typing.full:
+        elif descriptor == self._ours:
+            self._listen()
+        else:
+            self._handle_child(descriptor)
+
+    def _handle_child(self, descriptor: int) -> None:
+        child = self._child
+        if child is None:
+            return  # it ended earlier in this round
+        if descriptor == child.terminal and not self._to_tool.full:
+            self._show(read_some(child.terminal) or b"")
+        elif descriptor == child.ended:
+            self._on_end()
+
+    def _listen(self) -> None:
+        if not self._typing.full:
             self._typing.put(read_some(self._ours) or b"")
             self._to_tool.reader_is_there()
-        elif child is not None and descriptor == child.terminal and not self._to_tool.full:
-            self._show(read_some(child.terminal) or b"")
-        elif child is not None and descriptor == child.ended:
-            self._on_end()
+
+    def _serve_orders(self) -> None:
+        os.eventfd_read(self._wake)
+        while not self._orders.empty():
+            work, done = self._orders.get()
+            work()
+            done.set()
 
     def _serve_requests(self) -> None:
         data = read_some(self._requests) or b""
