@@ -40,27 +40,35 @@ def _write(out: bytearray, value: object, depth: int) -> None:
     # `is` before isinstance: True is an int on CPython and is none on MicroPython.
     if value is False or value is True or value is None:
         out.append(0xF6 if value is None else 0xF5 if value else 0xF4)
-    elif isinstance(value, int):
+        return
+    if isinstance(value, int):
         _write_head(out, _UINT if value >= 0 else _NEGATIVE, value if value >= 0 else -1 - value)
-    elif isinstance(value, (bytes, bytearray, memoryview)):
+        return
+    if isinstance(value, (bytes, bytearray, memoryview)):
         _write_head(out, _BYTES, len(value))
         out.extend(value)
-    elif isinstance(value, str):
-        raw = value.encode()
-        if len(raw) > MAX_TEXT:
-            raise EncodeError("a text of more than 1,024 bytes")
-        _write_head(out, _TEXT, len(raw))
-        out.extend(raw)
-    elif depth > MAX_DEPTH:
+        return
+    if isinstance(value, str):
+        _write_text(out, value)
+        return
+    if depth > MAX_DEPTH:
         raise EncodeError("deeper than 8")
-    elif isinstance(value, (list, tuple)):
-        _write_head(out, _ARRAY, len(value))
-        for item in value:
-            _write(out, item, depth + 1)
-    elif isinstance(value, dict):
+    if isinstance(value, dict):
         _write_map(out, value, depth)
-    else:
+        return
+    if not isinstance(value, (list, tuple)):
         raise EncodeError(f"no encoding for {type(value)}")
+    _write_head(out, _ARRAY, len(value))
+    for item in value:
+        _write(out, item, depth + 1)
+
+
+def _write_text(out: bytearray, value: str) -> None:
+    raw = value.encode()
+    if len(raw) > MAX_TEXT:
+        raise EncodeError("a text of more than 1,024 bytes")
+    _write_head(out, _TEXT, len(raw))
+    out.extend(raw)
 
 
 def _write_map(out: bytearray, value: dict, depth: int) -> None:  # type: ignore[type-arg]

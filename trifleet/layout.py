@@ -103,11 +103,14 @@ def _toml_lines(values: Settings, prefix: str) -> list[str]:
         if isinstance(value, dict):
             tables += [f"[{prefix}{key}]", *_toml_lines(value, f"{prefix}{key}.")]
         elif isinstance(value, list):
-            for item in value:
-                tables += [f"[[{prefix}{key}]]", *_toml_lines(item, f"{prefix}{key}.")]
+            tables += _toml_array(value, prefix + key)
         else:
             plain.append(f"{key} = {_toml(value)}")
     return plain + tables
+
+
+def _toml_array(items: "list[Settings]", name: str) -> list[str]:
+    return [line for item in items for line in (f"[[{name}]]", *_toml_lines(item, f"{name}."))]
 
 
 def _toml(value: Toml) -> str:

@@ -4,8 +4,8 @@ import threading
 
 import uvicorn
 from fastapi import FastAPI
-from fleet_backend.api.app import create_app
 
+from fleet_backend.api.app import create_app
 from fleet_backend.api.settings import ApiSettings
 from fleet_backend.web.pages import web_routes
 from trifleet.ports import LOOPBACK

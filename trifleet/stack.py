@@ -18,7 +18,7 @@ from fleet_backend.fleet import keys
 from trifleet import installation
 from trifleet.broker import Broker, BrokerSettings, Role, User
 from trifleet.errors import InstallationError
-from trifleet.layout import Layout, make_folder, write_private, write_toml
+from trifleet.layout import Layout, Settings, make_folder, write_private, write_toml
 from trifleet.ports import LOOPBACK, free_port, require_free
 from trifleet.supervisor import Program, Supervisor
 
@@ -117,56 +117,62 @@ class Stack:
 
     def _start_backend(self, mqtt_port: int) -> None:
         layout = self.layout
-        public, policy = str(layout.ledger / "public"), str(layout.policy)
-        database = f"sqlite:///{layout.database}"
-        write_toml(
-            layout.config("ingest"),
-            {
-                "database": database,
-                "ack_key": str(layout.ack_key),
-                "mqtt": {
-                    "host": LOOPBACK,
-                    "port": mqtt_port,
-                    "user": "ingest",
-                    "password_file": str(self._password("ingest")),
-                },
-                "ledger": {
-                    "directory": str(layout.ledger),
-                    "origin": installation.origin(layout),
-                    "key_file": str(layout.log_key),
-                },
-            },
-        )
-        write_toml(
-            layout.config("issuer"),
-            {
-                "name": installation.ISSUER,
-                "database_url": database,
-                "issuing_key": str(layout.issuing_key),
-                "statement_key": str(layout.issuer_statement_key),
-                "journal": str(make_folder(layout.root / "issuer/journal")),
-                "ledger_public": public,
-                "ledger_policy": policy,
-            },
-        )
-        write_toml(
-            layout.config("api"),
-            {
-                "database_url": database,
-                "operator_token": str(layout.operator_token),
-                "ledger_public": public,
-                "ledger_policy": policy,
-                "mqtt_host": LOOPBACK,
-                "mqtt_port": mqtt_port,
-                "mqtt_password": str(self._password("api")),
-            },
-        )
+        write_toml(layout.config("ingest"), self._ingest_settings(mqtt_port))
+        write_toml(layout.config("issuer"), self._issuer_settings())
+        write_toml(layout.config("api"), self._api_settings(mqtt_port))
         for name in ("ingest", "issuer"):
             self._trifleet(name, "backend", name, "--config", str(layout.config(name)))
-        config = str(layout.config("api"))
-        self._trifleet(
-            "api", "backend", "api", "--config", config, "--port", str(self.settings.port)
-        )
+        config, port = str(layout.config("api")), str(self.settings.port)
+        self._trifleet("api", "backend", "api", "--config", config, "--port", port)
+
+    def _ingest_settings(self, mqtt_port: int) -> Settings:
+        return {
+            "database": self._database,
+            "ack_key": str(self.layout.ack_key),
+            "mqtt": {
+                "host": LOOPBACK,
+                "port": mqtt_port,
+                "user": "ingest",
+                "password_file": str(self._password("ingest")),
+            },
+            "ledger": {
+                "directory": str(self.layout.ledger),
+                "origin": installation.origin(self.layout),
+                "key_file": str(self.layout.log_key),
+            },
+        }
+
+    def _issuer_settings(self) -> Settings:
+        return {
+            "name": installation.ISSUER,
+            "database_url": self._database,
+            "issuing_key": str(self.layout.issuing_key),
+            "statement_key": str(self.layout.issuer_statement_key),
+            "journal": str(make_folder(self.layout.root / "issuer/journal")),
+            **self._public_ledger,
+        }
+
+    def _api_settings(self, mqtt_port: int) -> Settings:
+        """No key among them: the API is a courier."""
+        return {
+            "database_url": self._database,
+            "operator_token": str(self.layout.operator_token),
+            **self._public_ledger,
+            "mqtt_host": LOOPBACK,
+            "mqtt_port": mqtt_port,
+            "mqtt_password": str(self._password("api")),
+        }
+
+    @property
+    def _database(self) -> str:
+        return f"sqlite:///{self.layout.database}"
+
+    @property
+    def _public_ledger(self) -> Settings:
+        return {
+            "ledger_public": str(self.layout.ledger / "public"),
+            "ledger_policy": str(self.layout.policy),
+        }
 
     def _start_vehicles(self, mqtt_port: int) -> None:
         ack = keys.public_bytes(keys.load_ed25519(self.layout.ack_key)).hex()

@@ -73,7 +73,7 @@ class Scene:
     def challenge(self) -> bytes:
         return self.rider.challenge(self.vehicle)
 
-    def is_refused(self, presented: bytes, code: int) -> None:
+    def expect_refused(self, presented: bytes, code: int) -> None:
         """Send it as any client would: the vehicle refuses with `code`, and nothing moves."""
         mark = self.bus.mark()
         name = self.rider.send(self.vehicle, presented)
@@ -123,7 +123,7 @@ def test_another_vehicles_grant(scene: Scene) -> None:
     key = scene.rider.key
     granted = scene.owner.grant(key, "trike-2")
     asked = signed_command(key, "trike-1", scene.challenge(), granted)
-    scene.is_refused(direct(scene, granted, asked, key), refusal.VEHICLE)
+    scene.expect_refused(direct(scene, granted, asked, key), refusal.VEHICLE)
 
 
 def test_an_expired_grant(scene: Scene) -> None:
@@ -131,7 +131,7 @@ def test_an_expired_grant(scene: Scene) -> None:
     now = int(time.time())
     granted = scene.owner.grant(key, "trike-1", not_before=now - 7200, not_after=now - 3600)
     asked = signed_command(key, "trike-1", scene.challenge(), granted)
-    scene.is_refused(direct(scene, granted, asked, key), refusal.EXPIRED)
+    scene.expect_refused(direct(scene, granted, asked, key), refusal.EXPIRED)
 
 
 def test_a_grant_that_its_holder_rewrote(scene: Scene) -> None:
@@ -143,7 +143,7 @@ def test_a_grant_that_its_holder_rewrote(scene: Scene) -> None:
     fields.not_after += 86_400
     rewritten = cose.assemble(cose.PS256, grant.encode(fields), signature)
     asked = signed_command(key, "trike-1", scene.challenge(), rewritten)
-    scene.is_refused(direct(scene, rewritten, asked, key), refusal.SIGNATURE)
+    scene.expect_refused(direct(scene, rewritten, asked, key), refusal.SIGNATURE)
 
 
 def test_a_grant_that_its_holder_widened(scene: Scene) -> None:
@@ -157,21 +157,21 @@ def test_a_grant_that_its_holder_widened(scene: Scene) -> None:
     below = key.seal(payload, grant.signed_message(payload))
     asked = signed_command(friend, "trike-1", scene.challenge(), below)
     keyring = [scene.owner.key.modulus, key.modulus, friend.modulus]
-    scene.is_refused(presentation.encode([above, below], keyring, asked), refusal.WIDENED)
+    scene.expect_refused(presentation.encode([above, below], keyring, asked), refusal.WIDENED)
 
 
 def test_a_command_signed_by_another_key(scene: Scene) -> None:
     key, thief = scene.rider.key, HolderKey()
     granted = scene.owner.grant(key, "trike-1")
     asked = signed_command(thief, "trike-1", scene.challenge(), granted)
-    scene.is_refused(direct(scene, granted, asked, key), refusal.SIGNATURE)
+    scene.expect_refused(direct(scene, granted, asked, key), refusal.SIGNATURE)
 
 
 def test_a_stolen_grant_under_another_key(scene: Scene) -> None:
     key, thief = scene.rider.key, HolderKey()
     granted = scene.owner.grant(key, "trike-1")
     asked = signed_command(thief, "trike-1", scene.challenge(), granted)
-    scene.is_refused(direct(scene, granted, asked, thief), refusal.HOLDER)
+    scene.expect_refused(direct(scene, granted, asked, thief), refusal.HOLDER)
 
 
 def test_a_challenge_used_twice(scene: Scene) -> None:
@@ -179,10 +179,10 @@ def test_a_challenge_used_twice(scene: Scene) -> None:
     challenge = scene.challenge()
     granted = scene.owner.grant(key, "trike-1", actions=2)
     first = signed_command(key, "trike-1", challenge, granted)
-    scene.is_refused(direct(scene, granted, first, key), refusal.ACTION)
+    scene.expect_refused(direct(scene, granted, first, key), refusal.ACTION)
     good = scene.owner.grant(key, "trike-1")
     second = signed_command(key, "trike-1", challenge, good)
-    scene.is_refused(direct(scene, good, second, key), refusal.CHALLENGE)
+    scene.expect_refused(direct(scene, good, second, key), refusal.CHALLENGE)
 
 
 def test_the_api_by_itself(scene: Scene) -> None:
@@ -205,7 +205,7 @@ def test_the_api_by_itself(scene: Scene) -> None:
     asked = signed_command(made_up, "trike-1", scene.challenge(), below)
     keyring = [*chain.keys, made_up.modulus]
     forged = presentation.encode([*chain.grants, below], keyring, asked)
-    scene.is_refused(forged, refusal.SIGNATURE)
+    scene.expect_refused(forged, refusal.SIGNATURE)
 
 
 def test_the_api_process_has_no_private_key_open_or_named(stack: RunningStack) -> None:
@@ -312,7 +312,7 @@ def test_a_command_held_back_for_three_minutes(
 ) -> None:
     signed_at, presented = held_back
     time.sleep(max(0.0, signed_at + HELD_BACK_S - time.monotonic()))
-    scene.is_refused(presented, refusal.CHALLENGE)
+    scene.expect_refused(presented, refusal.CHALLENGE)
 
 
 def test_no_enable_but_in_the_one_honest_ride(stack: RunningStack) -> None:

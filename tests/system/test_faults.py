@@ -113,7 +113,7 @@ def ledger_entries(stack: RunningStack) -> list[bytes]:
     return list(reader.entries(0, reader.checkpoint.size))
 
 
-def run_with_kills(stack: RunningStack, program: str, kills: int, seed: int) -> None:
+def check_with_kills(stack: RunningStack, program: str, kills: int, seed: int) -> None:
     print(f"seed {seed}: TRIFLEET_SEED={seed} repeats it")
     rng = random.Random(f"{seed}{program}")
     failed: list[str] = []
@@ -133,13 +133,13 @@ def run_with_kills(stack: RunningStack, program: str, kills: int, seed: int) -> 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_two_kills_during_a_ride_lose_and_double_nothing(stack: RunningStack, program: str) -> None:
-    run_with_kills(stack, program, 2, SEED)
+    check_with_kills(stack, program, 2, SEED)
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_ten_kills_lose_and_double_nothing(stack: RunningStack, program: str) -> None:
-    run_with_kills(stack, program, 10, SEED)
+    check_with_kills(stack, program, 10, SEED)
 
 
 def test_the_vehicle_keeps_its_records_while_the_gateway_is_gone(stack: RunningStack) -> None:

@@ -1,4 +1,4 @@
-"""The pages against the real stack: a rider unlocks and locks, an operator sees it and proves it."""
+"""The pages against the real stack: a rider unlocks and locks, an operator proves it."""
 
 import re
 from collections.abc import Iterator
@@ -40,9 +40,7 @@ def lock(page: Page) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
-def test_a_ride_seen_from_both_sides(
-    stack: RunningStack, visitor: Visitor, language: str
-) -> None:
+def test_a_ride_seen_from_both_sides(stack: RunningStack, visitor: Visitor, language: str) -> None:
     token = stack.layout.operator_token.read_text().strip()
     office = visitor.page(language, viewport={"width": 1440, "height": 900})
     office.goto(f"{stack.address}/fleet#token={token}")
@@ -76,9 +74,7 @@ def test_a_ride_seen_from_both_sides(
     expect(marker).to_have_attribute("data-state", "LOCKED", timeout=LONG_MS)
 
 
-def test_the_operator_proves_an_event_in_the_browser(
-    stack: RunningStack, visitor: Visitor
-) -> None:
+def test_the_operator_proves_an_event_in_the_browser(stack: RunningStack, visitor: Visitor) -> None:
     token = stack.layout.operator_token.read_text().strip()
     page = visitor.page(viewport={"width": 1440, "height": 900})
     page.goto(f"{stack.address}/fleet#token={token}")
