@@ -82,7 +82,7 @@ def test_the_operator_proves_an_event_in_the_browser(stack: RunningStack, visito
     page.goto(f"{stack.address}/fleet#/vehicle/{VEHICLE}")
     events = page.get_by_test_id("events")
     expect(events).to_be_visible(timeout=LONG_MS)
-    events.locator("[data-testid^=verify-]").first.click()
+    events.get_by_test_id("check-receipt").first.click()
     report = page.get_by_test_id("report").first
     expect(report).to_have_attribute("data-verdict", "good", timeout=LONG_MS)
     no_serious_fault(page)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
-from web_stand import CHROMIUM, FLAGS, Visitor, WebServer
+from playwright.sync_api import Browser
+from web_stand import Visitor, WebServer
 
 
 @pytest.fixture
@@ -16,16 +16,6 @@ def web(tmp_path: Path) -> Iterator[WebServer]:
     yield server
     server.stop()
     assert server.fleet.misuse == []
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
