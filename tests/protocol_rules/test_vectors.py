@@ -169,6 +169,30 @@ def test_every_vector_gives_the_expected_answer(interpreter: list[str]) -> None:
     assert " passed, 0 failed" in said
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{", "not JSON"),
+        ("[]", "not an object"),
+        ('{"operation": "cbor.decode", "input": {}}', "no field expect"),
+        ('{"operation": "cbor.eat", "input": {}, "expect": 0}', "no operation cbor.eat"),
+        ('{"operation": "cbor.decode", "input": {}, "expect": 0}', "KeyError"),
+        ('{"operation": "cbor.decode", "input": {"data": "0"}, "expect": 0}', "ValueError"),
+    ],
+)
+@pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
+def test_a_broken_vector_file_is_named(
+    tmp_path: Path, interpreter: str, content: str, told: str
+) -> None:
+    (tmp_path / "broken.json").write_text(content)
+    command = [str(sys.executable if interpreter == "cpython" else MICROPYTHON)]
+    done = subprocess.run([*command, str(RUNNER), str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "FAILED broken.json" in done.stdout
+    assert told in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("seeded")

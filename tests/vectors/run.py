@@ -219,6 +219,27 @@ OPERATIONS = {
 }
 
 
+class VectorError(Exception):
+    """A vector file that is none; says what is wrong with it."""
+
+
+def load(path):
+    """A case out of its file. Raises VectorError."""
+    with open(path) as stream:
+        try:
+            case = json.load(stream)
+        except ValueError:
+            raise VectorError("not JSON")
+    if not isinstance(case, dict):
+        raise VectorError("not an object")
+    for name in ("operation", "input", "expect"):
+        if name not in case:
+            raise VectorError("no field " + name)
+    if case["operation"] not in OPERATIONS:
+        raise VectorError("no operation " + str(case["operation"]))
+    return case
+
+
 def outcome(case):
     """What this implementation makes of a case."""
     try:
@@ -228,6 +249,7 @@ def outcome(case):
     except errors.EncodeError:
         return {"error": "encode"}
     except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as leak:
+        # Also an input of another form than its operation wants: it is told like a fault.
         return {"leaked": repr(leak)}
 
 
@@ -255,16 +277,26 @@ def vector_files(folder):
     return out
 
 
+def check(path):
+    """What is wrong with one vector, or None."""
+    try:
+        case = load(path)
+        got = outcome(case)
+    except VectorError as error:
+        return str(error)
+    if same(got, case["expect"]):
+        return None
+    return f"expected {case['expect']} got {got}"
+
+
 def main(folder):
     failed = 0
     files = vector_files(folder)
     for path in files:
-        with open(path) as stream:
-            case = json.load(stream)
-        got = outcome(case)
-        if not same(got, case["expect"]):
+        wrong = check(path)
+        if wrong is not None:
             failed += 1
-            print("FAILED", path[len(folder) + 1 :], "expected", case["expect"], "got", got)
+            print("FAILED", path[len(folder) + 1 :], wrong)
     print(f"{len(files) - failed} passed, {failed} failed")
     return 1 if failed or not files else 0
 
