@@ -8,7 +8,6 @@ from web_stand import Visitor, WebServer
 
 
 def check(page: Page, screen: str) -> None:
-    page.wait_for_timeout(0)
     results = Axe().run(page, options={"resultTypes": ["violations"]}).response
     grave = [
         f"{screen}: {fault['id']} {node['target']} {node['failureSummary']}"

@@ -246,11 +246,11 @@ class FakeFleet:
 
 async def stream(
     fleet: FakeFleet, asked: Request, wanted: Callable[[str, dict[str, object]], bool],
-    first: Callable[[], list[tuple[str, dict[str, object]]]],
+    first: list[tuple[str, dict[str, object]]], start: int,
 ) -> AsyncIterator[str]:  # fmt: skip
     last = asked.headers.get("last-event-id")
-    at = int(last) if last else len(fleet.events)
-    for topic, data in first():
+    at = int(last) if last else start
+    for topic, data in first:
         yield f"event: {topic}\nid: {at}\ndata: {json.dumps(data)}\n\n"
     while not fleet.down and not await asked.is_disconnected():
         while at < len(fleet.events):
@@ -338,10 +338,9 @@ class Handlers:
             mine = topic == "command" and data["id"] == value["id"]
             return mine or (topic == "vehicle" and data["id"] == vehicle.name)
 
-        def first() -> list[tuple[str, dict[str, object]]]:
-            return [("command", dict(value)), ("vehicle", vehicle.report())]
-
-        return events_answer(stream(self.fleet, asked, wanted, first))
+        start = len(self.fleet.events)
+        first = [("command", dict(value)), ("vehicle", vehicle.report())]
+        return events_answer(stream(self.fleet, asked, wanted, first, start))
 
     async def fleet_vehicles(self, asked: Request) -> Response:
         items = [vehicle.item(operator=True) for vehicle in self.fleet.vehicles.values()]
@@ -374,7 +373,8 @@ class Handlers:
         return self.fleet.receipt_of_leaf(asked.path_params["leaf"])
 
     async def fleet_stream(self, asked: Request) -> Response:
-        return events_answer(stream(self.fleet, asked, lambda topic, data: True, list))
+        start = len(self.fleet.events)
+        return events_answer(stream(self.fleet, asked, lambda topic, data: True, [], start))
 
 
 def fleet_post(

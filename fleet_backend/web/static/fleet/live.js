@@ -7,7 +7,7 @@ import * as state from "./state.js";
 
 const TOKEN = "trifleet-operator-token";
 const WINDOW_S = 900;
-const MAX_SHOWN = 200;
+const MAX_KEPT = 2000; // of a list that a page which stays open for days would otherwise grow
 let running = null;
 
 /** `#token=...` is taken out of the address bar before anything else happens. */
@@ -52,8 +52,8 @@ export async function start() {
   follow("/v1/fleet/stream", {
     token: state.token.value, signal, onEvent,
     onState(line) {
-      // What was missed while the line was down is fetched; events only tell what is new.
-      if (line === "open" && state.line.value === "waiting") loadVehicles();
+      // Events only tell what is new: what happened before the line stood is fetched once it does.
+      if (line === "open") reload();
       state.line.value = line;
     },
   }).catch(failed);
@@ -71,14 +71,22 @@ export async function loadVehicles() {
 }
 
 export async function loadRefusals(older = false) {
-  const { items, next } = state.refusals.value;
+  const { items, next, loading } = state.refusals.value;
   try {
     const answer = await fetchFleet(`refusals${older ? cursor(next) : ""}`);
-    const all = older ? [...items, ...answer.items] : answer.items;
-    state.refusals.value = { items: all, next: answer.next, loading: false, error: null };
+    if (!older && !loading) noteUnseen(answer.items, state.refusals.value.items);
+    const all = mergedRefusals(answer.items, state.refusals.value.items);
+    const goesOn = older || loading ? answer.next : next;
+    state.refusals.value = { items: all, next: goesOn, loading: false, error: null };
   } catch (error) {
     state.refusals.value = { items, next, loading: false, error: failed(error) };
   }
+}
+
+function noteUnseen(found, known) {
+  const keys = new Set(known.map(refusalKey));
+  const fresh = found.filter((item) => !keys.has(refusalKey(item))).length;
+  if (state.route.value.page !== "refusals") state.unseen.value += fresh;
 }
 
 const cursor = (next) => `?cursor=${encodeURIComponent(next)}`;
@@ -95,7 +103,7 @@ export async function loadEvents(id, older = false) {
   try {
     const answer = await fetchFleet(vehiclePath(id, `events${older ? cursor(next) : ""}`));
     if (state.route.value.id !== id) return;
-    const all = older ? merged(items, answer.items) : answer.items;
+    const all = merged(answer.items, state.events.value.items);
     state.events.value = { items: all, next: answer.next, loading: false, error: null };
   } catch (error) {
     state.events.value = { items, next, loading: false, error: failed(error) };
@@ -103,18 +111,29 @@ export async function loadEvents(id, older = false) {
 }
 
 const sameRecord = (one) => (other) => one.boot === other.boot && one.seq === other.seq;
-const merged = (first, second) =>
-  [...first, ...second.filter((item) => !first.some(sameRecord(item)))];
+
+/** Answers and events overtake each other: what both tell is one list, newest first. */
+function merged(first, second) {
+  const all = [...first, ...second.filter((item) => !first.some(sameRecord(item)))];
+  return all.sort((a, b) => b.boot - a.boot || b.seq - a.seq).slice(0, MAX_KEPT);
+}
+
+function mergedRefusals(first, second) {
+  const known = new Set(first.map(refusalKey));
+  const all = [...first, ...second.filter((item) => !known.has(refusalKey(item)))];
+  return all.sort((a, b) => b.server_time - a.server_time).slice(0, MAX_KEPT);
+}
 
 /** A record is shown before it is in the log: ask again for those that are not in it yet. */
-export async function refreshEvents() {
+export async function refreshEvents(anyway = false) {
   const { id } = state.route.value;
   const { items, next, loading } = state.events.value;
-  if (!id || loading || items.every((item) => isLogged(item))) return;
+  if (!id || loading || (!anyway && items.every(isLogged))) return;
   try {
     const answer = await fetchFleet(vehiclePath(id, "events"));
     if (state.route.value.id !== id) return;
-    state.events.value = { ...state.events.value, items: merged(answer.items, items), next };
+    const all = merged(answer.items, state.events.value.items);
+    state.events.value = { ...state.events.value, items: all, next };
   } catch (error) {
     failed(error);
   }
@@ -143,7 +162,7 @@ function onEvent({ type, data }) {
 function reload() {
   loadVehicles();
   loadRefusals();
-  if (state.route.value.id) openVehicle(state.route.value.id);
+  if (state.route.value.id) refreshEvents(true);
 }
 
 function onVehicle(report) {
@@ -174,14 +193,14 @@ function onRecord(record) {
   if (record.vehicle !== state.route.value.id || record.kind_name === "TELEMETRY") return;
   const { items } = state.events.value;
   if (items.some(sameRecord(record))) return;
-  state.events.value = { ...state.events.value, items: [record, ...items].slice(0, MAX_SHOWN) };
+  state.events.value = { ...state.events.value, items: merged([record], items) };
 }
 
 function onRefusal(refusal) {
   const { items } = state.refusals.value;
   const fresh = items.every((item) => refusalKey(item) !== refusalKey(refusal));
   if (!fresh) return;
-  state.refusals.value = { ...state.refusals.value, items: [refusal, ...items].slice(0, MAX_SHOWN) };
+  state.refusals.value = { ...state.refusals.value, items: mergedRefusals([refusal], items) };
   if (state.route.value.page !== "refusals") state.unseen.value += 1;
 }
 

@@ -3,7 +3,7 @@
 import { Battery, Button, Notice, OnlineChip, ScreenTitle, Skeleton, StateChip }
   from "/static/ui/components.js";
 import { html, useEffect, useRef } from "/static/ui/dom.js";
-import { ago, kilometres, moment, speed, volts } from "/static/ui/format.js";
+import { ago, distance, moment, speed, volts } from "/static/ui/format.js";
 import { language, number, t } from "/static/ui/i18n.js";
 import { Icon } from "/static/ui/icons.js";
 import { ReceiptCheck } from "/static/ui/receipt_view.js";
@@ -34,7 +34,7 @@ function Facts({ item }) {
     <div><dt>${t("label.speed")}</dt><dd data-testid="speed">${speed(item.speed_mmps)}</dd></div>
     <div><dt>${t("label.battery")}</dt><dd><${Battery} permille=${item.soc_permille} /></dd></div>
     <div><dt>${t("label.pack")}</dt><dd>${volts(item.pack_mv)}</dd></div>
-    <div><dt>${t("label.odometer")}</dt><dd>${kilometres(item.odometer_m)}</dd></div>
+    <div><dt>${t("label.odometer")}</dt><dd>${distance(item.odometer_m)}</dd></div>
     <div><dt>${t("label.gateway")}</dt><dd>${item.gateway ?? "–"} <${OnlineChip} online=${item.online} /></dd></div>
     <div><dt>${t("label.seen")}</dt><dd>${ago(item.updated)}</dd></div>
   </dl>`;

@@ -4,7 +4,7 @@ import { Battery, Button, Notice, OnlineChip, ScreenTitle, Skeleton, StateChip, 
   from "/static/ui/components.js";
 import { LOCK, UNLOCK } from "/static/ui/documents.js";
 import { html, useEffect, useState } from "/static/ui/dom.js";
-import { ago, duration, kilometres, kmh, now, percent, timeOfDay, toDate } from "/static/ui/format.js";
+import { ago, distance, duration, kmh, now, percent, timeOfDay, toDate } from "/static/ui/format.js";
 import { has, number, t } from "/static/ui/i18n.js";
 import { Icon } from "/static/ui/icons.js";
 import { BOUNDS_S, LOCK_STEPS, UNLOCK_STEPS, stepState } from "./flow.js";
@@ -205,7 +205,7 @@ function RideFacts({ report }) {
     ? null : report.odometer_m - startOdometer;
   return html`<dl class="facts">
     <div><dt>${t("label.duration")}</dt><dd>${duration(now.value - unlockedAt)}</dd></div>
-    <div><dt>${t("label.distance")}</dt><dd>${kilometres(metres)}</dd></div>
+    <div><dt>${t("label.distance")}</dt><dd>${distance(metres)}</dd></div>
     <div><dt>${t("label.permission")}</dt><dd>${t("time.until", { time: timeOfDay(grantEnds) })}</dd></div>
     <div><dt>${t("label.reported")}</dt><dd data-testid="reported">${ago(report.time)}</dd></div>
   </dl>`;
@@ -219,7 +219,7 @@ export function EndedScreen() {
     <p class="lead">${t(how === "lock" ? "ride.locked-text" : "ride.locked-itself")}</p>
     <dl class="facts">
       <div><dt>${t("label.duration")}</dt><dd>${duration(ms)}</dd></div>
-      <div><dt>${t("label.distance")}</dt><dd>${kilometres(metres)}</dd></div>
+      <div><dt>${t("label.distance")}</dt><dd>${distance(metres)}</dd></div>
       <div><dt>${t("label.battery")}</dt><dd>${percent(soc)}</dd></div>
     </dl>
     <${Proof} ids=${[["unlock", unlockId], ["lock", lockId]]} open />

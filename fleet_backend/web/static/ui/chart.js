@@ -6,6 +6,7 @@ import { clock } from "./i18n.js";
 
 const STYLESHEET = "/static/vendor/uplot-1.6.32/uPlot.min.css";
 const HEIGHT = 190;
+const GAP_S = 15;
 const SHORTEST_S = 300; // a few seconds of data are not stretched over the whole width
 
 function loadStyles() {
@@ -34,7 +35,7 @@ export function openChart(element, { unit, range }) {
   dark.addEventListener("change", draw);
   return {
     update(times, values) {
-      data = [times, values];
+      data = withGaps(times, values);
       plot.setData(data);
     },
     close() {
@@ -43,6 +44,20 @@ export function openChart(element, { unit, range }) {
       plot.destroy();
     },
   };
+}
+
+/** Where nothing was measured there is no line. */
+function withGaps(times, values) {
+  const out = [[], []];
+  times.forEach((time, i) => {
+    if (i && time - times[i - 1] > GAP_S) {
+      out[0].push(times[i - 1] + 1);
+      out[1].push(null);
+    }
+    out[0].push(time);
+    out[1].push(values[i]);
+  });
+  return out;
 }
 
 function options(width, unit, range) {

@@ -24,8 +24,10 @@ export const speed = (mmps) => (missing(mmps) ? t("unit.none") : t("unit.kmh", {
 export const percent = (permille) =>
   missing(permille) ? t("unit.none") : t("unit.percent", { n: number(Math.round(permille / 10)) });
 export const volts = (mv) => (missing(mv) ? t("unit.none") : t("unit.volt", { n: number(mv / 1000, 1) }));
-export const kilometres = (m) =>
-  missing(m) ? t("unit.none") : t("unit.km", { n: number(m / 1000, 1) });
+export function distance(m) {
+  if (missing(m)) return t("unit.none");
+  return m < 1000 ? t("unit.m", { n: number(m) }) : t("unit.km", { n: number(m / 1000, 1) });
+}
 
 export function moment(time) {
   const date = toDate(time);

@@ -5,7 +5,7 @@ import { signal } from "@preact/signals";
 import { get } from "./api.js";
 import { Button, Notice } from "./components.js";
 import { html, useState } from "./dom.js";
-import { dateTime, number, t } from "./i18n.js";
+import { count, dateTime, number, t } from "./i18n.js";
 import { Icon } from "./icons.js";
 import { moment } from "./format.js";
 import { checkReceipt } from "./receipt.js";
@@ -128,5 +128,5 @@ function Statement({ statement, records }) {
 
 function telemetryLine(records) {
   const n = records.filter((record) => record.kind === "TELEMETRY").length;
-  return n ? html`<li>${t("receipt.telemetry", { n: number(n) })}</li>` : null;
+  return n ? html`<li>${count("receipt.telemetry", n)}</li>` : null;
 }

@@ -114,7 +114,8 @@ export default {
   "receipt.verdict-partial": "Nothing is wrong, but the log’s signature could not be checked.",
   "receipt.verdict-bad": "This receipt does not hold.",
   "receipt.says": "What {gateway} vouched for at {time}",
-  "receipt.telemetry": "{n} measurements of speed, battery and position",
+  "receipt.telemetry.one": "{n} measurement of speed, battery and position",
+  "receipt.telemetry.other": "{n} measurements of speed, battery and position",
   "receipt.key-changed": "The log’s key is not the one that this browser knows",
   "receipt.key-changed-text":
     "A log that was set up anew has a new key; so has a forged one. Ask the operator before you trust it.",
@@ -304,4 +305,5 @@ export default {
   "unit.percent": "{n}%",
   "unit.volt": "{n}\u00a0V",
   "unit.km": "{n}\u00a0km",
+  "unit.m": "{n}\u00a0m",
 };

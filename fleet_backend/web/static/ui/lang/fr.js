@@ -119,7 +119,8 @@ export default {
     "Rien d’anormal, mais la signature du journal n’a pas pu être vérifiée.",
   "receipt.verdict-bad": "Ce reçu n’est pas valide.",
   "receipt.says": "Ce que {gateway} a attesté à {time}",
-  "receipt.telemetry": "{n} mesures de vitesse, batterie et position",
+  "receipt.telemetry.one": "{n} mesure de vitesse, batterie et position",
+  "receipt.telemetry.other": "{n} mesures de vitesse, batterie et position",
   "receipt.key-changed": "La clé du journal n’est pas celle que ce navigateur connaît",
   "receipt.key-changed-text":
     "Un journal réinstallé a une nouvelle clé\u202f; un faux journal aussi. Demandez à l’exploitant avant de lui faire confiance.",
@@ -327,4 +328,5 @@ export default {
   "unit.percent": "{n}\u202f%",
   "unit.volt": "{n}\u00a0V",
   "unit.km": "{n}\u00a0km",
+  "unit.m": "{n}\u00a0m",
 };
