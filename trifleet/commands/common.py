@@ -22,7 +22,10 @@ def known_errors() -> tuple[type[Exception], ...]:
     """The roots of every package's errors: these end a command with their own words."""
     from boards.errors import BoardError
     from edge_gateway.errors import GatewayError
+    from fleet_backend.api.errors import ApiError
     from fleet_backend.fleet.errors import FleetError
+    from fleet_backend.ingest.errors import IngestError
+    from fleet_backend.issuer.errors import IssuerError
     from fleet_backend.ledger.errors import LedgerError
     from hw.errors import HwError
     from protocol.errors import ProtocolError
@@ -36,6 +39,9 @@ def known_errors() -> tuple[type[Exception], ...]:
         ProtocolError,
         LedgerError,
         FleetError,
+        IngestError,
+        IssuerError,
+        ApiError,
         GatewayError,
         BoardError,
         WorkbenchError,
