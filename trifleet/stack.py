@@ -196,9 +196,9 @@ class Stack:
                 "route": slot.number - 1,
                 "state_file": str(folder / "state.json"),
                 "tty_link": str(folder / "tty"),
-                "can_log": str(folder / "can.log") if self.settings.can_log else "",
                 "reaction_s": self.settings.reaction_s,
                 "seed": slot.number,
+                **({"can_log": str(folder / "can.log")} if self.settings.can_log else {}),
             },
         )
         return path

@@ -6,14 +6,18 @@ The only simulated thing that decides anything is the rider; who may unlock is t
 import dataclasses
 import threading
 from pathlib import Path
+from typing import Annotated
 
 from boards.virtual.settings import VirtualBoardSettings
 from boards.virtual.supervisor import VirtualBoard
+from fleet_backend.fleet.settings import Bounds, Port, load
 from hw.model.route import load_routes
 from hw.model.simulation import Simulation, SimulationSettings
 from hw.vehicle_config import load_vehicle
 from hw.virtual_bus import VirtualBus
 from trifleet.ports import LOOPBACK
+
+_Number = Annotated[int, Bounds(0, 1_000_000)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,14 +25,19 @@ class VehicleSettings:
     """What `trifleet board virtual --config FILE` reads."""
 
     image: Path  # the board's flash
-    can_port: int  # TCP port of the vehicle's bus, slcan
+    can_port: Port  # TCP port of the vehicle's bus, slcan
     configuration: str  # name of a file in hw/vehicles
-    route: int  # number of a route in hw/model/streets.json
+    route: _Number  # number of a route in hw/model/streets.json
     state_file: Path  # where the vehicle stood and what its battery held
     tty_link: Path  # the board's terminal appears here
-    can_log: str = ""  # candump file; none where empty
-    reaction_s: float = 0.4  # of the simulated rider
-    seed: int = 1
+    can_log: Path | None = None  # candump file
+    reaction_s: Annotated[float, Bounds(0, 60)] = 0.4  # of the simulated rider
+    seed: _Number = 1
+
+
+def load_settings(path: Path) -> VehicleSettings:
+    """Raises the fleet's SettingsError, which names file and key."""
+    return load(path, VehicleSettings)
 
 
 def run(settings: VehicleSettings, stop: threading.Event) -> None:
@@ -37,9 +46,8 @@ def run(settings: VehicleSettings, stop: threading.Event) -> None:
     board = VirtualBoardSettings(
         settings.image, can_port=settings.can_port, tty_link=settings.tty_link
     )
-    log = Path(settings.can_log) if settings.can_log else None
     with (
-        VirtualBus(LOOPBACK, port=settings.can_port, log=log) as bus,
+        VirtualBus(LOOPBACK, port=settings.can_port, log=settings.can_log) as bus,
         Simulation(
             bus,
             load_vehicle(settings.configuration),

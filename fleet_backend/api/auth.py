@@ -7,7 +7,9 @@ from pathlib import Path
 
 from fastapi import Request
 
-from .errors import SettingsError, UnauthorizedError
+from fleet_backend.fleet.errors import SettingsError
+
+from .errors import UnauthorizedError
 
 MIN_TOKEN_CHARS = 16
 MAX_TOKEN_CHARS = 512

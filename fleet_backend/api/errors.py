@@ -5,10 +5,6 @@ class ApiError(Exception):
     """Root of what a request can end in; the text is shown to the client."""
 
 
-class SettingsError(ApiError):
-    """A settings file, token file or password file that cannot be used: which, and why."""
-
-
 class BadValueError(ApiError):
     """A value of the request that is not what it must be; `where` names it."""
 

@@ -6,12 +6,11 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from fleet_backend.fleet import receipts
+from fleet_backend.fleet.errors import SettingsError
 from fleet_backend.ledger.errors import LedgerError
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.ledger.storage import FolderFetch
-
-from .errors import SettingsError
 
 
 class PublishedLedger:

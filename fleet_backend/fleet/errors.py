@@ -70,5 +70,9 @@ class SchemaVersionError(DatabaseError):
     """A newer program has written this database: refuse to touch it."""
 
 
+class SettingsError(OperationError):
+    """A file of settings, or the secret that it names, that cannot be used: which, and why."""
+
+
 class KeyFileError(OperationError):
     """A key file that is missing, readable by others, or not the key that is wanted."""

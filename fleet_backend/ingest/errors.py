@@ -5,10 +5,6 @@ class IngestError(Exception):
     """Root of everything that this package raises on purpose."""
 
 
-class SettingsError(IngestError):
-    """The configuration file is wrong; names the key and what was expected."""
-
-
 class BrokerRefusedError(IngestError):
     """The broker does not let us in: another try with the same credential is of no use."""
 

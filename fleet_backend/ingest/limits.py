@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
+
+from fleet_backend.fleet.settings import Bounds
 
 
 @dataclass(frozen=True)
 class QuarantineLimits:
     """Bounds. What is beyond them is counted, and not acknowledged if its gateway signed it."""
 
-    burst: int = 200  # messages of one gateway at once
-    per_s: float = 2.0  # and then
-    authentic_kept: int = 1_000  # whole messages of one gateway
-    forged_kept: int = 1_000  # messages of all gateways, the newest
-    forged_bytes: int = 4_096  # of each
+    burst: Annotated[int, Bounds(1, 100_000)] = 200  # messages of one gateway at once
+    per_s: Annotated[float, Bounds(0, 10_000)] = 2.0  # and then
+    authentic_kept: Annotated[int, Bounds(1, 1_000_000)] = 1_000  # whole messages of one gateway
+    forged_kept: Annotated[int, Bounds(1, 1_000_000)] = 1_000  # of all gateways, the newest
+    forged_bytes: Annotated[int, Bounds(1, 65_536)] = 4_096  # of each
 
 
 class RateLimit:

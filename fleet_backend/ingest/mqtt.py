@@ -9,13 +9,15 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from fleet_backend.fleet.errors import SettingsError
+from fleet_backend.fleet.settings import Bounds, Port
 from fleet_backend.ingest.adapter import Message
-from fleet_backend.ingest.errors import BrokerRefusedError, SettingsError
+from fleet_backend.ingest.errors import BrokerRefusedError
 from protocol import courier, fields
 from protocol.errors import DecodeError
 
@@ -28,14 +30,14 @@ _NOT_ALLOWED = ("Bad user name or password", "Not authorized")
 @dataclass(frozen=True)
 class MqttSettings:
     host: str
-    port: int
+    port: Port
     user: str
     password_file: Path
     client_id: str = "trifleet-ingest"
-    keepalive_s: int = 30
+    keepalive_s: Annotated[int, Bounds(5, 3_600)] = 30
     # Messages in memory before the network thread waits, and with it the broker.
-    queue_messages: int = 5_000
-    reconnect_max_s: int = 5
+    queue_messages: Annotated[int, Bounds(1, 65_535)] = 5_000
+    reconnect_max_s: Annotated[int, Bounds(1, 600)] = 5
 
 
 class MqttAdapter:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection
@@ -16,6 +17,7 @@ from sqlalchemy import Connection
 from fleet_backend.fleet import commands, counters, events, quarantine
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.errors import ExistsError
+from fleet_backend.fleet.settings import Bounds
 from fleet_backend.ingest import acceptance, couriers, effects, reasons, refusals, registry
 from fleet_backend.ingest.acceptance import Accepted, Claim, Duplicate, Refused, Verdict, View
 from fleet_backend.ingest.adapter import Adapter, Message
@@ -32,10 +34,10 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    batch_messages: int = 500
-    gather_s: float = 0.02
-    wait_s: float = 0.2
-    housekeeping_s: float = 1.0
+    batch_messages: Annotated[int, Bounds(1, 5_000)] = 500
+    gather_s: Annotated[float, Bounds(0, 1)] = 0.02
+    wait_s: Annotated[float, Bounds(0.01, 10)] = 0.2
+    housekeeping_s: Annotated[float, Bounds(0.1, 60)] = 1.0
     quarantine: QuarantineLimits = field(default_factory=QuarantineLimits)
 
 

@@ -5,10 +5,6 @@ class IssuerError(Exception):
     """Root of everything that this package raises on purpose."""
 
 
-class SettingsError(IssuerError):
-    """A settings file that is malformed: says which file and which field."""
-
-
 class LedgerPolicyError(IssuerError):
     """The policy file does not name the one log that shows what was logged."""
 

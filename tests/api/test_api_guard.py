@@ -18,9 +18,9 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from fleet_backend.api.app import bare_app
 from fleet_backend.api.auth import read_secret
-from fleet_backend.api.errors import SettingsError
 from fleet_backend.api.settings import ApiSettings
 from fleet_backend.fleet import commands
+from fleet_backend.fleet.errors import SettingsError
 from protocol import lock
 from tests.api.api_stand import PLACE, TOKEN, ApiStand, Client, serving
 from tests.issuer.stand import VEHICLE

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet_backend.ingest.errors import SettingsError
+from fleet_backend.fleet.errors import SettingsError
 from fleet_backend.ingest.mqtt import parse_topic
-from fleet_backend.ingest.settings import load_settings, read_settings
+from fleet_backend.ingest.settings import IngestSettings, load_settings
+from trifleet.layout import Settings, write_toml
 
 
-def _good() -> dict[str, object]:
+def _good() -> Settings:
     return {
         "database": "sqlite:///f.db",
         "ack_key": "ack.key",
@@ -20,19 +21,32 @@ def _good() -> dict[str, object]:
     }
 
 
-def test_settings_are_read_with_their_defaults() -> None:
-    found = read_settings({**_good(), "worker": {"batch_messages": 50}})
+def _load(folder: Path, values: Settings) -> IngestSettings:
+    path = folder / "ingest.toml"
+    write_toml(path, values)
+    return load_settings(path)
+
+
+def test_settings_are_read_with_their_defaults(tmp_path: Path) -> None:
+    found = _load(tmp_path, {**_good(), "worker": {"batch_messages": 50}})
     assert found.mqtt.port == 1883
     assert found.ledger.integrate_s == 0.1
     assert found.worker.batch_messages == 50
+    assert _load(tmp_path, _good()).worker.batch_messages == 500
+
+
+def test_relative_paths_begin_at_the_file(tmp_path: Path) -> None:
+    found = _load(tmp_path, _good())
+    assert found.ack_key == tmp_path / "ack.key"
+    assert found.ledger.directory == tmp_path / "ledger"
 
 
 @pytest.mark.parametrize("key", ["database", "ack_key", "mqtt", "ledger"])
-def test_a_missing_key_is_named(key: str) -> None:
+def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
     values = _good()
     del values[key]
-    with pytest.raises(SettingsError, match=f"key {key} is missing"):
-        read_settings(values)
+    with pytest.raises(SettingsError, match=f"key '{key}' is missing"):
+        _load(tmp_path, values)
 
 
 @pytest.mark.parametrize(
@@ -48,18 +62,21 @@ def test_a_missing_key_is_named(key: str) -> None:
         ("ledger", "directory", 1),
         ("worker", "batch_messages", 0),
         ("worker", "gather_s", -1),
+        ("worker", "quarantine", 1),
     ],
 )
-def test_a_wrong_value_is_named(table: str, key: str, value: object) -> None:
+def test_a_wrong_value_is_named(tmp_path: Path, table: str, key: str, value: str | int) -> None:
     values = _good()
-    values[table] = {**values.get(table, {}), key: value}  # type: ignore[dict-item]
-    with pytest.raises(SettingsError, match=f"{table}.{key}"):
-        read_settings(values)
+    given = values.get(table, {})
+    assert isinstance(given, dict)
+    values[table] = {**given, key: value}
+    with pytest.raises(SettingsError, match=f"key '{table}.{key}'"):
+        _load(tmp_path, values)
 
 
-def test_a_table_that_is_none_is_refused() -> None:
-    with pytest.raises(SettingsError, match="mqtt is not a table"):
-        read_settings({**_good(), "mqtt": 5})
+def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="key 'mqtt' must be a table"):
+        _load(tmp_path, {**_good(), "mqtt": 5})
 
 
 @pytest.mark.parametrize("content", [b"database =", b"\xff\xfe", b""])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fleet_backend.issuer.errors import SettingsError
+from fleet_backend.fleet.errors import SettingsError
 from fleet_backend.issuer.settings import load_settings
 
 GOOD = {
@@ -37,14 +37,14 @@ def test_relative_paths_begin_at_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"name": None}, "missing field 'name'"),
-        ({"nmae": '"x"'}, "unknown field 'nmae'"),
-        ({"name": "7"}, "'name' must be str"),
-        ({"name": '"Not A Name"'}, "'name' is not an identifier"),
+        ({"name": None}, "key 'name' is missing"),
+        ({"nmae": '"x"'}, "key 'nmae' is unknown"),
+        ({"name": "7"}, "'name' must be a line of text"),
+        ({"name": '"Not A Name"'}, "'name' must be an identifier"),
         ({"journal": '""'}, "'journal'"),
-        ({"poll_ms": '"fast"'}, "'poll_ms' must be int"),
-        ({"poll_ms": "true"}, "'poll_ms' must be int"),
-        ({"poll_ms": "0"}, "poll_ms"),
+        ({"poll_ms": '"fast"'}, "'poll_ms' must be a whole number"),
+        ({"poll_ms": "true"}, "'poll_ms' must be a whole number"),
+        ({"poll_ms": "0"}, "'poll_ms' must be a whole number from 1 to 10000"),
         ({"name": "["}, "issuer.toml"),
     ],
 )

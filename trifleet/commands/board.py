@@ -15,7 +15,7 @@ def group() -> None:
 @app.command("virtual")
 def virtual(config: Config) -> None:
     """Run one virtual vehicle: its bus, its simulated nodes, and the firmware in MicroPython."""
-    from trifleet import settings, vehicle
+    from trifleet import vehicle
 
     log_to_stderr()
-    vehicle.run(settings.load(config, vehicle.VehicleSettings), stop_on_signals())
+    vehicle.run(vehicle.load_settings(config), stop_on_signals())
