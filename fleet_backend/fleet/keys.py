@@ -3,8 +3,6 @@
 Signatures are those of the protocol: PS256 with a salt of 32 bytes, and Ed25519.
 """
 
-import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,18 +10,14 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
 from fleet_backend.fleet.errors import KeyFileError, ValueRefusedError
+from fleet_backend.ledger import pemfile
+from fleet_backend.ledger.errors import ConfigError
 from protocol import rsa
 
-MAX_FILE_BYTES = 16_384
 Verify = Callable[[bytes, bytes], bool]
 
 
@@ -100,28 +94,15 @@ def ed25519_verifier(public_key: bytes) -> Verify:
     return verifies
 
 
-def _write(path: Path, key: RSAPrivateKey | Ed25519PrivateKey) -> None:
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def _write(path: Path, key: PrivateKeyTypes) -> None:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(descriptor)
-    except OSError as error:
-        raise KeyFileError(f"cannot write the key {path}: {error.strerror}") from error
+        pemfile.write_key(path, key)
+    except ConfigError as error:
+        raise KeyFileError(str(error)) from error
 
 
-def _load(path: Path) -> object:
+def _load(path: Path) -> PrivateKeyTypes:
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            pem = file.read(MAX_FILE_BYTES)
-    except OSError as error:
-        raise KeyFileError(f"cannot read the key {path}: {error.strerror}") from error
-    if stat.S_IMODE(mode) & 0o077:
-        raise KeyFileError(f"others may read the key {path}: its mode must be 0600")
-    try:
-        return load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError) as error:
-        raise KeyFileError(f"{path} is not an unencrypted PEM key") from error
+        return pemfile.read_key(path)
+    except ConfigError as error:
+        raise KeyFileError(str(error)) from error

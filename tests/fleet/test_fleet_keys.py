@@ -70,7 +70,11 @@ def test_the_wrong_kind_of_key_is_refused(tmp_path: Path) -> None:
         keys.generate_rsa(tmp_path / "c.key", 1024)
 
 
-@pytest.mark.parametrize("content", [b"", b"-----BEGIN PRIVATE KEY-----\n", b"\xff" * 99])
+# PKCS8 whose algorithm 1.2.3.4 nobody knows.
+STRANGE = b"-----BEGIN PRIVATE KEY-----\nMAwCAQAwBQYDKgMEBAA=\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"-----BEGIN PRIVATE KEY-----\n", b"\xff" * 99, STRANGE])
 def test_a_broken_file_is_refused_without_showing_it(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.key"
     path.write_bytes(content)
