@@ -20,7 +20,6 @@ REFUSED = "refused"
 EXPIRED = "expired"
 
 CLAIM = "claim"
-RELEASE = "release"
 ISSUE = "issue"
 REFUSE = "refuse"
 EXPIRE = "expire"
@@ -28,11 +27,9 @@ EXPIRE = "expire"
 TRANSITIONS = {
     (REQUESTED, CLAIM): CLAIMED,
     (REQUESTED, EXPIRE): EXPIRED,
-    (CLAIMED, RELEASE): REQUESTED,  # the issuer died with it in hand
     (CLAIMED, ISSUE): ISSUED,
     (CLAIMED, REFUSE): REFUSED,
     (CLAIMED, EXPIRE): EXPIRED,  # what was signed could not be logged in time
-    (ISSUED, EXPIRE): EXPIRED,
 }
 
 
@@ -81,14 +78,7 @@ def get(connection: Connection, public_id: str) -> GrantRow:
     return _row(row)
 
 
-def claim(connection: Connection, now: int) -> GrantRow | None:
-    """Take the oldest request in hand, or None."""
-    query = select(grants.c.public_id).where(grants.c.state == REQUESTED).order_by(grants.c.id)
-    public_id = connection.execute(query.limit(1)).scalar()
-    return None if public_id is None else _step(connection, public_id, CLAIM, now)
-
-
-def claim_one(connection: Connection, public_id: str, now: int) -> GrantRow:
+def claim(connection: Connection, public_id: str, now: int) -> GrantRow:
     """Take this request in hand. Raises UnknownError, LifecycleError."""
     return _step(connection, public_id, CLAIM, now)
 
@@ -112,13 +102,6 @@ def recent(connection: Connection, holder: bytes, since: int) -> list[GrantRow]:
     return [_row(row) for row in connection.execute(select(grants).where(own))]
 
 
-def release_claims(connection: Connection, now: int) -> int:
-    """Put back what a dead issuer had in hand; call it when the issuer starts."""
-    query = update(grants).where(grants.c.state == CLAIMED)
-    released = TRANSITIONS[CLAIMED, RELEASE]
-    return connection.execute(query.values(state=released, updated=now)).rowcount
-
-
 def issue(
     connection: Connection, public_id: str, chain: Chain, leaf_hash: bytes, now: int
 ) -> GrantRow:
@@ -133,14 +116,8 @@ def refuse(connection: Connection, public_id: str, reason: str, now: int) -> Gra
 
 
 def expire(connection: Connection, public_id: str, now: int) -> GrantRow:
-    """The grant has ended, or nobody claimed the request in time."""
+    """The request could not be answered in time. What was handed out stays handed out."""
     return _step(connection, public_id, EXPIRE, now)
-
-
-def waiting(connection: Connection, created_before: int) -> list[GrantRow]:
-    """Requests that nobody claimed, made before that time."""
-    old = (grants.c.state == REQUESTED) & (grants.c.created < created_before)
-    return [_row(row) for row in connection.execute(select(grants).where(old))]
 
 
 def _step(connection: Connection, public_id: str, event: str, now: int, **values: Any) -> GrantRow:

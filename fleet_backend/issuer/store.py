@@ -64,7 +64,7 @@ class Store:
     def refuse(self, grant: str, reason: str, now: int) -> None:
         with self._database.begin() as connection:
             if grants.get(connection, grant).state == grants.REQUESTED:
-                grants.claim_one(connection, grant, now)
+                grants.claim(connection, grant, now)
             _tell(connection, grants.refuse(connection, grant, reason, now), now)
 
     def expire(self, grant: str, now: int) -> None:
@@ -85,7 +85,7 @@ class Store:
         with self._database.begin() as connection:
             if grants.get(connection, signed.grant).state != grants.REQUESTED:
                 return
-            grants.claim_one(connection, signed.grant, now)
+            grants.claim(connection, signed.grant, now)
             statements.insert_sealed(connection, _new_statement(signed), now)
 
     def leaf_index(self, signed: Signed) -> int | None:

@@ -137,7 +137,7 @@ def test_a_grant_is_asked_for_and_followed(stand: ApiStand, client: Client) -> N
     again = client.post("/v1/grants", json=body)
     assert again.json()["id"] == name  # the same signed request is one request
     with stand.database.begin() as connection:
-        grants.claim_one(connection, name, stand.now)
+        grants.claim(connection, name, stand.now)
     assert client.get(f"/v1/grants/{name}").json()["state"] == "requested"
     stand.record("trike-2", record.LOST, {0: 1})
     logged = wire.statement_hash(newest_unlogged(stand))

@@ -27,6 +27,7 @@ from fleet_backend.fleet.errors import (
     ErasedError,
     ExistsError,
     FleetError,
+    LifecycleError,
     NotLoggedError,
     RepeatedKeyError,
     UnknownError,
@@ -149,19 +150,22 @@ def test_the_same_grant_request_is_queued_once(connection: Connection) -> None:
     first = grants.request(connection, "g-1", "v-1", bytes(32), b"signed", NOW)
     again = grants.request(connection, "g-2", "v-1", bytes(32), b"signed", NOW + 1)
     assert again == first
-    assert [one.public_id for one in grants.waiting(connection, NOW + 1)] == ["g-1"]
+    assert grants.unfinished(connection, 9) == [first]
 
 
-def test_grants_are_claimed_oldest_first_and_once(connection: Connection) -> None:
+def test_grants_wait_oldest_first_until_they_are_answered(connection: Connection) -> None:
     for number in range(3):
         grants.request(connection, f"g-{number}", "v-1", bytes(32), bytes([number]), NOW)
-    claimed = [grants.claim(connection, NOW) for _ in range(4)]
-    assert [one and one.public_id for one in claimed] == ["g-0", "g-1", "g-2", None]
+    assert [one.public_id for one in grants.unfinished(connection, 2)] == ["g-0", "g-1"]
+    for name in ("g-0", "g-1"):
+        assert grants.claim(connection, name, NOW).state == "claimed"
+        with pytest.raises(LifecycleError):
+            grants.claim(connection, name, NOW)
     chain = Chain((b"grant",), (b"key",))
     issued = grants.issue(connection, "g-0", chain, bytes(32), NOW)
     assert (issued.state, issued.chain) == ("issued", chain)
     assert grants.refuse(connection, "g-1", "no-delegation", NOW).reason == "no-delegation"
-    assert grants.release_claims(connection, NOW) == 1
+    assert [one.public_id for one in grants.unfinished(connection, 9)] == ["g-2"]
 
 
 def test_a_statement_is_kept_with_its_body_until_it_is_erased(connection: Connection) -> None:
