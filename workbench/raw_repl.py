@@ -8,7 +8,6 @@ from __future__ import annotations
 import secrets
 import struct
 import time
-from types import TracebackType
 
 import serial
 
@@ -43,12 +42,7 @@ class RawRepl:
     def __enter__(self) -> RawRepl:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -13,7 +13,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Container
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from hw.errors import BusClosedError, BusError
@@ -103,12 +102,7 @@ class VirtualBus:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property
