@@ -26,6 +26,7 @@ class Follower:
         self._action = row.action
         self._state = row.state
         self._ended = _has_ended(connection, row)
+        self._obeyed_at = _obeyed_at(connection, row)
         self.newest = events.newest_id(connection)
         self.first = self._first(connection, row)
 
@@ -40,6 +41,8 @@ class Follower:
         if item.topic == events.COMMAND:
             self._state = str(item.data["state"])
             return item
+        if item.id <= self._obeyed_at:
+            return None  # who resumes far back does not see who had the vehicle before
         if item.topic == events.RECORD:
             self._note(item)
             return None
@@ -65,6 +68,12 @@ class Follower:
         if state.boot is not None and self._may_see(state.state):
             chunks.append(stream.encode(events.VEHICLE, items.report(state), self.newest))
         return chunks
+
+
+def _obeyed_at(connection: Connection, row: CommandRow) -> int:
+    """The event that told that the vehicle obeyed; 0 where it did not, or nobody can go so far."""
+    told = events.about(connection, events.COMMAND, row.id.hex())
+    return next((event.id for event in told if event.data.get("state") in OBEYED), 0)
 
 
 def _has_ended(connection: Connection, row: CommandRow) -> bool:

@@ -31,6 +31,7 @@ class Subscription:
     wanted: Wanted
     queue: asyncio.Queue[Item | None]
     live: bool = False  # until then it reads the table and its queue gets nothing
+    public: bool = False
     place: int = 0  # number of the last event that was read from the table
     dropped: bool = False
 
@@ -44,12 +45,14 @@ class Hub:
     _open: set[Subscription] = field(default_factory=set)
     _closed: bool = False
 
-    def subscribe(self, wanted: Wanted) -> Subscription:
-        """Raises TooManyStreamsError."""
-        if len(self._open) >= self.max_streams or self._closed:
-            raise TooManyStreamsError(f"at most {self.max_streams} at a time")
+    def subscribe(self, wanted: Wanted, *, public: bool = False) -> Subscription:
+        """Raises TooManyStreamsError. The public leaves a quarter of the places to operators."""
+        most = max(1, self.max_streams * 3 // 4) if public else self.max_streams
+        taken = sum(one.public for one in self._open) if public else len(self._open)
+        if taken >= most or len(self._open) >= self.max_streams or self._closed:
+            raise TooManyStreamsError(f"at most {most} at a time")
         # One place more than the reader may use: the end always fits.
-        made = Subscription(wanted, asyncio.Queue(self.queue_size + 1))
+        made = Subscription(wanted, asyncio.Queue(self.queue_size + 1), public=public)
         self._open.add(made)
         return made
 

@@ -82,12 +82,21 @@ class Streams:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._hub.close)
 
-    def open(self, wanted: Wanted, choose: Choose, first: list[bytes], last_id: int) -> EventStream:
+    def open(
+        self,
+        wanted: Wanted,
+        choose: Choose,
+        first: list[bytes],
+        last_id: int,
+        *,
+        public: bool = False,
+    ) -> EventStream:
         """`first`, then the events behind `last_id`.
 
-        `wanted` says which interest, `choose` what of one is shown. Raises TooManyStreamsError.
+        `wanted` says which interest, `choose` what of one is shown, `public` that anybody may open
+        one like it. Raises TooManyStreamsError.
         """
-        subscription = self._hub.subscribe(wanted)
+        subscription = self._hub.subscribe(wanted, public=public)
         chunks = self._chunks(subscription, choose, first, last_id)
         return EventStream(chunks, self._settings.slow_reader_s)
 

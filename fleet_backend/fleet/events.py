@@ -45,6 +45,12 @@ def since(connection: Connection, after: int, limit: int = 500) -> list[Event]:
     return [Event(**row._mapping) for row in connection.execute(query)]
 
 
+def about(connection: Connection, topic: str, subject: str) -> list[Event]:
+    """What the table still holds of one subject, oldest first."""
+    query = select(events).where(events.c.topic == topic, events.c.subject == subject)
+    return [Event(**row._mapping) for row in connection.execute(query.order_by(events.c.id))]
+
+
 def newest_id(connection: Connection) -> int:
     """The number of the newest event; 0 before the first."""
     return connection.execute(select(func.max(events.c.id))).scalar() or 0

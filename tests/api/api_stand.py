@@ -146,8 +146,8 @@ class ApiStand:
         """What ingest does when the vehicle's record is in."""
         with self.database.begin() as connection:
             name = bytes.fromhex(command_id)
-            commands.advance(connection, name, event, self.now, record_id=record_id, **news)
-            told = NewEvent(events.COMMAND, command_id, {})
+            row = commands.advance(connection, name, event, self.now, record_id=record_id, **news)
+            told = NewEvent(events.COMMAND, command_id, {"state": row.state})
             events.append(connection, [told], self.now)
 
     def executed(self, command_id: str, action: int = 1, vehicle: str = VEHICLE) -> None:

@@ -10,7 +10,13 @@ from starlette.concurrency import run_in_threadpool
 from fleet_backend.api import items, models
 from fleet_backend.api.downlink import tell
 from fleet_backend.api.encoding import from_b64u
-from fleet_backend.api.errors import BadMessageError, BusyError, NotAnsweredError, OtherVehicleError
+from fleet_backend.api.errors import (
+    BadMessageError,
+    BusyError,
+    NotAnsweredError,
+    NotFoundError,
+    OtherVehicleError,
+)
 from fleet_backend.api.follow import Follower
 from fleet_backend.api.idempotency import once
 from fleet_backend.api.routes.common import CommandId, Key, VehicleId
@@ -73,11 +79,15 @@ def show(command: CommandId, services: Use) -> models.Command:
 
 @router.get("/commands/{command}/receipt", response_class=PlainTextResponse)
 def receipt(command: CommandId, services: Use) -> PlainTextResponse:
-    """Proof that the vehicle's answer is in the ledger, to be verified offline."""
+    """Proof that the vehicle obeyed is in the ledger, to be verified offline."""
     with services.database.read() as connection:
         row = commands.get(connection, bytes.fromhex(command))
         if row.record_id is None:
             raise NotAnsweredError("the vehicle has not answered yet")
+        if row.state == commands.REFUSED:
+            # A statement holds all of its records: whoever is refused would be shown where the
+            # one goes who has the vehicle.
+            raise NotFoundError("the receipt of a refusal is the operator's")
         leaf = records.get(connection, row.record_id).leaf_index
         if leaf is None:
             raise NotAnsweredError("the answer is not in the ledger yet")
@@ -93,7 +103,7 @@ async def stream(
     follower = await run_in_threadpool(_follow, services, command)
     first = follower.first if last_id is None else []
     since = follower.newest if last_id is None else last_id
-    return services.streams.open(follower.wants, follower.choose, first, since)
+    return services.streams.open(follower.wants, follower.choose, first, since, public=True)
 
 
 def _follow(services: Services, command: str) -> Follower:
