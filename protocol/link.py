@@ -12,6 +12,8 @@ RECORD = 1
 CHALLENGE = 2
 HELLO = 3
 
+_STORED_BYTES = 11
+
 
 def pack(kind: int, payload: bytes = b"") -> bytes:
     """One type byte and the payload."""
@@ -32,6 +34,9 @@ def encode_stored(boot: int, seq: int) -> bytes:
 
 def decode_stored(payload: bytes) -> tuple[int, int]:
     """(boot, seq). Raises DecodeError."""
+    # Two numbers of 32 bits. What is longer could be thousands of items, and fill a small heap.
+    if len(payload) > _STORED_BYTES:
+        raise DecodeError("too-large", "stored")
     boot, seq = fields.array(cbor.decode(payload), "stored", 2)
     return (
         fields.uint(boot, "stored.boot", fields.MAX_TIME),

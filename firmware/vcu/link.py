@@ -50,7 +50,7 @@ class Link:
     def take(self, identifier: int, data: bytes, now_ms: int) -> None:
         """A frame of one of the two channels."""
         if identifier == REQUEST:
-            message = self._receiver.take(data, now_ms)
+            message = self._assemble(data, now_ms)
             self._flow = self._receiver.reply or self._flow
             if message is not None:
                 self._request(message, now_ms)
@@ -77,9 +77,18 @@ class Link:
                 self._sent(now_ms)
         return worked
 
-    def _request(self, message: bytes, now_ms: int) -> None:
+    def _assemble(self, data: bytes, now_ms: int) -> tuple | None:
+        """The message that the frame completes, as (type, payload)."""
         try:
-            known = self._obey(*link.unpack(message), now_ms)
+            message = self._receiver.take(data, now_ms)
+            return None if message is None else link.unpack(message)
+        except MemoryError:  # one that finds no room is lost like a frame; nothing was begun
+            self.malformed += 1
+            return None
+
+    def _request(self, message: tuple, now_ms: int) -> None:
+        try:
+            known = self._obey(message[0], message[1], now_ms)
         except DecodeError:
             known = False
         if not known:

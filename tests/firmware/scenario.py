@@ -26,11 +26,24 @@ def present(bench, path):
     bench.run(100)
 
 
+def request(bench, path):
+    with open(path, "rb") as file:
+        bench.gateway.request(file.read(4095))
+    bench.run(1_000)
+
+
 def run(bench, ms):
     bench.run(ms)
 
 
-STEPS = {"heap": heap, "present": present, "run": run, "speed": Bench.speed, "inputs": Bench.inputs}
+STEPS = {
+    "heap": heap,
+    "present": present,
+    "request": request,
+    "run": run,
+    "speed": Bench.speed,
+    "inputs": Bench.inputs,
+}
 
 
 def plain(value):

@@ -11,7 +11,7 @@ from bench import NOW_S, identity
 from board_fakes import challenge
 from signer import OWNER, STRANGER, by_booking, by_owner, by_rider
 
-from protocol import command, grant, record, refusal
+from protocol import command, grant, link, record, refusal
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = Path(__file__).with_name("scenario.py")
@@ -57,7 +57,7 @@ def play(tmp_path, compiled):
 
     def on_disk(steps):
         for number, (name, *arguments) in enumerate(steps):
-            if name == "present":
+            if name in ("present", "request"):
                 path = tmp_path / str(number)
                 path.write_bytes(arguments[0])
                 arguments = [str(path)]
@@ -132,6 +132,27 @@ def test_attacks(play):
     outcome = play([["inputs", 1, 1, 1]] + [present(asked) for asked, _ in attacks])
     assert results(outcome) == [("REFUSAL", code) for _, code in attacks]
     assert not any(enables(outcome))
+
+
+def test_what_fills_the_heap_does_not_end_a_ride(play):
+    """Of each kind of message, one that decodes into more objects than the heap holds."""
+    many = b"\x99\x0f\xf0" + b"\x80" * 4080
+    kinds = (link.PRESENTATION, link.STORED, link.HELLO_REQUEST, 9)
+    outcome = play(
+        [
+            present(by_booking(challenge(0))),
+            ["inputs", 1, 1, 1],
+            ["run", 200],
+            ["inputs", 1, 0, 1],
+            ["speed", 4000],
+            ["run", 1000],
+            *(["request", link.pack(kind, many)] for kind in kinds),
+            ["run", 1000],
+        ]
+    )
+    assert results(outcome)[0] == ("ANSWER", record.DONE)
+    assert all(enables(outcome)[enables(outcome).index(1) :])
+    assert [item[0] for item in outcome].count("frames") == 1
 
 
 def test_heap_after_twenty_unlocks(play):
