@@ -5,6 +5,7 @@ from protocol.access import Clock
 YEAR_FIRST = 2025
 YEAR_LAST = 2099
 _DAY_S = 86_400
+LAST_S = 4_102_444_799  # the end of YEAR_LAST
 
 
 class Uptime:

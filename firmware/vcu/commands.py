@@ -7,6 +7,7 @@ from protocol import command, lock, presentation, record, refusal
 from protocol.access import MAX_REVOKED
 from protocol.errors import DecodeError, RefusedError
 
+from vcu.clock import LAST_S
 from vcu.errors import StateError
 from vcu.store import is_zero
 
@@ -122,7 +123,8 @@ class Commands:
 
     def _raise_time(self, authorized, now_ms: int) -> int:
         floor_s = authorized.command.args[0]
-        if floor_s < self._vehicle.gate.authority.time_floor:
+        # A floor never goes down: one that no clock reaches would end every grant for good.
+        if not self._vehicle.gate.authority.time_floor <= floor_s <= LAST_S:
             raise RefusedError(refusal.ARGUMENT)
         self._persist("time_floor", floor_s)
         self._vehicle.gate.authority.time_floor = floor_s

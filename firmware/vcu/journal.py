@@ -38,8 +38,14 @@ class Journal:
             return records  # no journal yet
         if self.torn:
             # Appending behind a torn frame would hide what is appended.
-            self.compact(records)
+            self._repair(records)
         return records
+
+    def _repair(self, records: list) -> None:
+        try:
+            self.compact(records)
+        except OSError:
+            pass  # full or failing: still torn, and the outbox tries again before it appends
 
     def append(self, boot: int, seq: int, record: bytes) -> None:
         """On return it is on flash: closing the file is what littlefs takes for durable."""

@@ -44,6 +44,7 @@ class Outbox:
 
     def restore(self, replayed: list) -> int:
         """Take over what earlier boots left unsent. Returns how many."""
+        self.journal_failed = self._journal.torn
         for boot, seq, data in replayed:
             self._entries.append((boot, seq, data, True))
             self._bytes += len(data)

@@ -277,6 +277,7 @@ def test_what_cannot_be_stored_is_refused(bench, monkeypatch):
     ("action", "args", "outcome"),
     [
         (command.RAISE_TIME, {0: NOW_S - 2 * 86_400}, refused(refusal.ARGUMENT)),
+        (command.RAISE_TIME, {0: 4_102_444_800}, refused(refusal.ARGUMENT)),  # the year 2100
         (command.TRANSFER, {0: bytes(32)}, refused(refusal.ARGUMENT)),
         (command.LOCK, {}, DONE),  # locked already
     ],

@@ -267,6 +267,25 @@ def test_failing_flash_is_reported_and_written_anew(folder, tmp_path, monkeypatc
     assert not Journal(folder).torn
 
 
+def test_a_torn_journal_on_a_full_flash_does_not_keep_the_vehicle_from_starting(
+    folder, tmp_path, monkeypatch
+):
+    def full(journal, records):
+        raise OSError(28)
+
+    (tmp_path / "identity").write_bytes(identity(OWNER))
+    Bench(folder, stores=False).run(1_500)
+    with (tmp_path / "journal").open("ab") as file:
+        file.write(b"torn")
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "compact", full)
+        bench = Bench(folder, stores=False)
+        assert bench.vcu.fault == 0 and bench.vcu.outbox.journal_failed
+    bench.vcu.outbox.record(record.FAULT, {0: 2, 1: 3, 2: True}, 0)
+    assert not bench.vcu.outbox.journal_failed and not Journal(folder).torn
+    assert [item[:2] for item in Journal(folder).replay()] == [(1, 0), (1, 1), (2, 2)]
+
+
 def test_refusals_are_limited_and_counted(folder):
     wire = Wire(folder)
     refusals = Refusals(wire.outbox)
