@@ -59,6 +59,27 @@ def test_vehicle_moves_on_the_map_and_in_the_list(web: WebServer, visitor: Visit
     expect(page.get_by_role("heading", level=1)).to_have_text("trike-1")
 
 
+FIRST_DRAWN = """element => new MutationObserver(() => {
+  window.firstDrawn ??= element.dataset.drawn;
+}).observe(element, { attributeFilter: ["data-drawn"] })"""
+
+
+def test_charts_draw_the_data_that_came_before_their_code(web: WebServer, visitor: Visitor) -> None:
+    page = visitor.page()
+    held: list[Route] = []
+    page.route("**/ui/chart.js", lambda route: held.append(route))
+    open_fleet(page, web, "#/vehicle/trike-1")
+    figure = page.get_by_test_id("chart-speed")
+    expect(figure).to_have_attribute("data-points", re.compile(r"[1-9]"))
+    plot = figure.locator(".plot")
+    plot.evaluate(FIRST_DRAWN)
+    assert held
+    for route in held:
+        route.continue_()
+    expect(plot).to_have_attribute("data-drawn", re.compile(r"\d"))
+    assert int(page.evaluate("window.firstDrawn")) > 0
+
+
 def test_vehicle_page_has_charts_events_and_refusals_in_words(
     web: WebServer, visitor: Visitor
 ) -> None:

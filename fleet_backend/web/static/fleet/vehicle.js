@@ -45,12 +45,14 @@ function Chart({ name, unit, range, scale, column }) {
   const chart = useRef(null);
   const { time } = series.value;
   const values = series.value[column].map((value) => (value === null ? null : value * scale));
+  const latest = useRef(null); // the drawing code may come after the data
+  latest.current = [time, values];
   useEffect(() => {
     let closed = false;
     import("/static/ui/chart.js").then(({ openChart }) => {
       if (closed) return;
       chart.current = openChart(element.current, { unit, range });
-      chart.current.update(time, values);
+      chart.current.update(...latest.current);
     });
     return () => {
       closed = true;

@@ -37,6 +37,7 @@ export function openChart(element, { unit, range }) {
     update(times, values) {
       data = withGaps(times, values);
       plot.setData(data);
+      element.dataset.drawn = values.filter((value) => value !== null).length;
     },
     close() {
       resized.disconnect();
@@ -60,6 +61,12 @@ function withGaps(times, values) {
   return out;
 }
 
+/** At least five minutes, which end now while there is nothing to show. */
+function spanOf(low, high) {
+  const end = high ?? Date.now() / 1000;
+  return [Math.min(low ?? end, end - SHORTEST_S), end];
+}
+
 function options(width, unit, range) {
   const ink = token("--ink-2"), line = token("--line"), brand = token("--brand");
   const font = "12px system-ui, sans-serif";
@@ -67,7 +74,7 @@ function options(width, unit, range) {
   return {
     width: Math.max(width, 120), height: HEIGHT, legend: { show: false },
     padding: [10, 14, 0, 0], cursor: { y: false, points: { size: 8 } },
-    scales: { x: { range: (_, low, high) => [Math.min(low, high - SHORTEST_S), high] }, y: { range: (_, low, high) => [
+    scales: { x: { range: (_, low, high) => spanOf(low, high) }, y: { range: (_, low, high) => [
       Math.min(range[0], low ?? range[0]), Math.max(range[1], Math.ceil((high ?? 0) * 1.1)),
     ] } },
     axes: [
