@@ -57,11 +57,11 @@ def stop_on_signals() -> threading.Event:
     return stop
 
 
-def log_to_stderr() -> None:
+def log_to_stderr(level: int = logging.INFO) -> None:
     """One line an event: time, level, package, words. No secret is ever handed to a logger."""
     logging.basicConfig(
         stream=sys.stderr,
-        level=logging.INFO,
+        level=level,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     for chatty in ("httpx", "httpcore", "can", "isotp"):

@@ -28,7 +28,6 @@ def list_keys(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
 @app.command("operator")
 def operator(
     data: Data = DEFAULT_DATA,
-    port: int = typer.Option(8080, help="Port that `trifleet run` serves on."),
 ) -> None:
     """Print the link that opens the operators' page. Whoever has it sees the whole fleet."""
     from trifleet.errors import InstallationError
@@ -38,7 +37,15 @@ def operator(
         token = path.read_text().strip()
     except OSError as error:
         raise InstallationError(f"{path}: {error.strerror}; start `trifleet run` first") from error
-    print(f"http://127.0.0.1:{port}/fleet#token={token}")
+    print(f"{_address(Layout(data.resolve()))}/fleet#token={token}")
+
+
+def _address(layout: Layout) -> str:
+    """Where the stack of this folder runs now, or where it would by default."""
+    try:
+        return str(json.loads(layout.run_file.read_text())["address"])
+    except (OSError, ValueError, KeyError):
+        return "http://127.0.0.1:8080"
 
 
 def _public_names(layout: Layout) -> dict[str, tuple[str, str]]:

@@ -1,5 +1,6 @@
 """`trifleet ride`: one ride as a real client makes it, and its receipts verified offline."""
 
+import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -25,7 +26,7 @@ def ride(
     from trifleet.ride import make_ride
     from trifleet.stack import Stack, StackSettings
 
-    log_to_stderr()
+    log_to_stderr(logging.WARNING)  # the steps tell the rest
     stop = stop_on_signals()
     steps = Steps(as_json)
     with tempfile.TemporaryDirectory(prefix="trifleet-ride-") as folder:

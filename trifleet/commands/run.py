@@ -1,5 +1,6 @@
 """`trifleet run`: the whole stack on this machine until Ctrl-C."""
 
+import logging
 from typing import Annotated
 
 import typer
@@ -32,7 +33,7 @@ def run(
     """
     from trifleet.stack import Stack, StackSettings
 
-    log_to_stderr()
+    log_to_stderr(logging.WARNING)  # the steps tell the rest
     stop = stop_on_signals()
     steps = Steps(as_json)
     stack = Stack(StackSettings(data=data.resolve(), vehicles=vehicles, port=port, can_log=can_log))
@@ -51,6 +52,6 @@ def _welcome(stack: object, steps: Steps) -> None:
     address = getattr(stack, "address", "")
     steps.say("ready", "")
     steps.say("riders", f"{address}/ride")
-    steps.say("operators", f"{address}/fleet   (token: trifleet keys operator)")
-    steps.say("developers", f"{address}/docs   {address}/openapi.json")
+    steps.say("operators", f"{address}/fleet   (link with token: .venv/bin/trifleet keys operator)")
+    steps.say("developers", f"{address}/openapi.json   docs/api.md")
     steps.say("stop", "Ctrl-C")
