@@ -11,6 +11,9 @@ from vcu.clock import LAST_S
 from vcu.errors import StateError
 from vcu.store import is_zero
 
+# A check takes seconds. On a bus that leaves no time for it, challenge and grant must not live on.
+CHECK_WITHIN_MS = 30_000
+
 
 class Commands:
     """`vehicle` is the Vcu: its gate, lock, motion, outbox, refusals, store, state and clock."""
@@ -18,6 +21,7 @@ class Commands:
     def __init__(self, vehicle):
         self._vehicle = vehicle
         self._steps = None
+        self._begun_ms = 0
         self._actions = {
             command.UNLOCK: self._unlock,
             command.LOCK: self._lock,
@@ -38,6 +42,7 @@ class Commands:
             self._refuse_unchecked(refusal.BUSY, data, now_ms)
         else:
             clock = self._vehicle.wall.read()
+            self._begun_ms = now_ms
             self._steps = self._vehicle.gate.check_steps(data, now_ms, clock)
 
     def step(self, now_ms: int) -> None:
@@ -72,6 +77,8 @@ class Commands:
         asked = authorized.command
         self._vehicle.online.spent(asked.challenge, now_ms)
         try:
+            if now_ms - self._begun_ms > CHECK_WITHIN_MS:
+                raise RefusedError(refusal.CHALLENGE)
             self._require_room(asked.action)
             outcome = self._actions[asked.action](authorized, now_ms)
         except (RefusedError, StateError) as error:

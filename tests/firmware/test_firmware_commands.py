@@ -287,6 +287,22 @@ def test_commands_that_change_nothing(bench, action, args, outcome):
     assert bench.vcu.lock.state == lock.LOCKED and bench.vcu.state.owner == b""
 
 
+@pytest.mark.parametrize(
+    ("late_ms", "outcome"), [(29_000, DONE), (31_000, refused(refusal.CHALLENGE))]
+)
+def test_a_check_that_was_starved_ends_with_its_challenge(bench, monkeypatch, late_ms, outcome):
+    asked = by_owner(current(bench))
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.vcu, "has_work", lambda: False)
+        assert bench.present(asked, late_ms) is None
+        assert bench.vcu.commands.is_checking()
+    seen = len(bench.gateway.records)
+    bench.run(200)
+    kinds = (record.ANSWER, record.REFUSAL)
+    told = [made for made in bench.gateway.records[seen:] if made.kind in kinds]
+    assert [(m.kind, m.body[3 if m.kind == record.ANSWER else 1]) for m in told] == [outcome]
+
+
 def test_same_revocation_twice_is_done(bench):
     for _ in range(2):
         revoke = by_owner(current(bench), command.REVOKE_GRANT, {0: RIDER_ID})
