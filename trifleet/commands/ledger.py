@@ -91,6 +91,12 @@ def _print(answer: dict[str, Any]) -> None:
     say("  Not proved: the vehicle's own seal on each record; its key is the vehicle's and the")
     say("          backend's, who checked it when the record came in.")
     for item in answer["records"]:
-        body = ", ".join(f"{key} {value}" for key, value in item["body"].items())
+        body = ", ".join(f"{key} {_plain(value)}" for key, value in item["body"].items())
         number = f"{item['boot']}.{item['seq']}"
         console.print(f"  {item['vehicle']} {number} {item['kind']}: {body}", markup=False)
+
+
+def _plain(value: object) -> str:
+    """A vehicle's text could hold what moves the cursor: nothing of it may pass for our words."""
+    text = str(value)
+    return text if text.isprintable() else ascii(text)
