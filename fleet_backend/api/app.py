@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from . import problems
+from .document import describe
 from .guard import Guard
 from .metrics import VERSION, Metrics
-from .openapi import describe
 from .routes import commands, fleet, grants, ledger, riders, service, vehicles
 from .services import make_services
 from .settings import ApiSettings
