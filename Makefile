@@ -49,11 +49,11 @@ format: setup-dev ## put all files into their form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lint: setup-dev
+lint: setup-dev ## is every file in its form, and without known faults?
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 
-types: setup-dev
+types: setup-dev ## strict types
 	@$(BIN)/mypy
 
 generated: setup-dev ## are the generated files what their sources say?
