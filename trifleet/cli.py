@@ -1,5 +1,6 @@
 """The `trifleet` command: puts the subcommands together and turns errors into one clear line."""
 
+import os
 import sys
 
 import typer
@@ -26,6 +27,7 @@ app.add_typer(ledger.app, name="ledger")
 
 def main() -> None:
     """Entry point of the `trifleet` script. Exit status 1 and one line for what went wrong."""
+    os.umask(0o077)  # what a fleet writes, logs of the bus included, is nobody else's to read
     try:
         app()
     except known_errors() as error:
