@@ -200,8 +200,16 @@ def test_back_off_after_five_bad_signatures(bench):
         asked = by_owner(current(bench), signer=STRANGER)
         assert bench.present(asked) == refused(refusal.SIGNATURE)
         bench.run(50)
-    assert bench.present(by_owner(current(bench))) == refused(refusal.BACKOFF)
+    assert bench.present(by_rider(current(bench))) == refused(refusal.BACKOFF)
     bench.run(1_100)
+    assert bench.present(by_rider(current(bench))) == DONE
+
+
+def test_the_owner_is_heard_in_back_off(bench):
+    for _ in range(5):
+        asked = by_owner(current(bench), signer=STRANGER)
+        assert bench.present(asked) == refused(refusal.SIGNATURE)
+        bench.run(50)
     assert bench.present(by_owner(current(bench))) == DONE
 
 
