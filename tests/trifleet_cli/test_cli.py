@@ -1,0 +1,92 @@
+"""The command line says what it does and what went wrong, in one line and without a traceback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMANDS = [
+    [],
+    ["run"],
+    ["ride"],
+    ["gateway"],
+    ["backend"],
+    ["backend", "ingest"],
+    ["backend", "issuer"],
+    ["backend", "api"],
+    ["board"],
+    ["board", "virtual"],
+    ["keys"],
+    ["keys", "list"],
+    ["keys", "operator"],
+    ["ledger"],
+    ["ledger", "verify"],
+]
+
+
+def trifleet(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "trifleet.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(command: list[str]) -> None:
+    done = trifleet(*command, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "Usage:" in done.stdout
+    assert len(done.stdout.split()) > 15
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["gateway", "--config", "nowhere.toml"], "nowhere.toml"),
+        (["backend", "ingest", "--config", "nowhere.toml"], "nowhere.toml"),
+        (["backend", "issuer", "--config", "nowhere.toml"], "nowhere.toml"),
+        (["backend", "api", "--config", "nowhere.toml"], "nowhere.toml"),
+        (["board", "virtual", "--config", "nowhere.toml"], "nowhere.toml"),
+        (["keys", "list", "--data", "nowhere"], "nowhere"),
+        (["keys", "operator", "--data", "nowhere"], "trifleet run"),
+        (["ledger", "verify", "nothing", "--policy", "nowhere"], "nothing"),
+        (["run", "--vehicles", "101", "--data", "nowhere"], "1 to 100"),
+        (["run", "--vehicles", "-1", "--data", "nowhere"], "1 to 100"),
+    ],
+)
+def test_a_mistake_gets_one_line(arguments: list[str], told: str, tmp_path: Path) -> None:
+    found = [str(tmp_path / word) if word.startswith("no") else word for word in arguments]
+    done = trifleet(*found)
+    assert done.returncode == 1
+    assert done.stderr.startswith("trifleet: ")
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = trifleet("run", "--port", port, "--data", str(tmp_path / "data"))
+    assert done.returncode == 1
+    assert f"port {port} is taken" in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"c2sp.org/tlog-proof@v1\n", b"\xff\xfe", b"{}" * 4000])
+def test_a_receipt_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "receipt").write_bytes(content)
+    (tmp_path / "policy").write_text("quorum none\n")
+    done = trifleet(
+        "ledger", "verify", str(tmp_path / "receipt"), "--policy", str(tmp_path / "policy")
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("trifleet: ")
+    assert "Traceback" not in done.stderr
