@@ -52,6 +52,10 @@ TRANSITIONS = {
     (EXPIRED, EXECUTE): EXECUTED,
     (EXPIRED, PEND): PENDING,
     (EXPIRED, REFUSE): REFUSED,
+    # A copy of a command is refused, because its challenge was spent by the first, and overtakes
+    # the answer to the first: what the vehicle says it did, it did, whatever it refused.
+    (REFUSED, EXECUTE): EXECUTED,
+    (REFUSED, PEND): PENDING,
     # News of the way that the vehicle's own word has overtaken changes nothing.
     (SENT, SEND): SENT,
     (DELIVERED, SEND): DELIVERED,
@@ -142,7 +146,9 @@ def advance(
     if state == row.state:
         return row
     news = {"refusal_code": refusal_code, "outcome": outcome, "record_id": record_id}
-    values = {name: value for name, value in news.items() if value is not None}
+    values: dict[str, Any] = {name: value for name, value in news.items() if value is not None}
+    if state != REFUSED:
+        values["refusal_code"] = None
     query = update(commands).where(commands.c.id == command_id)
     connection.execute(query.values(state=state, updated=now, **values))
     return get(connection, command_id)
