@@ -4,9 +4,7 @@ The broker's acknowledgement is flow control only; ours, after the commit, is th
 """
 
 import logging
-import queue
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +16,7 @@ from fleet_backend.fleet.errors import SettingsError
 from fleet_backend.fleet.settings import Bounds, Port
 from fleet_backend.ingest.adapter import Message
 from fleet_backend.ingest.errors import BrokerRefusedError
+from fleet_backend.ingest.inbox import Inbox
 from protocol import courier, fields
 from protocol.errors import DecodeError
 
@@ -35,8 +34,9 @@ class MqttSettings:
     password_file: Path
     client_id: str = "trifleet-ingest"
     keepalive_s: Annotated[int, Bounds(5, 3_600)] = 30
-    # Messages in memory before the network thread waits, and with it the broker.
+    # Messages, and their bytes, in memory before the network thread waits, and with it the broker.
     queue_messages: Annotated[int, Bounds(1, 65_535)] = 5_000
+    queue_bytes: Annotated[int, Bounds(65_536, 1 << 30)] = 32 << 20
     reconnect_max_s: Annotated[int, Bounds(1, 600)] = 5
 
 
@@ -44,7 +44,7 @@ class MqttAdapter:
     """See `adapter.Adapter`. Starts connecting at once and keeps trying."""
 
     def __init__(self, settings: MqttSettings) -> None:
-        self._messages: queue.Queue[Message] = queue.Queue(settings.queue_messages)
+        self._inbox = Inbox(settings.queue_messages, settings.queue_bytes)
         self._closed = threading.Event()
         self._refused: str | None = None
         self._client = paho.Client(
@@ -65,18 +65,7 @@ class MqttAdapter:
         """Raises BrokerRefusedError where the broker knows us not."""
         if self._refused is not None:
             raise BrokerRefusedError(f"the broker refuses us: {self._refused}")
-        try:
-            batch = [self._messages.get(timeout=wait_s)]
-        except queue.Empty:
-            return []
-        end = time.monotonic() + gather_s
-        while len(batch) < limit:
-            left = max(end - time.monotonic(), 0)
-            try:
-                batch.append(self._messages.get(timeout=left))
-            except queue.Empty:
-                break
-        return batch
+        return self._inbox.get(limit, wait_s, gather_s)
 
     def send(self, gateway: str, name: str, payload: bytes) -> None:
         """A message that does not get through is sent again when the gateway asks again."""
@@ -111,12 +100,8 @@ class MqttAdapter:
         if found is None:
             _LOG.warning("a message on a topic that no gateway has: %r", message.topic[:80])
             return
-        while not self._closed.is_set():
-            try:
-                self._messages.put(found, timeout=0.2)
-                return
-            except queue.Full:
-                continue
+        while not self._closed.is_set() and not self._inbox.put(found, 0.2):
+            pass
 
 
 def parse_topic(topic: str, payload: bytes) -> Message | None:
