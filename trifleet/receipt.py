@@ -1,9 +1,11 @@
 """Reads and verifies a receipt offline: the file, the policy, and nothing else.
 
-Says what is proved and what is only the receipt's own word; refuses what does not hold.
+Says what is proved and what is only the receipt's own word; refuses what does not hold. A record
+that cannot be read is named as such: the gateway vouches for having got it, and for nothing in it.
 """
 
 import dataclasses
+import hashlib
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -15,6 +17,17 @@ from protocol import cbor, fields, record, refusal, statement
 from protocol.command import NAMES as ACTIONS
 from protocol.errors import DecodeError, VerifyError
 from protocol.lock import REASONS, STATES
+
+UNREADABLE = "UNREADABLE"
+
+
+@dataclasses.dataclass(frozen=True)
+class Unreadable:
+    """Bytes in the place of a record; `position` in the body, from 0."""
+
+    position: int
+    data: bytes
+    error: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +42,7 @@ class Receipt:
     gateway_seq: int
     gateway_time: int
     gateway_key: bytes
-    records: list[record.Record]
+    records: list[record.Record | Unreadable]
     gateway_key_is_known: bool
 
 
@@ -46,7 +59,7 @@ def open_receipt(text: bytes, policy: Policy, gateway_key: bytes | None = None) 
     statement.check_body(opened, salt, body)
     records = []
     if opened.kind == statement.RECORDS:
-        records = [record.decode_unverified(item) for item in statement.decode_records(body)]
+        records = [_read(*item) for item in enumerate(statement.decode_records(body))]
     return Receipt(
         verified.index,
         verified.size,
@@ -61,8 +74,10 @@ def open_receipt(text: bytes, policy: Policy, gateway_key: bytes | None = None) 
     )
 
 
-def describe(entry: record.Record) -> dict[str, Any]:
+def describe(entry: record.Record | Unreadable) -> dict[str, Any]:
     """A record in words, for people and for JSON."""
+    if isinstance(entry, Unreadable):
+        return _describe_unreadable(entry)
     body: dict[str, Any] = {}
     for name, value in entry.named().items():
         body[name] = value.hex() if isinstance(value, bytes) else value
@@ -86,6 +101,24 @@ def describe(entry: record.Record) -> dict[str, Any]:
         "kind": record.KINDS[entry.kind],
         "body": body,
     }
+
+
+def _describe_unreadable(entry: Unreadable) -> dict[str, Any]:
+    nothing = dict.fromkeys(("vehicle", "boot", "seq", "time", "uptime_ms"))
+    body = {
+        "position": entry.position,
+        "error": entry.error,
+        "bytes": len(entry.data),
+        "sha256": hashlib.sha256(entry.data).hexdigest(),
+    }
+    return {**nothing, "kind": UNREADABLE, "body": body}
+
+
+def _read(position: int, data: bytes) -> record.Record | Unreadable:
+    try:
+        return record.decode_unverified(data)
+    except DecodeError as error:
+        return Unreadable(position, data, str(error))
 
 
 def _read_extra(extra: bytes) -> tuple[bytes, bytes, bytes, bytes]:

@@ -1,4 +1,7 @@
-"""Messages that were refused, with the reason: shown to the operator, never dropped silently."""
+"""Messages that were refused, with the reason: shown to the operator, never dropped silently.
+
+One record that was set aside has a row of its own, with the number of its statement.
+"""
 
 from dataclasses import dataclass
 

@@ -3,6 +3,9 @@
 A refusal says whether it is authentic, that is, whether statement AND body are the gateway's own.
 Only then may it be acknowledged as refused: an acknowledgement makes the gateway forget, and a
 body that somebody garbled on the way must not cost the one that the gateway still holds.
+
+A gateway passes on what its bus says. So a record that does not hold costs itself and nothing else:
+the statement is accepted, the records beside it count, and it is set aside by name.
 """
 
 import hmac
@@ -58,8 +61,17 @@ class Claim(NamedTuple):
     parts: StatementParts
 
 
+class BadRecord(NamedTuple):
+    """A record that counts for nothing. Bytes of anybody's; `position` in the body, from 0."""
+
+    position: int
+    data: bytes
+    reason: str
+    detail: str
+
+
 class Accepted(NamedTuple):
-    """All of it holds."""
+    """The gateway's own word, whole: all of it holds but the records in `set_aside`."""
 
     gateway: str
     seq: int
@@ -72,6 +84,7 @@ class Accepted(NamedTuple):
     packed: bytes
     samples: list[Sample]
     records: list[record.Record]
+    set_aside: list[BadRecord]
     event: tuple[int, str] | None
     future: bool
 
@@ -201,9 +214,10 @@ def _open_body(claim: Claim, body: bytes, view: View, now: int) -> Accepted:
     parts = claim.parts
     samples: list[Sample] = []
     records: list[record.Record] = []
+    set_aside: list[BadRecord] = []
     event = None
     if parts.kind == statement.RECORDS:
-        _open_records(body, claim.gateway, view, samples, records)
+        _open_records(body, claim.gateway, view, samples, records, set_aside)
     elif parts.kind == statement.GATEWAY:
         event = _open_event(body)
     else:
@@ -220,6 +234,7 @@ def _open_body(claim: Claim, body: bytes, view: View, now: int) -> Accepted:
         claim.packed,
         samples,
         records,
+        set_aside,
         event,
         parts.time > now + FUTURE_S,
     )
@@ -238,17 +253,22 @@ def _open_records(
     view: View,
     samples: list[Sample],
     records: list[record.Record],
+    set_aside: list[BadRecord],
 ) -> None:
     try:
         items = fast.split_records(body) or statement.decode_records(body)
     except DecodeError as error:
         raise _RefusalError(reasons.BODY, str(error)) from error
-    for item in items:
+    for position, item in enumerate(items):
         sample = _fast_sample(item, gateway, view)
         if sample is not None:
             samples.append(sample)
             continue
-        found = _open_record(item, gateway, view)
+        try:
+            found = _open_record(item, gateway, view)
+        except _RefusalError as error:
+            set_aside.append(BadRecord(position, item, error.reason, error.detail))
+            continue
         if found.kind == record.TELEMETRY:
             samples.append(_sample(found))
         else:

@@ -9,12 +9,18 @@ from fleet_backend.fleet.settings import Bounds
 
 @dataclass(frozen=True)
 class QuarantineLimits:
-    """Bounds. What is beyond them is counted, and not acknowledged if its gateway signed it."""
+    """Bounds. What is beyond them is counted and not kept.
 
-    burst: Annotated[int, Bounds(1, 100_000)] = 200  # messages of one gateway at once
+    A refused statement that its gateway signed is then not acknowledged either. A record that was
+    set aside never holds up an acknowledgement: its statement is stored, with it in the body.
+    """
+
+    # Messages of one gateway at once; as many records that were set aside, counted apart.
+    burst: Annotated[int, Bounds(1, 100_000)] = 200
     per_s: Annotated[float, Bounds(0, 10_000)] = 2.0  # and then
     authentic_kept: Annotated[int, Bounds(1, 1_000_000)] = 1_000  # whole messages of one gateway
-    forged_kept: Annotated[int, Bounds(1, 1_000_000)] = 1_000  # of all gateways, the newest
+    # Of all gateways, the newest: what nobody signed, and records that were set aside.
+    forged_kept: Annotated[int, Bounds(1, 1_000_000)] = 1_000
     forged_bytes: Annotated[int, Bounds(1, 65_536)] = 4_096  # of each
 
 
@@ -27,7 +33,7 @@ class RateLimit:
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def take(self, gateway: str) -> bool:
-        """Is there room for one more message of this gateway?"""
+        """Is there room for one more of this gateway?"""
         now = self._clock()
         tokens, then = self._buckets.get(gateway, (float(self._limits.burst), now))
         tokens = min(self._limits.burst, tokens + (now - then) * self._limits.per_s)

@@ -1,4 +1,7 @@
-"""Keeps what was refused, with its reason, within bounds; says which may be acknowledged."""
+"""Keeps what was refused, with its reason, within bounds; says which may be acknowledged.
+
+Refused is a message as a whole, or one record of a statement that was accepted.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -10,7 +13,7 @@ from sqlalchemy import Connection
 from fleet_backend.fleet import events, quarantine
 from fleet_backend.fleet.events import NewEvent
 from fleet_backend.ingest import reasons
-from fleet_backend.ingest.acceptance import Refused
+from fleet_backend.ingest.acceptance import Accepted, BadRecord, Refused
 from fleet_backend.ingest.adapter import Message
 from fleet_backend.ingest.limits import QuarantineLimits, RateLimit
 from protocol import courier
@@ -48,6 +51,40 @@ def keep(
     return Kept(durable, dropped)
 
 
+def set_aside(
+    connection: Connection,
+    accepted: Sequence[Accepted],
+    limits: QuarantineLimits,
+    rate: RateLimit,
+    now: int,
+) -> int:
+    """Keep the bad records of accepted statements, each by itself; returns how many were left out.
+
+    `rate` is the records' own: a flood of them must not cost a refused statement its place, for
+    without a place that one is not acknowledged.
+    """
+    dropped = 0
+    for statement in accepted:
+        for bad in statement.set_aside:
+            if rate.take(statement.gateway):
+                _add_record(connection, statement, bad, limits, now)
+            else:
+                dropped += 1
+    return dropped
+
+
+def _add_record(
+    connection: Connection, statement: Accepted, bad: BadRecord, limits: QuarantineLimits, now: int
+) -> None:
+    refused = Refused(
+        statement.gateway, statement.seq, bad.reason, f"record {bad.position}: {bad.detail}"
+    )
+    # The name of its place, so that no message's own digest is ever taken for kept.
+    digest = sha256(statement.hash + bytes((bad.position,)) + bad.data).digest()
+    topic = courier.topic(statement.gateway, courier.UP_STATEMENT)
+    _put(connection, refused, topic, digest, bad.data[: limits.forged_bytes], now)
+
+
 def _has_room(
     connection: Connection, refused: Refused, limits: QuarantineLimits, rate: RateLimit
 ) -> bool:
@@ -69,6 +106,13 @@ def _add(
     topic = courier.topic(message.gateway, message.name)
     # Evidence is kept whole; what anybody may have sent, only in part.
     payload = message.payload if refused.authentic else message.payload[: limits.forged_bytes]
+    _put(connection, refused, topic, digest, payload, now)
+
+
+def _put(
+    connection: Connection, refused: Refused, topic: str, digest: bytes, payload: bytes, now: int
+) -> None:
+    """One row, and the event that tells of it."""
     new = quarantine.NewMessage(
         refused.gateway,
         refused.seq,
@@ -80,7 +124,7 @@ def _add(
         payload,
     )
     number = quarantine.add(connection, new, now)
-    _LOG.warning("refused a message on %s: %s %s", topic, refused.reason, refused.detail)
+    _LOG.warning("refused on %s: %s %s", topic, refused.reason, refused.detail)
     data = {
         "source": "quarantine",
         "id": number,

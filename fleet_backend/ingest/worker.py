@@ -71,6 +71,7 @@ class Worker:
         self._now = now
         self._committed = committed
         self._rate = RateLimit(settings.quarantine, time.monotonic)
+        self._record_rate = RateLimit(settings.quarantine, time.monotonic)
         with database.read() as connection:
             self._registry = registry.load(connection)
 
@@ -124,12 +125,25 @@ class Worker:
             kept = refusals.keep(connection, outcome.refused, limits, self._rate, now)
             outcome.durably_refused = kept.refused
             counters.add(connection, _counts(outcome, kept.dropped))
+            self._set_aside(connection, outcome.accepted, now)
         return outcome
+
+    def _set_aside(self, connection: Connection, accepted: Sequence[Accepted], now: int) -> None:
+        found = [one for one in accepted if one.set_aside]
+        if not found:
+            return
+        limits = self._settings.quarantine
+        dropped = refusals.set_aside(connection, found, limits, self._record_rate, now)
+        news = {
+            "ingest_records_set_aside": sum(len(one.set_aside) for one in found),
+            "ingest_records_set_aside_not_kept": dropped,
+        }
+        counters.add(connection, news)
 
     def _judge(self, batch: Sequence[Message], now: int) -> _Outcome:
         claims = [acceptance.read(one.payload, one.gateway) for one in batch]
         verdicts = self._judge_claims(claims, now)
-        if any(isinstance(one, Refused) and one.reason in _MAYBE_NEW for one in verdicts):
+        if any(map(_maybe_new, verdicts)):
             self._reload()
             verdicts = self._judge_claims(claims, now)
         outcome = _Outcome()
@@ -188,6 +202,15 @@ class Worker:
             for message in _acks(gateway, yes, no):
                 payload = ack.encode(message, self._sign)
                 self._adapter.send(gateway, courier.DOWN_ACK, payload)
+
+
+def _maybe_new(verdict: Verdict) -> bool:
+    """Does it miss a gateway or a vehicle that may have been registered in the meantime?"""
+    if isinstance(verdict, Refused):
+        return verdict.reason in _MAYBE_NEW
+    return isinstance(verdict, Accepted) and any(
+        bad.reason in _MAYBE_NEW for bad in verdict.set_aside
+    )
 
 
 def _by_gateway(

@@ -123,25 +123,74 @@ def test_a_body_that_does_not_inflate_within_bounds_is_refused(packed: bytes) ->
     assert (verdict.reason, verdict.authentic) == (reasons.INFLATE, False)
 
 
-def test_a_record_with_another_vehicles_seal_is_refused_as_authentic() -> None:
-    thief = FakeVehicle("v-1")
-    verdict = refusal(FakeGateway("gw-1", GATEWAY.key).message([thief.sample()]))
-    assert (verdict.reason, verdict.authentic) == (reasons.RECORD_MAC, True)
+def accepted(message: bytes, view: View | None = None) -> Accepted:
+    verdict = judge(message, view)
+    assert isinstance(verdict, Accepted), verdict
+    assert {one.reason for one in verdict.set_aside} <= reasons.TEXTS.keys()
+    return verdict
 
 
-def test_one_bad_record_among_good_ones_refuses_the_statement() -> None:
-    records = [VEHICLE.sample(), FakeVehicle("v-1").seal(record.LOST, {0: 1}), VEHICLE.sample()]
-    verdict = refusal(FakeGateway("gw-1", GATEWAY.key).message(records))
-    assert verdict.reason == reasons.RECORD_MAC
+@pytest.mark.parametrize("kind", [record.TELEMETRY, record.LOST])
+def test_a_record_with_another_vehicles_seal_is_set_aside(kind: int) -> None:
+    forged = FakeVehicle("v-1").seal(kind, {0: 1})
+    verdict = accepted(FakeGateway("gw-1", GATEWAY.key).message([forged]))
+    (aside,) = verdict.set_aside
+    assert (aside.position, aside.data, aside.reason) == (0, forged, reasons.RECORD_MAC)
+    assert (verdict.samples, verdict.records) == ([], [])
 
 
-def test_a_record_of_another_gateways_vehicle_is_refused() -> None:
+def test_one_bad_record_costs_those_beside_it_nothing() -> None:
+    good = VEHICLE.sample(), VEHICLE.seal(record.LOST, {0: 1})
+    records = [good[0], FakeVehicle("v-1").seal(record.LOST, {0: 1}), b"no record", good[1]]
+    verdict = accepted(FakeGateway("gw-1", GATEWAY.key).message(records))
+    assert [one.seq for one in (*verdict.samples, *verdict.records)] == [
+        record.decode_unverified(one).seq for one in good
+    ]
+    assert [(one.position, one.reason) for one in verdict.set_aside] == [
+        (1, reasons.RECORD_MAC),
+        (2, reasons.RECORD),
+    ]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=60),
+            st.tuples(st.integers(0, 200), st.integers(1, 255)),
+            st.just(None),
+        ),
+        min_size=1,
+        max_size=64,
+    )
+)
+def test_whatever_stands_between_them_each_good_record_counts(items: list[object]) -> None:
+    """None is a good record, bytes are anybody's, a pair is a good record with one byte changed."""
+    vehicle, records, good = FakeVehicle("v-1", VEHICLE.key), [], []
+    for item in items:
+        made = vehicle.sample() if vehicle.seq % 2 else vehicle.seal(record.LOST, {0: 1})
+        if item is None:
+            good.append(vehicle.seq - 1)
+        elif isinstance(item, tuple):
+            at = item[0] % len(made)
+            made = made[:at] + bytes([made[at] ^ item[1]]) + made[at + 1 :]
+        elif isinstance(item, bytes):
+            made = item
+        records.append(made)
+    verdict = accepted(FakeGateway("gw-1", GATEWAY.key).message(records))
+    assert sorted(one.seq for one in (*verdict.samples, *verdict.records)) == good
+    assert [one.position for one in verdict.set_aside] == [
+        place for place, item in enumerate(items) if item is not None
+    ]
+    assert all(one.data == records[one.position] for one in verdict.set_aside)
+
+
+def test_a_record_of_another_gateways_vehicle_is_set_aside() -> None:
     stranger = FakeVehicle("v-2")
     view = view_of(GATEWAY, VEHICLE)
     known = {**view.vehicles, "v-2": KnownVehicle("gw-2", stranger.record_key)}
     message = FakeGateway("gw-1", GATEWAY.key).message([stranger.sample()])
-    verdict = refusal(message, View(view.gateways, known))
-    assert (verdict.reason, verdict.authentic) == (reasons.RECORD_VEHICLE, True)
+    (aside,) = accepted(message, View(view.gateways, known)).set_aside
+    assert (aside.reason, aside.detail) == (reasons.RECORD_VEHICLE, "v-2")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +199,8 @@ def test_a_record_of_another_gateways_vehicle_is_refused() -> None:
         (b"\xff", reasons.BODY),
         (cbor.encode([]), reasons.BODY),
         (cbor.encode([b""] * 65), reasons.BODY),
-        (cbor.encode([b"no record"]), reasons.RECORD),
+        (cbor.encode([b"no record", 1]), reasons.BODY),
+        (cbor.encode(b"no list"), reasons.BODY),
     ],
 )
 def test_a_body_that_cannot_be_read_is_refused_as_authentic(body: bytes, reason: str) -> None:
@@ -161,7 +211,7 @@ def test_a_body_that_cannot_be_read_is_refused_as_authentic(body: bytes, reason:
 @pytest.mark.parametrize("value", [1 << 63, (1 << 64) - 1])
 def test_a_number_that_no_column_holds_is_refused_by_name(value: int) -> None:
     message = FakeGateway("gw-1", GATEWAY.key).message([VEHICLE.sample(odometer_m=value)])
-    assert refusal(message).reason == reasons.RECORD_RANGE
+    assert [one.reason for one in accepted(message).set_aside] == [reasons.RECORD_RANGE]
 
 
 def test_a_grant_statement_is_not_a_gateways_to_make() -> None:

@@ -1,9 +1,12 @@
 """Every stored statement is in the ledger exactly once, also after a crash between the two."""
 
+import json
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from ingest_fleet import FakeVehicle
 
 from fleet_backend.fleet import receipts, statements
 from fleet_backend.fleet.errors import ErasedError, NotLoggedError, UnknownError
@@ -15,7 +18,9 @@ from fleet_backend.ledger.proof import verify_proof
 from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.ledger.storage import FolderFetch
 from fleet_backend.ledger.writer import LedgerWriter, create_ledger
-from protocol import cbor, statement
+from protocol import cbor, record, statement
+from trifleet.commands.ledger import _as_dict, _print
+from trifleet.receipt import UNREADABLE, open_receipt
 
 ORIGIN = "fleet.example/log"
 
@@ -136,6 +141,36 @@ def test_a_receipt_verifies_offline(desk, folder: Path) -> None:
     opened = statement.open_statement(sign1, desk.gateway.verify)
     statement.check_body(opened, salt, body)
     assert key == desk.gateway.key.public_key().public_bytes_raw()
+
+
+def test_a_receipt_with_records_that_were_set_aside_opens_and_names_them(
+    desk, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forged = FakeVehicle("v-1").seal(record.LOST, {0: 7})
+    bodies = [[desk.vehicle.sample(), b"no record", forged, b""], [b"\xff" * 90]]
+    desk.take(*(desk.gateway.message(one) for one in bodies))
+    sequencer = _open(desk, folder)
+    assert sequencer.step() == 2
+    sequencer.close()
+    vkey = log_vkey(ORIGIN, load_log_key(folder.parent / "log.key"))
+    policy = parse_policy(f"log {vkey}\nquorum none\n".encode())
+    kinds = []
+    for leaf in range(2):
+        with desk.database.read() as connection:
+            text = receipts.build(connection, leaf, _reader(folder))
+        opened = open_receipt(text.encode(), policy)
+        answer = _as_dict(opened)
+        json.dumps(answer)
+        _print(answer)
+        kinds.append([item["kind"] for item in answer["records"]])
+        for position, item in enumerate(answer["records"]):
+            if item["kind"] == UNREADABLE:
+                digest = sha256(bodies[leaf][position]).hexdigest()
+                assert item["body"]["position"] == position
+                assert (item["body"]["sha256"], item["vehicle"]) == (digest, None)
+    assert kinds == [["TELEMETRY", UNREADABLE, "LOST", UNREADABLE], [UNREADABLE]]
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("  UNREADABLE: position ") for line in lines) == 3
 
 
 def test_an_erased_body_has_no_receipt_and_keeps_its_place(desk, folder: Path) -> None:

@@ -102,13 +102,64 @@ def test_a_forged_statement_is_kept_and_never_acknowledged(desk) -> None:
 
 
 def test_an_authentic_refusal_is_kept_whole_and_acknowledged_as_refused(desk) -> None:
-    message = desk.gateway.message([FakeVehicle("v-1").sample()])
+    message = desk.gateway.message(body=b"no list")
     desk.take(message)
     desk.take(message)
     assert desk.acked() == (set(), {0})
     assert len(desk.acks()) == 2
     (kept,) = _quarantined(desk)
-    assert (kept.reason, kept.authentic, kept.message) == (reasons.RECORD_MAC, True, message)
+    assert (kept.reason, kept.authentic, kept.message) == (reasons.BODY, True, message)
+
+
+def test_a_bad_record_is_set_aside_and_told_and_its_statement_accepted(desk) -> None:
+    forged = FakeVehicle("v-1").seal(record.LOST, {0: 7})
+    message = desk.gateway.message([desk.vehicle.sample(), forged, desk.vehicle.sample()])
+    desk.take(message)
+    desk.take(message)
+    assert desk.acked() == ({0}, set())
+    (kept,) = _quarantined(desk)
+    assert (kept.gateway, kept.seq, kept.topic) == ("gw-1", 0, "tf/1/gw-1/up/statement")
+    assert (kept.reason, kept.authentic, kept.message) == (reasons.RECORD_MAC, False, forged)
+    assert kept.detail == "record 1: v-1 boot 1 seq 0"
+    (told,) = _events(desk, events.REFUSAL)
+    assert (told.data["id"], told.data["gateway_seq"]) == (kept.id, 0)
+    assert told.data["text"] == reasons.TEXTS[reasons.RECORD_MAC]
+    with desk.database.read() as connection:
+        assert statements.count(connection) == (1, 0)
+        assert len(telemetry.series(connection, "v-1", NOW, NOW).time) == 2
+        assert records.of_vehicle(connection, "v-1") == []
+        assert counters.values(connection)["ingest_records_set_aside"] == 1
+
+
+def test_bad_records_beyond_the_bound_are_counted_and_never_hold_up_an_acknowledgement(
+    desk,
+) -> None:
+    good = [desk.vehicle.sample() for _ in range(10)]
+    bad = [os.urandom(6_000) for _ in range(9)]
+    desk.take(*(desk.gateway.message([*bad[:5], one, *bad[5:]]) for one in good))
+    assert desk.acked() == (set(range(10)), set())
+    kept = _quarantined(desk)
+    assert (len(kept), max(len(one.message) for one in kept)) == (20, 4_096)
+    with desk.database.read() as connection:
+        found = counters.values(connection)
+        assert len(telemetry.series(connection, "v-1", NOW, NOW).time) == 10
+    assert found["ingest_records_set_aside"] == 90
+    assert found["ingest_records_set_aside_not_kept"] == 70
+    # Nor do they take the place of a refused statement, which is acknowledged once it is kept.
+    desk.take(desk.gateway.message(body=b"no list"))
+    assert desk.acked() == (set(range(10)), {10})
+
+
+def test_a_vehicle_that_is_registered_later_is_found(desk) -> None:
+    late = FakeVehicle("v-2")
+    with desk.database.begin() as connection:
+        vehicles.register(
+            connection, "v-2", "gw-1", bytes(32), late.record_key, os.urandom(32), NOW
+        )
+    desk.take(desk.gateway.message([late.sample(), b"no record"]))
+    assert [one.reason for one in _quarantined(desk)] == [reasons.RECORD]
+    with desk.database.read() as connection:
+        assert len(telemetry.series(connection, "v-2", NOW, NOW).time) == 1
 
 
 def test_equivocation_is_kept_as_evidence(desk) -> None:
@@ -134,8 +185,7 @@ def test_forged_messages_cannot_fill_the_disk(desk) -> None:
 
 
 def test_an_authentic_refusal_beyond_the_bound_is_not_acknowledged(desk) -> None:
-    thief = FakeVehicle("v-1")
-    desk.take(*(desk.gateway.message([thief.sample()]) for _ in range(15)))
+    desk.take(*(desk.gateway.message(body=b"no list") for _ in range(15)))
     _, refused = desk.acked()
     assert refused == set(range(10))
     assert len(_quarantined(desk)) == 10
@@ -237,6 +287,28 @@ def test_a_contradicting_answer_changes_nothing_and_is_told(desk) -> None:
     assert _command(desk).state == commands.EXECUTED
     reasons_told = [one.data.get("reason") for one in _events(desk, events.REFUSAL)]
     assert reasons_told == [None, reasons.CONTRADICTION]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [(record.DONE, commands.EXECUTED), (record.PENDING, commands.PENDING)],
+)
+@pytest.mark.parametrize("code", [refusal.CHALLENGE, refusal.BACKOFF])
+def test_the_answer_wins_over_the_refusal_of_a_copy_that_overtook_it(
+    desk, outcome: int, state: str, code: int
+) -> None:
+    _store_command(desk)
+    answer = desk.vehicle.seal(record.ANSWER, _answer(outcome))
+    body: dict[int, object] = {0: COMMAND, 1: code, 2: wire_command.LOCK, 3: 0}
+    refused = desk.vehicle.seal(record.REFUSAL, body)
+    first, second = desk.gateway.message([answer]), desk.gateway.message([refused])
+    desk.take(second)
+    assert _command(desk).state == commands.REFUSED
+    desk.take(first)
+    found = _command(desk)
+    assert (found.state, found.outcome, found.refusal_code) == (state, outcome, None)
+    with desk.database.read() as connection:
+        assert records.get(connection, found.record_id or 0).kind == record.ANSWER
 
 
 def test_another_vehicles_answer_does_not_touch_the_command(desk) -> None:
@@ -382,10 +454,14 @@ def test_reordered_doubled_and_batched_at_random_gives_the_same_rows(tmp_path) -
     seed = random.randrange(1 << 32)
     print("seed", seed)
     rng = random.Random(seed)
-    gateway, vehicle = FakeGateway("gw-1"), FakeVehicle("v-1")
-    messages = [
-        gateway.message([vehicle.sample(), vehicle.seal(record.LOST, {0: 1})]) for _ in range(40)
-    ]
+    gateway, vehicle, aside = FakeGateway("gw-1"), FakeVehicle("v-1"), 0
+    messages = []
+    for _ in range(40):
+        bad = [rng.randbytes(rng.randint(0, 90)) for _ in range(rng.randint(0, 3))]
+        mixed = [vehicle.sample(), vehicle.seal(record.LOST, {0: 1}), *bad]
+        rng.shuffle(mixed)
+        messages.append(gateway.message(mixed))
+        aside += len(bad)
     delivered = messages + rng.choices(messages, k=40)
     rng.shuffle(delivered)
     database = open_fleet(tmp_path, (gateway, [vehicle]))
@@ -402,5 +478,6 @@ def test_reordered_doubled_and_batched_at_random_gives_the_same_rows(tmp_path) -
         assert [one.seq for one in statements.links(connection, "gw-1", 0, 99)] == list(range(40))
         for table in (records_table, telemetry_table):
             assert connection.execute(select(func.count()).select_from(table)).scalar() == 40
-        assert quarantine.newest(connection) == []
+        assert len(quarantine.newest(connection, limit=500)) == aside
+        assert counters.values(connection).get("ingest_records_set_aside", 0) == aside
     database.close()

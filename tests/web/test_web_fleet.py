@@ -6,6 +6,7 @@ import re
 from playwright.sync_api import Page, Route, expect
 from web_api import TOKEN
 from web_stand import Visitor, WebServer
+from web_vehicle import Entry
 
 from protocol import cbor
 
@@ -206,6 +207,25 @@ def test_good_receipt_holds_until_the_logs_key_changes(web: WebServer, visitor: 
     expect(page.get_by_test_id("key-changed")).to_be_visible()
     # The pinned key still decides: the log that it knows did sign this one.
     expect(page.get_by_test_id("report")).to_have_attribute("data-verdict", "good")
+
+
+def test_a_record_that_cannot_be_read_is_named_beside_the_others(
+    web: WebServer, visitor: Visitor
+) -> None:
+    page = visitor.page()
+    vehicle = web.fleet.vehicles["trike-1"]
+    good = vehicle.entries[0]
+    (boot,) = cbor.decode(good.body)  # type: ignore[misc]
+    sign1, salt, body = vehicle._statement([b"no record", boot])
+    entry = Entry(web.fleet.log(sign1), good.record, sign1, salt, body)
+    text = web.fleet.receipt(vehicle, entry)
+    page.goto(web.url)
+    upload = {"name": "receipt.txt", "mimeType": "text/plain", "buffer": text.encode()}
+    page.get_by_test_id("receipt-file").set_input_files(upload)  # type: ignore[arg-type]
+    report = page.get_by_test_id("report")
+    expect(report).to_have_attribute("data-verdict", "good")
+    expect(report).to_contain_text("The record at position 0 (9 bytes) cannot be read")
+    expect(report).to_contain_text("Started with firmware 0.1.0.")
 
 
 def test_receipt_file_of_somebody_else(web: WebServer, visitor: Visitor) -> None:

@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page
 from web_stand import Visitor, WebServer
+from web_vehicle import Entry
 
 from fleet_backend.ledger import merkle
-from protocol import cbor, cose, rsa
+from protocol import cbor, cose, record, rsa
 from protocol.errors import DecodeError
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -225,6 +226,86 @@ def test_notes_that_are_not_exactly_as_specified_are_refused(server: WebServer, 
       return out;
     }"""
     assert page.evaluate(script, [cases, vkey]) == [True] + [False] * (len(cases) - 1)
+
+
+RECORDS = """async (texts) => {
+  const { decodeRecordUnsealed } = await import("/static/ui/records.js");
+  const { fromHex } = await import("/static/ui/bytes.js");
+  return texts.map((text) => {
+    try {
+      const { vehicle, boot, seq, time, kind } = decodeRecordUnsealed(fromHex(text));
+      return [vehicle, boot, seq, time, kind];
+    } catch (error) {
+      if (error.constructor.name !== "DecodeError") throw error;
+      return null;
+    }
+  });
+}"""
+FIELD = VALUES | st.sampled_from(
+    [0, 1, 3, 7, 2**32 - 1, 2**32, 2**48, "v-1", "-v", "size", b"", {}]
+)
+
+
+def python_record(data: bytes) -> list[object] | None:
+    try:
+        found = record.decode_unverified(data)
+    except DecodeError:
+        return None
+    return [found.vehicle, found.boot, found.seq, found.time, record.KINDS[found.kind]]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(list(record.BODIES)),
+            st.dictionaries(st.integers(0, 7), FIELD, max_size=2),
+            st.dictionaries(st.integers(0, 11), FIELD, max_size=2),
+            st.sampled_from([32, 32, 32, 32, 31, 0]),
+        ),
+        min_size=20,
+        max_size=60,
+    ),
+    st.lists(st.binary(max_size=60), max_size=20),
+)
+@settings(
+    max_examples=25, deadline=None, phases=(Phase.generate,),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+def test_records_are_read_where_python_reads_them(
+    page: Page, changes: list[tuple[int, dict[int, object], dict[int, object], int]],
+    noise: list[bytes],
+) -> None:  # fmt: skip
+    """A record comes from anybody who talks to the gateway: whatever it holds, both agree."""
+    plain: dict[str, object] = {"uint": 5, "sint": -5, "octets": b"1", "text": "a", "boolean": True}
+    documents = list(noise)
+    for kind, fields, values, seal in changes:
+        body = {key: plain[check] for key, (_, check) in enumerate(record.BODIES[kind])}
+        payload: list[object] = [1, "v-1", 1, 2, 3, 4, kind, {**body, **values}]
+        for place, value in fields.items():
+            payload[place] = value
+        documents.append(cose.assemble(cose.HMAC_256, cbor.encode(payload), bytes(seal)))
+    assert page.evaluate(RECORDS, [data.hex() for data in documents]) == [
+        python_record(data) for data in documents
+    ]
+
+
+def test_a_receipt_holds_whatever_a_record_in_it_is(server: WebServer, page: Page) -> None:
+    vehicle = server.fleet.vehicles["trike-1"]
+    good = vehicle.entries[0]
+    (boot,) = cbor.decode(good.body)  # type: ignore[misc]
+    sign1, salt, body = vehicle._statement([b"no record", boot, b""])
+    entry = Entry(server.fleet.log(sign1), good.record, sign1, salt, body)
+    script = """async ([text, logVkey]) => {
+      const { checkReceipt } = await import("/static/ui/receipt.js");
+      const { describe } = await import("/static/ui/records.js");
+      const { verdict, records } = await checkReceipt(text, { logVkey });
+      return [verdict, records.map(({ kind, body }) => [kind, describe(kind, body)[0]])];
+    }"""
+    vkey = server.fleet.policy_file.read_text().split()[1]
+    text = server.fleet.receipt(vehicle, entry)
+    unreadable = ["UNREADABLE", "event.unreadable"]
+    records = [unreadable, ["BOOT", "event.boot"], unreadable]
+    assert page.evaluate(script, [text, vkey]) == ["good", records]
 
 
 def test_flow_table_has_no_way_to_done_without_the_vehicle(page: Page) -> None:

@@ -198,7 +198,8 @@ FAMILIES = {
     "step-hint": ["standstill"],
     "event": [
         "boot", "boot-unprovisioned", "lock", "answer-done", "answer-pending", "refusal",
-        "telemetry", "fault", "fault-cleared", "lost", "unknown", "unrecorded",
+        "telemetry", "fault", "fault-cleared", "lost", "unknown", "unreadable",
+        "unrecorded",
     ],
 }  # fmt: skip
 

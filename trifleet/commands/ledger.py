@@ -89,11 +89,16 @@ def _print(answer: dict[str, Any]) -> None:
         say(f"  Not proved: that the key {answer['gateway_key'][:16]}... is that gateway's; the")
         say("          receipt says so. Give --gateway-key if you know it from elsewhere.")
     say("  Not proved: the vehicle's own seal on each record; its key is the vehicle's and the")
-    say("          backend's, who checked it when the record came in.")
+    say("          backend's, who heeds no record whose seal does not hold. Such a record stays")
+    say("          in the statement that brought it, beside those that hold.")
     for item in answer["records"]:
         body = ", ".join(f"{key} {_plain(value)}" for key, value in item["body"].items())
-        number = f"{item['boot']}.{item['seq']}"
-        console.print(f"  {item['vehicle']} {number} {item['kind']}: {body}", markup=False)
+        console.print(f"  {_name(item)}{item['kind']}: {body}", markup=False)
+
+
+def _name(item: dict[str, Any]) -> str:
+    """Whose record it is; nobody can say of one that cannot be read."""
+    return f"{item['vehicle']} {item['boot']}.{item['seq']} " if item["vehicle"] else ""
 
 
 def _plain(value: object) -> str:

@@ -105,5 +105,16 @@ function readRecords({ body }, statement) {
   if (statement.kind !== "RECORDS") return [];
   const items = decode(body);
   if (!Array.isArray(items)) throw new DecodeError("field", "body");
-  return items.map(decodeRecordUnsealed);
+  if (!items.every((item) => item instanceof Uint8Array)) throw new DecodeError("field", "body");
+  return items.map(readRecord);
+}
+
+/** A record that cannot be read spoils none of those beside it: nobody heeds it. */
+function readRecord(bytes, position) {
+  try {
+    return decodeRecordUnsealed(bytes);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    return { kind: "UNREADABLE", body: { position, size: bytes.length } };
+  }
 }

@@ -118,13 +118,15 @@ function Statement({ statement, records }) {
   return html`<details class="statement" open>
     <summary>${t("receipt.says", { gateway: statement.gateway, time: moment(statement.time) })}</summary>
     <ul class="plain-list">
-      ${records.filter((record) => record.kind !== "TELEMETRY").map((record) => html`<li
-        key=${`${record.boot}-${record.seq}`}>${record.vehicle}, ${moment(record.time)}: ${" "}
-        ${recordText(...describe(record.kind, record.body))}</li>`)}
+      ${records.filter((record) => record.kind !== "TELEMETRY").map((record, place) => html`<li
+        key=${place}>${heading(record)}${recordText(...describe(record.kind, record.body))}</li>`)}
       ${telemetryLine(records)}
     </ul>
   </details>`;
 }
+
+const heading = (record) =>
+  record.kind === "UNREADABLE" ? "" : `${record.vehicle}, ${moment(record.time)}: `;
 
 function telemetryLine(records) {
   const n = records.filter((record) => record.kind === "TELEMETRY").length;

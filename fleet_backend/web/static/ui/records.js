@@ -17,17 +17,31 @@ export const REFUSALS = [
 ];
 export const KINDS = ["", "BOOT", "LOCK", "ANSWER", "REFUSAL", "TELEMETRY", "FAULT", "LOST"];
 
+const MAX_U32 = 0xffffffff;
+const sint = (value) => typeof value === "bigint" || Number.isSafeInteger(value);
+const uint = (value) => sint(value) && value >= 0;
+const octets = (value) => value instanceof Uint8Array;
+const text = (value) => typeof value === "string" && [...value].length <= 255;
+const boolean = (value) => typeof value === "boolean";
+const identifier = (value) =>
+  typeof value === "string" && /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(value);
+
+// kind -> [name, check] by key. Telemetry leaves out what is not fresh, the others are whole.
 const BODIES = {
-  BOOT: ["firmware", "reset_cause", "provisioning_fault", "last_boot", "unsent"],
-  LOCK: ["state", "previous", "reason"],
-  ANSWER: ["command_id", "action", "grant_id", "outcome"],
-  REFUSAL: ["command_id", "code", "action", "unrecorded"],
-  TELEMETRY: [
-    "speed_mmps", "odometer_m", "pack_mv", "pack_da", "soc_permille", "lat_e7", "lon_e7", "state",
-    "motor_temp_c", "heading_cdeg",
+  BOOT: [
+    ["firmware", text], ["reset_cause", uint], ["provisioning_fault", uint], ["last_boot", uint],
+    ["unsent", uint],
   ],
-  FAULT: ["node", "code", "present"],
-  LOST: ["samples"],
+  LOCK: [["state", uint], ["previous", uint], ["reason", uint]],
+  ANSWER: [["command_id", octets], ["action", uint], ["grant_id", octets], ["outcome", uint]],
+  REFUSAL: [["command_id", octets], ["code", uint], ["action", uint], ["unrecorded", uint]],
+  TELEMETRY: [
+    ["speed_mmps", sint], ["odometer_m", uint], ["pack_mv", uint], ["pack_da", sint],
+    ["soc_permille", uint], ["lat_e7", sint], ["lon_e7", sint], ["state", uint],
+    ["motor_temp_c", sint], ["heading_cdeg", uint],
+  ],
+  FAULT: [["node", uint], ["code", uint], ["present", boolean]],
+  LOST: [["samples", uint]],
 };
 
 /** A name out of a list for a number; names pass, what is unknown is null. */
@@ -40,19 +54,31 @@ export const lockState = (value) => named(STATES, value) ?? "UNKNOWN";
 
 /** A record's bytes as {vehicle, boot, seq, time, kind, body}. Its seal only the fleet can check. */
 export function decodeRecordUnsealed(bytes) {
-  const value = decode(split(bytes, HMAC_256, "record").payload);
-  if (!Array.isArray(value) || value.length !== 8 || value[0] !== 1) {
+  const { payload, seal } = split(bytes, HMAC_256, "record");
+  const value = decode(payload);
+  if (seal.length !== 32 || !Array.isArray(value) || value.length !== 8 || value[0] !== 1) {
     throw new DecodeError("field", "record");
   }
-  const kind = KINDS[value[6]];
-  if (!kind || !(value[7] instanceof Map)) throw new DecodeError("field", "record.kind");
+  const [, vehicle, boot, seq, uptime, time, number, body] = value;
+  const kind = uint(number) ? KINDS[number] : undefined;
+  const numbers = [boot, seq, time].every((item) => uint(item) && item <= MAX_U32)
+    && uint(uptime) && uptime < 2 ** 48;
+  if (!kind || !identifier(vehicle) || !numbers) throw new DecodeError("field", "record");
+  return { vehicle, boot, seq, time, kind, body: decodeBody(kind, body) };
+}
+
+function decodeBody(kind, value) {
+  const fields = BODIES[kind];
+  const whole = kind === "TELEMETRY" || value?.size === fields.length;
+  if (!(value instanceof Map) || !whole) throw new DecodeError("field", "record.body");
   const body = {};
-  for (const [key, item] of value[7]) {
-    const name = BODIES[kind][key];
+  for (const [key, item] of value) {
+    const [name, holds] = fields[key] ?? [];
     if (!name) throw new DecodeError("unknown-key", `record.body.${key}`);
+    if (!holds(item)) throw new DecodeError("field", `record.body.${name}`);
     body[name] = item instanceof Uint8Array ? toHex(item) : item;
   }
-  return { vehicle: value[1], boot: value[2], seq: value[3], time: value[5], kind, body };
+  return body;
 }
 
 const sentences = {
@@ -73,6 +99,7 @@ const sentences = {
   TELEMETRY: (body) => ["event.telemetry", body],
   FAULT: (body) => [body.present ? "event.fault" : "event.fault-cleared", body],
   LOST: (body) => ["event.lost", body],
+  UNREADABLE: (body) => ["event.unreadable", body],
 };
 
 /** [key of the sentence, its values] for one record. */

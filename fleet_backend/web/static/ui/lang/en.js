@@ -139,7 +139,7 @@ export default {
   "proof.commitment-proved": "The records shown are the ones that the statement committed to.",
   "proof.commitment-failed": "The records shown are not the ones that the statement committed to.",
   "proof.seal-open":
-    "The vehicle’s own seal on each record: only the fleet holds the key that checks it.",
+    "The vehicle’s own seal on each record: only the fleet holds the key that checks it, and ignores a record whose seal is not genuine.",
   "action.UNLOCK": "unlock",
   "action.LOCK": "lock",
   "action.RAISE_GENERATION": "end all earlier grants",
@@ -166,6 +166,7 @@ export default {
   "event.fault": "Fault {code} at node {node}.",
   "event.fault-cleared": "Fault {code} at node {node} has gone.",
   "event.lost": "{samples} measurements were not taken: the memory was full.",
+  "event.unreadable": "The record at position {position} ({size} bytes) cannot be read and counts for nothing.",
   "event.unknown": "A record of a kind that this page does not know ({kind}).",
   "refusal.MALFORMED": "The command could not be read.",
   "refusal.VEHICLE": "The command was made for another vehicle.",

@@ -146,7 +146,7 @@ export default {
   "proof.commitment-failed":
     "Les enregistrements affichés ne sont pas ceux que la déclaration a engagés.",
   "proof.seal-open":
-    "Le sceau du véhicule sur chaque enregistrement\u00a0: seule la flotte détient la clé qui le vérifie.",
+    "Le sceau du véhicule sur chaque enregistrement\u00a0: seule la flotte détient la clé qui le vérifie, et elle ignore un enregistrement dont le sceau n’est pas authentique.",
   "action.UNLOCK": "déverrouiller",
   "action.LOCK": "verrouiller",
   "action.RAISE_GENERATION": "annuler toutes les autorisations antérieures",
@@ -173,6 +173,8 @@ export default {
   "event.fault": "Défaut {code} au nœud {node}.",
   "event.fault-cleared": "Le défaut {code} au nœud {node} a disparu.",
   "event.lost": "{samples} mesures n’ont pas été prises\u00a0: mémoire pleine.",
+  "event.unreadable":
+    "L’enregistrement en position {position} ({size} octets) est illisible et ne compte pas.",
   "event.unknown": "Un enregistrement d’un type inconnu de cette page ({kind}).",
   "refusal.MALFORMED": "La commande était illisible.",
   "refusal.VEHICLE": "La commande était destinée à un autre véhicule.",
