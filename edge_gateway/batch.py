@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from edge_gateway.settings import FlushSettings, Limits
-from edge_gateway.window import Name
+from edge_gateway.window import Name, digest
 from protocol import record
 
 # What CBOR adds to a record (a byte string of up to 65,535) and to the array of 64.
@@ -20,6 +20,10 @@ class Item:
     is_event: bool
     # In a BOOT record: how many records of earlier boots the vehicle still has. None in others.
     unsent: int | None
+
+    @property
+    def mark(self) -> tuple[Name, bytes]:
+        return self.name, digest(self.data)
 
 
 def read_item(data: bytes) -> Item:
@@ -50,7 +54,11 @@ class Batch:
         self._due_ms: float | None = None
 
     def __contains__(self, item: Item) -> bool:
-        return any((i.vehicle, i.name) == (item.vehicle, item.name) for i in self._items)
+        return any(i.data == item.data for i in self._items)
+
+    def variants(self, name: Name) -> int:
+        """How many records of this name wait."""
+        return sum(i.name == name for i in self._items)
 
     def __len__(self) -> int:
         return len(self._items)

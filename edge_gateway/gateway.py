@@ -18,6 +18,7 @@ from edge_gateway.outbox import Outbox, known_time
 from edge_gateway.refusals import Refusals
 from edge_gateway.settings import GatewaySettings
 from edge_gateway.uplink import Uplink
+from edge_gateway.variants import AT_ONCE, Pace, Variants
 from edge_gateway.vehicle_bus import VehicleBus
 from edge_gateway.window import Name, Window
 from protocol import courier, link, statement
@@ -57,6 +58,9 @@ class Gateway:
         )
         self._commands = Commands(self._vehicle, limits.commands_remembered)
         self._refusals = Refusals()
+        self._variants = Variants()
+        # Anybody on the bus can say hello: the chain tells of eight, then of one in ten seconds.
+        self._attached_pace = Pace(8, 0.1)
         self._reports: deque[Report] = deque(maxlen=_REPORTS_KEPT)
         self._challenge: bytes | None = None
         self._is_challenge_out = False
@@ -64,6 +68,7 @@ class Gateway:
         # Records of earlier boots that came since the hello of this boot.
         self._earlier: set[Name] = set()
         self._is_other_vehicle = False
+        self._told: Name | None = None
         self._session = 0
         self._health_at = time.monotonic() + _HEALTH_S
         self.counters: Counter[str] = Counter()
@@ -112,13 +117,13 @@ class Gateway:
     def log_health(self) -> None:
         counts = {**self.counters, **self._inbox.counters, **self._bus.counters}
         log.info(
-            "health: bus %s, broker %s, outbox %d, in flight %d, refused %d, stored up to %s, %s",
+            "health: bus %s, broker %s, outbox %d, in flight %d, refused %d, told stored %s, %s",
             "up" if self._bus.connected else "down",
             "up" if self._uplink.connected else "down",
             self._outbox.count(),
             len(self._flight),
             self._outbox.refused_total(),
-            self._window.high,
+            self._told,
             counts,
         )
 
@@ -150,10 +155,22 @@ class Gateway:
             return
         if self._attached_boot is not None and item.name[0] < self._attached_boot:
             self._note_earlier(item.name)
-        if self._window.has(item.name):
+        if self._window.has(*item.mark):
             self._on_repeated(item)
-        elif item not in self._batch and self._window.has_room(item.name):
+        elif item not in self._batch and self._admits(item):
             self._on_new(item)
+
+    def _admits(self, item: Item) -> bool:
+        """Others of its name may be stored: the backend, which has the key, knows which is true."""
+        known = self._window.variants(item.name) + self._batch.variants(item.name)
+        if known:
+            self.counters["records with a name that is taken"] += 1
+        if self._variants.admit(*item.mark, known, time.monotonic()):
+            return True
+        self.counters["records refused"] += 1
+        boot, seq = item.name
+        self._refusals.add(item.data, f"more than {AT_ONCE} are named boot {boot} seq {seq}")
+        return False
 
     def _note_earlier(self, name: Name) -> None:
         if len(self._earlier) < self._settings.limits.records_ahead:
@@ -161,9 +178,11 @@ class Gateway:
 
     def _settles(self, item: Item) -> bool:
         """A BOOT record counts what is left of earlier boots: is all of that here?"""
-        if item.unsent is None or item.unsent == 0:
-            return item.unsent == 0
-        return item.name[0] == self._attached_boot and len(self._earlier) >= item.unsent
+        return (
+            item.unsent is not None
+            and item.name[0] == self._attached_boot
+            and len(self._earlier) >= item.unsent
+        )
 
     def _on_new(self, item: Item) -> None:
         if not self._batch.fits(item):
@@ -174,9 +193,18 @@ class Gateway:
         self.counters["records repeated"] += 1
         # What waits in the batch may be what seems to be left out: to disk with it first.
         self._flush()
-        if self._window.repeated(item.name):
-            self._outbox.save_windows({self._vehicle: self._window.state})
-        self._tell_stored()
+        # The flush may have forgotten its mark for others: then it counts from its next round.
+        if self._window.has(*item.mark) and self._window.repeated(item.name, self._settles(item)):
+            self._save_window()
+        self._tell_stored([item.name])
+
+    def _save_window(self) -> None:
+        try:
+            self._outbox.save_window(self._vehicle, self._window.state)
+        except OutboxFullError as error:
+            # It says less than is true, and the vehicle's next rounds will tell the same.
+            self.counters["windows without room"] += 1
+            log.error("outbox full: %s", error)
 
     def _on_challenge(self, challenge: bytes, life_s: int) -> None:
         now = known_time(time.time())
@@ -192,18 +220,21 @@ class Gateway:
             self._challenge = None
             log.error("the bus of %s carries %s: check the wiring", self._vehicle, vehicle)
             return
-        self._tell_stored()
+        # No answer yet: what it does not know to be stored, it sends again right now.
         if boot == self._attached_boot:
             return
         self._attached_boot = boot
         self._earlier.clear()
+        if self._told is not None and boot < self._told[0]:
+            self._told = None
         text = f"{vehicle} boot {boot} firmware {firmware}"
         log.info("attached: %s", text)
-        self._store_event(statement.ATTACHED, text)
-        high = self._window.high
-        if high is not None and boot < high[0]:
-            # Its records carry names that are taken already: they would be dropped as repeated.
-            self._refusals.add(text.encode(), f"boot counter went back to {boot} from {high[0]}")
+        if self._attached_pace.take(time.monotonic()):
+            self._store_event(statement.ATTACHED, text)
+        newest = self._window.newest
+        if newest is not None and boot < newest:
+            told = f"boot counter went back to {boot} from {newest}, or that one is forged"
+            self._refusals.add(text.encode(), told)
 
     # To disk.
 
@@ -211,29 +242,47 @@ class Gateway:
         items = self._batch.take()
         if not items:
             return
-        names = [item.name for item in items]
         settled = [item.name for item in items if self._settles(item)]
-        window = self._window.after(names, settled)
+        window = self._window.after([item.mark for item in items], settled, self._attached_boot)
         try:
             # 1. On disk, whole. Without power from here on, nothing is lost or doubled.
             self._outbox.store_records(
                 [item.data for item in items],
                 known_time(time.time()),
-                {self._vehicle: window.state},
+                self._vehicle,
+                window.state,
             )
         except OutboxFullError as error:
             # The vehicle keeps them and sends them again.
             self.counters["batches without room"] += 1
             log.error("outbox full, %d records left to the vehicle: %s", len(items), error)
+            for item in items:
+                self._variants.hold(*item.mark, time.monotonic())
             return
         self._window = window
         self.counters["records stored"] += len(items)
         # 2. Only now may the vehicle forget them.
-        self._tell_stored()
+        self._tell_stored([item.name for item in items])
 
-    def _tell_stored(self) -> None:
-        if self._window.high is not None:
-            self._bus.stored(self._window.high)
+    def _tell_stored(self, came: list[Name]) -> None:
+        """Answer the records that came and are on disk now: at most up to the last of them."""
+        attached = self._attached_boot
+        if attached is None or any(boot > attached for boot, _ in came):
+            # We missed its hello, or these are not its records.
+            self._bus.greet()
+        last: dict[int, Name] = {}
+        for name in came:
+            last[name[0]] = max(name, last.get(name[0], name))
+        answers = [
+            answer
+            for boot, name in last.items()
+            if attached is not None and boot <= attached
+            if (answer := self._window.stored_up_to(name)) is not None
+            if not self._variants.holds(self._told, answer, time.monotonic())
+        ]
+        if answers:
+            self._told = max(answers)
+            self._bus.stored(self._told)
 
     def _store_event(self, event: int, text: str) -> None:
         try:

@@ -1,11 +1,11 @@
-"""Statements that the backend does not hold durably yet, and the names of the records in them.
+"""Statements that the backend does not hold durably yet, and the marks of the records stored.
 
 SQLite, WAL, synchronous=FULL. One transaction holds a statement, the head of the chain and the
-record names: after power loss at any moment either all three are there or none.
+marks: after power loss at any moment either all three are there or none.
 
 Order of durable writes, and what is true if power goes right after each:
-1. commit of statement + chain head + names: the vehicle still has the records and sends them again;
-   they are known by name, so they are dropped and acknowledged, never doubled.
+1. commit of statement + chain head + marks: the vehicle still has the records and sends them again;
+   they are known by their bytes, so they are dropped and acknowledged, not doubled.
 2. `stored` to the vehicle: it may forget them; we hold them.
 3. publish, and the backend's commit: the backend holds them; we send again and it knows them.
 4. the backend's signed acknowledgement deletes the statement here. The chain head stays.
@@ -14,16 +14,18 @@ Order of durable writes, and what is true if power goes right after each:
 import os
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_gateway.errors import OutboxError, OutboxFullError
-from edge_gateway.window import WindowState
+from edge_gateway.window import BootMarks, WindowState
 from protocol import ack, cbor, fields, statement
 
 _PAGE_BYTES = 4096
+# Layout 1 had no number. It knew records by their names alone (tables high and ahead).
+_LAYOUT = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS chain(
     id INTEGER PRIMARY KEY CHECK(id = 1), gateway TEXT NOT NULL,
@@ -31,11 +33,12 @@ CREATE TABLE IF NOT EXISTS chain(
     starts INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS statements(
     seq INTEGER PRIMARY KEY, sign1 BLOB NOT NULL, salt BLOB NOT NULL, packed BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS high(
-    vehicle TEXT PRIMARY KEY, boot INTEGER NOT NULL, seq INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS ahead(
-    vehicle TEXT NOT NULL, boot INTEGER NOT NULL, seq INTEGER NOT NULL,
-    PRIMARY KEY(vehicle, boot, seq)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS boots(
+    vehicle TEXT NOT NULL, boot INTEGER NOT NULL, high INTEGER, used INTEGER NOT NULL,
+    PRIMARY KEY(vehicle, boot)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS marks(
+    id INTEGER PRIMARY KEY, vehicle TEXT NOT NULL, boot INTEGER NOT NULL, seq INTEGER NOT NULL,
+    digest BLOB NOT NULL, UNIQUE(vehicle, boot, seq, digest));
 """
 
 
@@ -64,6 +67,8 @@ class Outbox:
     ) -> None:
         self._gateway = gateway
         self._sign = sign
+        # What the file holds of each window, so that only the difference is written.
+        self._written: dict[str, WindowState] = {}
         with _named_errors():
             self._db = _open(path, max_bytes)
             self._db.execute(
@@ -79,31 +84,43 @@ class Outbox:
         self._db.close()
 
     def store_records(
-        self, records: list[bytes], time: int, windows: Mapping[str, WindowState]
+        self, records: list[bytes], time: int, vehicle: str, window: WindowState
     ) -> int:
-        """A RECORDS statement and the windows that are true with it. Returns its number."""
-        return self._store(statement.RECORDS, cbor.encode(records), time, windows)
+        """A RECORDS statement and the vehicle's window that is true with it. Returns its number."""
+        return self._store(statement.RECORDS, cbor.encode(records), time, (vehicle, window))
 
     def store_event(self, event: int, text: str, time: int) -> int:
         """A GATEWAY statement. Returns its number."""
         body = cbor.encode({0: event, 1: text[:255]})
-        return self._store(statement.GATEWAY, body, time, {})
+        return self._store(statement.GATEWAY, body, time, None)
 
-    def save_windows(self, windows: Mapping[str, WindowState]) -> None:
+    def save_window(self, vehicle: str, window: WindowState) -> None:
         """What is known of stored records changed without a new one."""
         with _named_errors(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            self._write_windows(windows)
+            self._write_window(vehicle, window)
+        self._written[vehicle] = window
 
     def window(self, vehicle: str) -> WindowState:
         with _named_errors():
-            high = self._db.execute(
-                "SELECT boot, seq FROM high WHERE vehicle = ?", (vehicle,)
-            ).fetchone()
-            ahead = self._db.execute(
-                "SELECT boot, seq FROM ahead WHERE vehicle = ?", (vehicle,)
+            boots = self._db.execute(
+                "SELECT boot, high FROM boots WHERE vehicle = ? ORDER BY used", (vehicle,)
             ).fetchall()
-        return WindowState(high, frozenset(ahead))
+            window = {
+                boot: BootMarks(
+                    high,
+                    dict.fromkeys(
+                        self._db.execute(
+                            "SELECT seq, digest FROM marks WHERE vehicle = ? AND boot = ? "
+                            "ORDER BY id",
+                            (vehicle, boot),
+                        )
+                    ),
+                )
+                for boot, high in boots
+            }
+        self._written[vehicle] = window
+        return window
 
     def pending(self, after: int, limit: int) -> list[Pending]:
         """The next statements to publish, in order."""
@@ -154,7 +171,9 @@ class Outbox:
         deleted = self._db.executemany("DELETE FROM statements WHERE seq BETWEEN ? AND ?", pairs)
         return max(0, deleted.rowcount)
 
-    def _store(self, kind: int, body: bytes, time: int, windows: Mapping[str, WindowState]) -> int:
+    def _store(
+        self, kind: int, body: bytes, time: int, window: tuple[str, WindowState] | None
+    ) -> int:
         with _named_errors(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
             seq, prev_hash = self._db.execute("SELECT next_seq, prev_hash FROM chain").fetchone()
@@ -171,19 +190,36 @@ class Outbox:
                 "UPDATE chain SET next_seq = ?, prev_hash = ?",
                 (seq + 1, statement.statement_hash(sign1)),
             )
-            self._write_windows(windows)
+            if window is not None:
+                self._write_window(*window)
+        if window is not None:
+            self._written[window[0]] = window[1]
         return int(seq)
 
-    def _write_windows(self, windows: Mapping[str, WindowState]) -> None:
-        for vehicle, state in windows.items():
-            if state.high is not None:
-                self._db.execute(
-                    "INSERT OR REPLACE INTO high VALUES (?, ?, ?)", (vehicle, *state.high)
-                )
-            self._db.execute("DELETE FROM ahead WHERE vehicle = ?", (vehicle,))
-            self._db.executemany(
-                "INSERT INTO ahead VALUES (?, ?, ?)", [(vehicle, *name) for name in state.ahead]
-            )
+    def _write_window(self, vehicle: str, window: WindowState) -> None:
+        old = self._written[vehicle] if vehicle in self._written else self.window(vehicle)
+        for boot in old.keys() - window.keys():
+            self._db.execute("DELETE FROM boots WHERE vehicle = ? AND boot = ?", (vehicle, boot))
+            self._db.execute("DELETE FROM marks WHERE vehicle = ? AND boot = ?", (vehicle, boot))
+        for boot, marks in window.items():
+            # Unchanged ones are the same objects.
+            if marks is not old.get(boot):
+                self._write_boot(vehicle, boot, old.get(boot, BootMarks()), marks)
+
+    def _write_boot(self, vehicle: str, boot: int, old: BootMarks, new: BootMarks) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO boots VALUES "
+            "(?, ?, ?, (SELECT coalesce(max(used), 0) + 1 FROM boots))",
+            (vehicle, boot, new.high),
+        )
+        self._db.executemany(
+            "DELETE FROM marks WHERE vehicle = ? AND boot = ? AND seq = ? AND digest = ?",
+            [(vehicle, boot, *mark) for mark in old.marks if mark not in new.marks],
+        )
+        self._db.executemany(
+            "INSERT INTO marks(vehicle, boot, seq, digest) VALUES (?, ?, ?, ?)",
+            [(vehicle, boot, *mark) for mark in new.marks if mark not in old.marks],
+        )
 
 
 def known_time(now_s: float) -> int:
@@ -199,8 +235,31 @@ def _open(path: Path, max_bytes: int) -> sqlite3.Connection:
     db.execute("PRAGMA synchronous = FULL")
     # A bound below the disk's: once SQLite meets a full disk even DELETE fails.
     db.execute(f"PRAGMA max_page_count = {max(16, max_bytes // _PAGE_BYTES)}")
-    db.executescript(_SCHEMA)
+    try:
+        _bring_up(db, path)
+    except BaseException:
+        db.close()
+        raise
     return db
+
+
+def _bring_up(db: sqlite3.Connection, path: Path) -> None:
+    """The tables of this layout, in one transaction; files of an unknown one are refused."""
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        layout = db.execute("PRAGMA user_version").fetchone()[0]
+        tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type='table'")}
+        if layout not in (0, _LAYOUT):
+            raise OutboxError(f"{path}: layout {layout}, this program knows {_LAYOUT}")
+        if tables and "chain" not in tables:
+            raise OutboxError(f"{path}: not an outbox")
+        # Chain and statements of layout 1 are the same. Its names say nothing about bytes, and its
+        # mark may be a forger's: without them the vehicle's next records are at most stored twice.
+        db.execute("DROP TABLE IF EXISTS high")
+        db.execute("DROP TABLE IF EXISTS ahead")
+        for create in _SCHEMA.split(";"):
+            db.execute(create)
+        db.execute(f"PRAGMA user_version = {_LAYOUT}")
 
 
 @contextmanager

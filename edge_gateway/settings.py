@@ -53,7 +53,7 @@ class Limits:
     body_bytes: int = 48 * 1024
     statements_in_flight: int = 8
     outbox_mb: int = 256
-    # Records stored beyond a gap. Behind this many the vehicle has to fill the gap first.
+    # Records of one boot that are known by their bytes, and so also those stored beyond a gap.
     records_ahead: int = 256
     inbox_messages: int = 1024
     commands_waiting: int = 8

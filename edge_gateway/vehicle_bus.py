@@ -34,6 +34,7 @@ _ACCEPT = (REQUEST_FC_ID, REQUEST_FC_ID ^ RECORD_ID)
 _HEARTBEAT_ID = MESSAGES["GW_Heartbeat"][0]
 _HEARTBEAT_S = MESSAGES["GW_Heartbeat"][2] / 1000
 _IDLE_S = 0.5
+_HELLO_AGAIN_S = 10.0
 
 
 def open_bus(settings: BusSettings) -> can.BusABC:
@@ -51,7 +52,7 @@ def open_bus(settings: BusSettings) -> can.BusABC:
 
 
 class VehicleBus:
-    """What the gateway's thread may ask for is `stored`, `deliver`, `stop`; all return at once."""
+    """For the gateway's thread: `stored`, `greet`, `deliver` and `stop`; all return at once."""
 
     def __init__(
         self,
@@ -72,8 +73,10 @@ class VehicleBus:
         self._stop = threading.Event()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._deliveries: deque[Delivery] = deque()
-        # A slot of one: a newer name takes the place of one that was not sent yet.
-        self._stored: deque[Name] = deque(maxlen=1)
+        # A slot of one: a higher name says what a lower one, not sent yet, would say.
+        self._stored: Name | None = None
+        self._stored_lock = threading.Lock()
+        self._ask_hello = False
         self._thread = threading.Thread(
             target=self._run, name=f"can {settings.vehicle}", daemon=True
         )
@@ -94,8 +97,14 @@ class VehicleBus:
         os.close(self._wake_write)
 
     def stored(self, name: Name) -> None:
-        """Tell the vehicle that everything up to `name` is on disk. Only the latest counts."""
-        self._stored.append(name)
+        """Tell the vehicle that everything up to `name` is on disk. The highest one counts."""
+        with self._stored_lock:
+            self._stored = name if self._stored is None else max(self._stored, name)
+        self._wake()
+
+    def greet(self) -> None:
+        """Ask the vehicle who it is, at most every few seconds."""
+        self._ask_hello = True
         self._wake()
 
     def deliver(self, delivery: Delivery) -> bool:
@@ -154,7 +163,14 @@ class VehicleBus:
         self._inbox.put(Report(delivery.command_id, status))
 
     def take_stored(self) -> Name | None:
-        return self._stored.popleft() if self._stored else None
+        with self._stored_lock:
+            name, self._stored = self._stored, None
+        return name
+
+    def take_greet(self) -> bool:
+        """Whether a hello was asked for since the last call."""
+        asked, self._ask_hello = self._ask_hello, False
+        return asked
 
     def drop_expired(self) -> None:
         """What nobody may deliver any more is reported and forgotten."""
@@ -218,8 +234,14 @@ class _Session:
                 channel.accept(message.arbitration_id, bytes(message.data))
         self._requests.process()
         for data in self._records.process():
-            self._greeted = self._greeted or data[:1] == bytes((link.HELLO,))
+            if data[:1] == bytes((link.HELLO,)):
+                self._greeted = True
+                # The inbox may hold records that came before it: no reason to ask again.
+                self._hello_at = time.monotonic() + _HELLO_AGAIN_S
             self._owner.received(data)
+
+        if self._owner.take_greet():
+            self._greeted = False
 
     def _take_outcome(self) -> None:
         transferred = self._requests.outcome()

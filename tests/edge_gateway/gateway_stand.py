@@ -30,6 +30,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hw.virtual_bus import VirtualBus
 from protocol import ack, command, courier, link, presentation, record, statement
 from protocol.cose import PS256, assemble
+from protocol.errors import VerifyError
 
 VEHICLE = "trike-7"
 GATEWAY = "gw-7"
@@ -224,6 +225,40 @@ class FakeVcu:
         return link.encode_challenge(self.challenge, 120)
 
 
+def _is_genuine(data: bytes) -> bool:
+    try:
+        record.open_record(data, matches)
+    except VerifyError:
+        return False
+    return True
+
+
+def forged(boot: int, seq: int, salt: int = 0) -> bytes:
+    """A record as anybody can make it: a BOOT record with nothing left, or another."""
+    kind, body = (record.LOST, {0: salt}) if seq else (record.BOOT, {0: "", 1: 0, 2: 0, 3: 0, 4: 0})
+    made = record.Record(VEHICLE, boot, seq, 0, 0, kind, body)
+    return record.encode(made, lambda message: bytes((salt,)) * 32)
+
+
+class Forger:
+    """Another node that sends on the vehicle's record channel, without asking for anything."""
+
+    def __init__(self, bus: VirtualBus) -> None:
+        self._port = bus.attach(lambda identifier, data: None, ())
+
+    def send(self, data: bytes) -> None:
+        message = link.pack(link.RECORD, data)
+        self._port.send(0x518, bytes((0x10 | len(message) >> 8, len(message) & 255)) + message[:6])
+        time.sleep(0.02)  # the gateway's flow control
+        for number, start in enumerate(range(6, len(message), 7), 1):
+            frame = bytes((0x20 | number & 15,)) + message[start : start + 7]
+            self._port.send(0x518, frame.ljust(8, b"\xcc"))
+            time.sleep(0.001)
+
+    def close(self) -> None:
+        self._port.close()
+
+
 class FakeBackend:
     """Verifies every statement, keeps it, acknowledges it; may lose and repeat acknowledgements."""
 
@@ -267,14 +302,21 @@ class FakeBackend:
         self.send(courier.DOWN_ACK, ack.encode(found, self.key.sign))
 
     def records(self) -> list[tuple[int, int]]:
-        """Names of all records in all statements, in the order of the chain."""
-        out = []
-        for seq in sorted(self.bodies):
-            if statement.decode_unverified(self.statements[seq]).kind == statement.RECORDS:
-                for data in statement.decode_records(self.bodies[seq]):
-                    found = record.open_record(data, matches)
-                    out.append((found.boot, found.seq))
-        return out
+        """Names of all records of the vehicle in all statements, in the order of the chain."""
+        return self._names(genuine=True)
+
+    def forged(self) -> list[tuple[int, int]]:
+        """Names of the records that are not the vehicle's: set aside by their MAC."""
+        return self._names(genuine=False)
+
+    def _names(self, genuine: bool) -> list[tuple[int, int]]:
+        return [
+            (found.boot, found.seq)
+            for seq in sorted(self.bodies)
+            if statement.decode_unverified(self.statements[seq]).kind == statement.RECORDS
+            for data in statement.decode_records(self.bodies[seq])
+            if (found := record.decode_unverified(data)) and _is_genuine(data) == genuine
+        ]
 
     def events(self) -> list[tuple[int, str]]:
         """GATEWAY statements in the order of the chain."""

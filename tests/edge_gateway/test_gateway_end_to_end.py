@@ -16,8 +16,10 @@ from gateway_stand import (
     VEHICLE,
     FakeBackend,
     FakeVcu,
+    Forger,
     GatewayProcess,
     any_presentation,
+    forged,
     sealed,
     telemetry,
     wait_until,
@@ -258,6 +260,37 @@ def test_garbage_on_the_bus_and_from_the_broker_changes_nothing(stand: Stand) ->
     )
     assert stand.gateway.running
     port.close()
+
+
+def test_a_forger_beside_the_vehicle_takes_no_name_away(stand: Stand) -> None:
+    vcu = stand.start_vcu()
+    stand.gateway.start()
+    _fill(vcu, 5)
+    stand.wait_for_all()
+    forger = Forger(stand.bus)
+    # The end of all boots, the boot to come, and names of both that the vehicle will use.
+    names = [(0xFFFFFFFF, 0), (2, 0), (2, 1), (1, 8), (1, 9), (1, 2)]
+
+    def forge(salt: int) -> None:
+        for name in names:
+            for _ in range(3):
+                forger.send(forged(*name, salt))
+
+    forge(1)
+    wait_until(lambda: set(stand.backend.forged()) == set(names), "the forged records set aside")
+    _fill(vcu, 10)
+    stand.wait_for_all()
+    stand.gateway.kill()
+    vcu.reboot()
+    _fill(vcu, 10)
+    stand.gateway.start()
+    # In between the vehicle's own frames, whose messages it tears: those are sent again.
+    for salt in range(2, 8):
+        forge(salt)
+        _fill(vcu, 2)
+    forger.close()
+    stand.wait_for_all()
+    stand.check()
 
 
 def test_a_forged_acknowledgement_deletes_nothing(stand: Stand) -> None:

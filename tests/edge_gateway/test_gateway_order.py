@@ -28,12 +28,16 @@ class WatchingBus:
         self.counters: Counter[str] = Counter()
         self.given: set[Name] = set()
         self.told: list[Name] = []
+        self.greetings = 0
         self._path = path
 
     def stored(self, name: Name) -> None:
         missing = {given for given in self.given if given <= name} - set(self.on_disk())
         assert not missing, f"told {name} while {missing} are not on disk"
         self.told.append(name)
+
+    def greet(self) -> None:
+        self.greetings += 1
 
     def on_disk(self) -> list[Name]:
         with sqlite3.connect(self._path) as db:
@@ -70,6 +74,9 @@ class Bench:
             lambda message, signature: False,
         )
 
+    def hello(self, boot: int) -> None:
+        self.gateway.handle(LinkMessage("trike-7", link.encode_hello("trike-7", boot, "1.0")))
+
     def give(self, *records: bytes) -> None:
         for data in records:
             self.bus.given.add(read_item(data).name)
@@ -82,7 +89,9 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+    bench = Bench(tmp_path)
+    bench.hello(1)
+    return bench
 
 
 def test_nothing_is_told_before_it_is_on_disk(bench: Bench) -> None:
@@ -107,7 +116,7 @@ def test_a_boot_record_counts_what_is_left_of_earlier_boots(bench: Bench) -> Non
     bench.give(boot_record(1, 0), sealed(1, 1))
     bench.flush()
     # Sample 2 died with the reset; 3 is in the vehicle's journal.
-    bench.gateway.handle(LinkMessage("trike-7", link.encode_hello("trike-7", 2, "1.0")))
+    bench.hello(2)
     bench.give(sealed(1, 3), boot_record(2, 1), sealed(2, 1))
     bench.flush()
     assert bench.bus.told[-1] == (2, 1)
@@ -116,19 +125,21 @@ def test_a_boot_record_counts_what_is_left_of_earlier_boots(bench: Bench) -> Non
 def test_one_that_is_missing_of_earlier_boots_holds_the_mark(bench: Bench) -> None:
     bench.give(boot_record(1, 0), sealed(1, 1))
     bench.flush()
-    bench.gateway.handle(LinkMessage("trike-7", link.encode_hello("trike-7", 2, "1.0")))
+    bench.hello(2)
     bench.give(sealed(1, 3), boot_record(2, 2), sealed(2, 1))
     bench.flush()
     assert bench.bus.told[-1] == (1, 1)
     bench.give(sealed(1, 2))
     bench.flush()
+    assert bench.bus.told[-1] == (1, 2)
+    bench.give(sealed(1, 3))
     assert bench.bus.told[-1] == (1, 3)
 
 
 def test_a_boot_counter_that_went_back_is_told_in_the_chain(bench: Bench) -> None:
     bench.give(boot_record(9, 0))
     bench.flush()
-    bench.gateway.handle(LinkMessage("trike-7", link.encode_hello("trike-7", 2, "1.0")))
+    bench.hello(2)
     bench.gateway.tick()
     last = bench.outbox.pending(-1, 99)[-1].message
     body = zlib.decompress(statement.decode_message(last)[2])
@@ -142,6 +153,7 @@ def test_without_room_the_vehicle_keeps_its_records(tmp_path: Path) -> None:
     key = Ed25519PrivateKey.generate()
     small = Outbox(tmp_path / "outbox.db", GATEWAY, key.sign, 16 * 4096)
     bench.gateway._outbox = small
+    bench.hello(1)
     for seq in range(200):
         bench.give(boot_record(1, 0) if seq == 0 else sealed(1, seq))
         bench.gateway.finish()

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -19,11 +20,15 @@ from hypothesis import strategies as st
 from edge_gateway.batch import read_item
 from edge_gateway.errors import OutboxError, OutboxFullError
 from edge_gateway.outbox import Outbox, known_time
-from edge_gateway.window import Window, WindowState
+from edge_gateway.window import BootMarks, Window, WindowState, digest
 from protocol import ack, statement
 
 KEY = Ed25519PrivateKey.generate()
 MB = 1 << 20
+
+
+def _marks(seq: int) -> WindowState:
+    return {1: BootMarks(seq, {(seq, digest(sealed(1, seq))): None})}
 
 
 def _open(path: Path, max_bytes: int = 64 * MB) -> Outbox:
@@ -49,7 +54,7 @@ def _bodies(outbox: Outbox) -> list[tuple[int, bytes]]:
 def test_the_first_begins_the_chain_and_the_file_is_private(tmp_path: Path) -> None:
     outbox = _open(tmp_path / "o.db")
     assert outbox.store_event(statement.STARTED, "here", 5) == 0
-    assert outbox.store_records([sealed(1, 0)], 6, {VEHICLE: WindowState((1, 0))}) == 1
+    assert outbox.store_records([sealed(1, 0)], 6, VEHICLE, _marks(0)) == 1
     sign1 = statement.decode_message(outbox.pending(-1, 1)[0].message)[0]
     first = statement.decode_unverified(sign1)
     assert first.prev_hash == statement.FIRST_PREV_HASH and first.time == 5
@@ -57,7 +62,7 @@ def test_the_first_begins_the_chain_and_the_file_is_private(tmp_path: Path) -> N
     assert stat.S_IMODE((tmp_path / "o.db").stat().st_mode) == 0o600
     outbox.close()
     again = _open(tmp_path / "o.db")
-    assert again.window(VEHICLE) == WindowState((1, 0))
+    assert again.window(VEHICLE) == _marks(0)
     assert again.store_event(statement.STARTED, "again", 7) == 2
     assert [again.count_start(), again.count_start()] == [1, 2]
     again.close()
@@ -126,13 +131,79 @@ def test_a_full_outbox_stores_nothing_of_it_and_recovers(tmp_path: Path) -> None
     stored = 0
     with pytest.raises(OutboxFullError):
         while True:
-            outbox.store_records([os.urandom(4000)], 0, {VEHICLE: WindowState((1, stored))})
+            outbox.store_records([os.urandom(4000)], 0, VEHICLE, _marks(stored))
             stored += 1
-    assert outbox.count() == stored and outbox.window(VEHICLE).high == (1, stored - 1)
+    assert outbox.count() == stored and outbox.window(VEHICLE)[1].high == stored - 1
     assert outbox.delete(ack.Ack(GATEWAY, [(0, stored // 2)], [])).accepted == stored // 2 + 1
     assert outbox.store_event(1, "room again", 0) == stored
     _bodies(outbox)
     outbox.close()
+
+
+def test_only_differences_are_written_and_forgotten_marks_leave_the_file(tmp_path: Path) -> None:
+    outbox = _open(tmp_path / "o.db")
+    window = Window(outbox.window(VEHICLE), 4)
+    for boot in range(1, 30):
+        names = [(boot, seq) for seq in range(6)]
+        window = window.after([(name, digest(repr(name).encode())) for name in names], names[:1])
+        outbox.store_records([sealed(boot, 0)], 0, VEHICLE, window.state)
+        with sqlite3.connect(tmp_path / "o.db") as db:
+            boots = db.execute("SELECT count(*) FROM boots").fetchone()[0]
+            marks = db.execute("SELECT count(*) FROM marks").fetchone()[0]
+        assert (boots, marks) == (min(boot, 16), 4 * min(boot, 16))
+    outbox.close()
+    outbox = _open(tmp_path / "o.db")
+    assert list(outbox.window(VEHICLE)) == list(range(14, 30))
+    assert {
+        boot: (kept.high, list(kept.marks)) for boot, kept in outbox.window(VEHICLE).items()
+    } == {boot: (kept.high, list(kept.marks)) for boot, kept in window.state.items()}
+    outbox.close()
+
+
+def _as_layout_1(path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        db.executescript(
+            "DROP TABLE boots; DROP TABLE marks; PRAGMA user_version = 0;"
+            "CREATE TABLE high(vehicle TEXT PRIMARY KEY, boot INTEGER NOT NULL,"
+            " seq INTEGER NOT NULL) WITHOUT ROWID;"
+            "CREATE TABLE ahead(vehicle TEXT NOT NULL, boot INTEGER NOT NULL,"
+            " seq INTEGER NOT NULL, PRIMARY KEY(vehicle, boot, seq)) WITHOUT ROWID;"
+            "INSERT INTO high VALUES ('trike-7', 4294967295, 0);"
+            "INSERT INTO ahead VALUES ('trike-7', 4294967295, 9);"
+        )
+    db.close()
+
+
+def test_the_layout_before_keeps_its_chain_and_forgets_its_names(tmp_path: Path) -> None:
+    outbox = _open(tmp_path / "o.db")
+    outbox.store_records([sealed(1, 0)], 0, VEHICLE, _marks(0))
+    outbox.store_event(1, "x", 0)
+    before = _bodies(outbox)
+    outbox.close()
+    _as_layout_1(tmp_path / "o.db")
+    for _ in range(2):
+        outbox = _open(tmp_path / "o.db")
+        assert _bodies(outbox)[:2] == before and outbox.window(VEHICLE) == {}
+        outbox.store_event(1, "goes on", 0)
+        outbox.close()
+    with sqlite3.connect(tmp_path / "o.db") as db:
+        tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
+    db.close()
+    assert not tables & {"high", "ahead"} and {"boots", "marks"} <= tables
+
+
+def test_a_layout_that_is_not_known_is_refused_by_name(tmp_path: Path) -> None:
+    _open(tmp_path / "o.db").close()
+    with sqlite3.connect(tmp_path / "o.db") as db:
+        db.execute("PRAGMA user_version = 3")
+    db.close()
+    with pytest.raises(OutboxError, match="layout 3, this program knows 2"):
+        _open(tmp_path / "o.db")
+    with sqlite3.connect(tmp_path / "other.db") as db:
+        db.execute("CREATE TABLE poems(line TEXT)")
+    db.close()
+    with pytest.raises(OutboxError, match="not an outbox"):
+        _open(tmp_path / "other.db")
 
 
 def test_a_clock_that_is_not_set_is_not_known() -> None:
@@ -151,17 +222,18 @@ def store_for_ever(path: Path, key: bytes) -> None:
     """In the child: the vehicle sends from 8 before `high`, as after a lost `stored`."""
     outbox = Outbox(path, GATEWAY, Ed25519PrivateKey.from_private_bytes(key).sign, 64 * MB)
     window = Window(outbox.window(VEHICLE), 64)
-    seq = 0 if window.high is None else max(0, window.high[1] - 8)
+    seq = max(0, (window.state.get(1, BootMarks()).high or 0) - 8)
     while True:
-        batch = [sealed(1, n) for n in range(seq, seq + 5)]
+        items = [read_item(sealed(1, n)) for n in range(seq, seq + 5)]
         seq += 5
-        new = [read_item(data) for data in batch if not window.has(read_item(data).name)]
+        new = [item for item in items if not window.has(*item.mark)]
         if not new:
             continue
-        after = window.after([item.name for item in new], [(1, 0)] if window.high is None else [])
-        outbox.store_records([item.data for item in new], 0, {VEHICLE: after.state})
+        settled = [item.name for item in new if item.name == (1, 0)]
+        after = window.after([item.mark for item in new], settled)
+        outbox.store_records([item.data for item in new], 0, VEHICLE, after.state)
         window = after
-        print(*window.high or (), flush=True)
+        print(*window.stored_up_to(items[-1].name) or (), flush=True)
 
 
 def test_kill_9_at_any_moment_neither_loses_nor_doubles(tmp_path: Path) -> None:
@@ -192,7 +264,7 @@ def test_kill_9_at_any_moment_neither_loses_nor_doubles(tmp_path: Path) -> None:
     ]
     # Whatever the vehicle was told is there, each once, in order, and the mark agrees with it.
     assert names == list(range(len(names)))
-    assert outbox.window(VEHICLE).high == (1, len(names) - 1)
+    assert outbox.window(VEHICLE)[1].high == len(names) - 1
     assert told < len(names)
     assert [seq for seq, _ in _bodies(outbox)] == list(range(outbox.count()))
     outbox.close()
