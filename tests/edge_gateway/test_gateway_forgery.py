@@ -278,6 +278,29 @@ def test_names_filled_before_their_time_only_delay(clock: Clock, config: Gateway
     assert any("more than 4 are named boot 1" in text for _, text in events)
 
 
+def test_a_record_that_has_to_wait_is_not_called_stored(
+    clock: Clock, config: GatewaySettings
+) -> None:
+    model = Model(config, clock)
+    model.finish()
+    # Every later name is taken four times over, and so is the pace, right before the vehicle sends.
+    for ahead in range(6):
+        for salt in range(40):
+            model.forge(0, ahead, salt)
+    model.wait(1.0)
+    for _ in range(6):
+        model.make(sample=False)
+    for turn in range(4):
+        for salt in range(60):
+            model.forge(0, -1, 60 * turn + salt)
+        model.send(8)
+        model.wait(0.3)
+        model.round()
+    assert model.gateway.counters["records refused"] > 0
+    model.finish()
+    assert all(model.on_disk()[data] == 1 for data in model.genuine)
+
+
 def test_a_flood_of_forged_names_does_not_stop_the_vehicle(
     clock: Clock, config: GatewaySettings
 ) -> None:
