@@ -99,6 +99,7 @@ def claim(layout: Layout) -> None:
     """Make the folder ours; never build in one that is somebody else's."""
     mark = layout.root / _MARK
     if mark.exists():
+        _check_private(layout)
         _check_version(layout)
         return
     if layout.root.exists() and any(layout.root.iterdir()):
@@ -106,8 +107,17 @@ def claim(layout: Layout) -> None:
             f"{layout.root} is not empty and was not made by trifleet: choose another --data folder"
         )
     make_folder(layout.root)
+    layout.root.chmod(0o700)  # also where the folder was there, empty
     name = f"fleet-{secrets.token_hex(4)}.local/ledger"
     write_private(mark, json.dumps({"version": _VERSION, "origin": name}).encode())
+
+
+def _check_private(layout: Layout) -> None:
+    """Refuse to run where others on the machine may enter. Raises InstallationError."""
+    if layout.root.stat().st_mode & 0o077:
+        raise InstallationError(
+            f"others on this machine may read {layout.root}: chmod 700 {layout.root}"
+        )
 
 
 def _check_version(layout: Layout) -> None:
@@ -262,11 +272,3 @@ def _digest(application: Sequence[BoardFile]) -> str:
 
 def _now() -> int:
     return int(time.time())
-
-
-def check_private(layout: Layout) -> None:
-    """Refuse to run where others on the machine may enter. Raises InstallationError."""
-    if layout.root.stat().st_mode & 0o077:
-        raise InstallationError(
-            f"others on this machine may read {layout.root}: chmod 700 {layout.root}"
-        )

@@ -1,6 +1,8 @@
 """Serves API and pages in one process; the only place where the two meet."""
 
+import contextlib
 import threading
+from collections.abc import Iterator
 
 import uvicorn
 from fastapi import FastAPI
@@ -39,8 +41,9 @@ def serve(settings: ApiSettings, port: int, stop: threading.Event) -> None:
 class _Server(uvicorn.Server):
     """Leaves the signals to the command line, which sets `stop`."""
 
-    def install_signal_handlers(self) -> None:
-        return None
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 def _end_on(stop: threading.Event, app: FastAPI, server: uvicorn.Server) -> None:

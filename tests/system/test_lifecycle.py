@@ -11,6 +11,10 @@ import pytest
 from evidence import ledger_reader
 from running import RunningStack, processes_of
 
+from trifleet.errors import InstallationError
+from trifleet.installation import claim
+from trifleet.layout import Layout
+
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
@@ -118,6 +122,16 @@ def test_a_folder_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "was not made by trifleet" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
+
+
+def test_a_folder_that_others_may_enter_is_refused(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    tmp_path.chmod(0o755)
+    claim(layout)  # empty: it becomes ours, and private
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+    tmp_path.chmod(0o750)
+    with pytest.raises(InstallationError, match="chmod 700"):
+        claim(layout)
 
 
 def test_keys_list_shows_public_names_only(story: dict[str, object]) -> None:
