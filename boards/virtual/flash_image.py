@@ -39,11 +39,6 @@ def set_clock_offset(clock: int, seconds: int) -> None:
     os.pwrite(clock, _CLOCK.pack(seconds), 0)
 
 
-def clock_offset(clock: int) -> int:
-    stored = os.pread(clock, _CLOCK.size, 0)
-    return int(_CLOCK.unpack(stored)[0]) if len(stored) == _CLOCK.size else 0
-
-
 def unique_id(settings: VirtualBoardSettings) -> bytes:
     """Twelve bytes, as on the STM32 family, drawn when the board is made."""
     path = settings.serial_number_file

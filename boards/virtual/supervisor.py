@@ -37,7 +37,6 @@ _REQUEST = struct.Struct("<cI")
 # A program that ends at once is started again, but not as fast as the computer can.
 SHORT_RUN_S = 0.5
 PAUSE_S = 0.2
-START_TIMEOUT_S = 10.0
 
 
 class VirtualBoard:

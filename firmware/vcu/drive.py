@@ -12,7 +12,6 @@ RAMP_MMPSS = 500  # a twentieth of g: a bus driver's gentle brake
 TORQUE_PCT = 100
 REVERSAL_MMPS = 300
 
-MODE_OFF = 0
 MODE_LIMP = 1
 MODE_NORMAL = 2
 NEUTRAL = 0

@@ -12,7 +12,6 @@ from .merkle import HASH_SIZE
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT
-FULL_BYTES = WIDTH * HASH_SIZE
 MAX_LEVEL = 63
 MAX_SIZE = (1 << 63) - 1
 ENTRIES = -1  # level number under which bundles are addressed beside the tiles
