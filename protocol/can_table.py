@@ -19,6 +19,7 @@ MESSAGES: dict[
         ("TorqueCap_pct", 8, 8, False, 0, 100),
         ("SpeedCap_mmps", 16, 16, False, 0, 65535),
         ("Reason", 32, 8, False, 0, 255),
+        ("Warning", 40, 8, False, 0, 255),
     )),
     "VCU_Lock": (0xA0, 8, 100, 500, 48, (
         ("Locked", 0, 1, False, 0, 1),
@@ -26,6 +27,14 @@ MESSAGES: dict[
         ("State", 2, 3, False, 0, 3),
         ("Reason", 8, 8, False, 0, 255),
         ("Refusal", 16, 8, False, 0, 255),
+    )),
+    "VCU_Panel": (0xB0, 8, 200, 1000, 48, (
+        ("Screen", 0, 8, False, 0, 255),
+        ("Led", 8, 3, False, 0, 7),
+        ("Sound", 11, 2, False, 0, 3),
+        ("Typed", 13, 5, False, 0, 31),
+        ("Number", 24, 16, False, 0, 65535),
+        ("Battery_pct", 40, 8, False, 0, 255),
     )),
     "MC_Status1": (0x110, 8, 20, 200, 48, (
         ("Speed_mmps", 0, 16, True, -32768, 32767),
@@ -71,6 +80,11 @@ MESSAGES: dict[
         ("Lights", 5, 1, False, 0, 1),
         ("SteeringAngle_cdeg", 8, 16, True, -9000, 9000),
         ("Throttle_permille", 24, 10, False, 0, 1000),
+    )),
+    "HMI_Keys": (0x411, 8, 100, 500, 48, (
+        ("Presses", 0, 8, False, 0, 255),
+        ("Digit", 8, 4, False, 0, 15),
+        ("Egress", 12, 1, False, 0, 1),
     )),
     "GNSS_Position": (0x420, 8, 200, 1000, None, (
         ("Latitude_e7", 0, 32, True, -900000000, 900000000),
@@ -127,6 +141,7 @@ MESSAGES: dict[
 IDENTIFIERS: dict[int, str] = {
     0x50: "VCU_Drive",
     0xA0: "VCU_Lock",
+    0xB0: "VCU_Panel",
     0x110: "MC_Status1",
     0x111: "MC_Status2",
     0x210: "BMS_Pack",
@@ -134,6 +149,7 @@ IDENTIFIERS: dict[int, str] = {
     0x212: "BMS_Temp",
     0x310: "CHG_Status",
     0x410: "HMI_Inputs",
+    0x411: "HMI_Keys",
     0x420: "GNSS_Position",
     0x421: "GNSS_Status",
     0x500: "GW_Request",

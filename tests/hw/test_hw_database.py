@@ -15,6 +15,7 @@ DRIVE = {
     "TorqueCap_pct": 80,
     "SpeedCap_mmps": 9,
     "Reason": 0,
+    "Warning": 0,
 }
 
 
