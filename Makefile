@@ -29,9 +29,11 @@ $(VENV)/.ready: requirements.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	@$(PIP) install --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
-$(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
+$(VENV)/.ready-dev: requirements-dev.txt requirements-stubs.txt $(VENV)/.ready
 	@echo "Installing what the tests need into $(VENV) ..."
 	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@rm -rf $(VENV)/stubs
+	@$(PIP) install --require-hashes --no-deps --target $(VENV)/stubs -r requirements-stubs.txt
 	@touch $@
 
 run: setup ## start the fleet; ARGS="--vehicles 10 --port 8090 --data DIR"
@@ -69,7 +71,7 @@ bench: setup-dev ## measure, and print what README.md shows
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 lock: setup-dev ## resolve requirements*.in into the hashed requirements*.txt
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev requirements-stubs; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt; done
 
