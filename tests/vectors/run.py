@@ -253,6 +253,15 @@ def outcome(case):
         return {"leaked": repr(leak)}
 
 
+def without_later_signals(got, expect):
+    """A signal that a message got after the vector was made is 0 in it, and not named there."""
+    named = expect.get("values")
+    if named is None or "values" not in got:
+        return got
+    kept = {name: value for name, value in got["values"].items() if value or name in named}
+    return {key: kept if key == "values" else got[key] for key in got}
+
+
 def same(left, right):
     # true is 1 for `==` on CPython, and a vector must tell them apart.
     if isinstance(left, dict) and isinstance(right, dict):
@@ -284,6 +293,8 @@ def check(path):
         got = outcome(case)
     except VectorError as error:
         return str(error)
+    if case["operation"] == "can.decode":
+        got = without_later_signals(got, case["expect"])
     if same(got, case["expect"]):
         return None
     return f"expected {case['expect']} got {got}"
