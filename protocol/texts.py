@@ -1,0 +1,67 @@
+"""Sentences for the numbers that a vehicle tells. For people's programs; the vehicle needs none."""
+
+from protocol import lock, refusal
+
+DRIVE_REASONS = {
+    lock.DRIVE_FREE: "Drive is free.",
+    lock.DRIVE_LOCKED: "The vehicle is locked.",
+    lock.DRIVE_WAITING: "Unlocked: key on, brake pressed, gear in.",
+    lock.DRIVE_GRANT_LIMIT: "The grant limits the speed.",
+    lock.DRIVE_LOCK_PENDING: "The vehicle locks when it stands still.",
+    lock.DRIVE_INPUTS_STALE: "The dash is silent: slow and weak until it is heard again.",
+    lock.DRIVE_SPEED_STALE: "The speed is not known: the vehicle counts as moving.",
+    lock.DRIVE_CHARGER: "The charger is plugged in.",
+    lock.DRIVE_KEY_OFF: "The key is off.",
+    lock.DRIVE_BRAKE: "The brake is not pressed.",
+    lock.DRIVE_GEAR: "No gear is in.",
+    lock.DRIVE_DIRECTION: "The gear is against the way that the vehicle rolls.",
+    lock.DRIVE_ZONE_LIMIT: "The zone limits the speed.",
+    lock.DRIVE_TIP_OVER: "The curve limits the speed, or a wheel would lift.",
+    lock.DRIVE_NODE_FAULT: "A part reports a fault: slow and weak, but it drives on.",
+    lock.DRIVE_FAULT + 1: "The board has no identity.",
+    lock.DRIVE_FAULT + 2: "The vehicle has no owner.",
+    lock.DRIVE_FAULT + 3: "The vehicle's own key is not usable.",
+    lock.DRIVE_FAULT + 4: "What the board remembers is not readable.",
+}
+LOCK_REASONS = {
+    lock.START: "It started.",
+    lock.COMMAND: "A command that was allowed.",
+    lock.RIDER_ACTION: "The rider acted on the vehicle.",
+    lock.NO_ACTION: "Nobody acted on the vehicle within five seconds.",
+    lock.STANDSTILL: "It stands still.",
+    lock.UNPROVISIONED: "The board is not provisioned.",
+    lock.RESUMED: "The controller was reset during a ride, which goes on.",
+    lock.KEY_OFF: "The key was turned off at standstill.",
+    lock.CHARGER: "The charger was plugged in at standstill.",
+}
+WARNINGS = {
+    lock.WARN_LIMP: "A fault: slow and weak, but it drives on.",
+    lock.WARN_TIP_OVER: "Too fast for this curve.",
+    lock.WARN_LOCK_PENDING: "It locks when it stands still.",
+    lock.WARN_DIRECTION: "The other direction comes when it hardly moves.",
+    lock.WARN_CHARGER: "The charger's plug is in.",
+    lock.WARN_SPEED: "The speed is not known.",
+    lock.WARN_INPUTS: "The dash is silent.",
+    lock.WARN_LIMIT: "The speed is limited.",
+}
+REFUSALS = {
+    refusal.MALFORMED: "Not a presentation, or too large.",
+    refusal.VEHICLE: "Made for another vehicle.",
+    refusal.CHALLENGE: "Its challenge is not open: never given, used or ended.",
+    refusal.BACKOFF: "After bad signatures the vehicle waits a while.",
+    refusal.OWNER: "The chain does not begin at this vehicle's owner.",
+    refusal.HOLDER: "A key is not the holder that its grant names.",
+    refusal.GRANT_ID: "The command names another grant.",
+    refusal.NOT_YET: "The grant begins later.",
+    refusal.EXPIRED: "The grant has ended.",
+    refusal.CLOCK: "The vehicle's clock is uncertain, and the grant too long for that.",
+    refusal.GENERATION: "Granted before the owner ended all grants.",
+    refusal.REVOKED: "The grant was revoked.",
+    refusal.WIDENED: "A grant gives more than the one above it.",
+    refusal.ACTION: "The grant does not allow this.",
+    refusal.SIGNATURE: "A signature does not hold.",
+    refusal.UNPROVISIONED: "The vehicle has no owner, or no usable key of its own.",
+    refusal.STATE: "Not possible as the vehicle is now.",
+    refusal.ARGUMENT: "What was asked for is out of bounds.",
+    refusal.BUSY: "Another presentation is being checked.",
+}
