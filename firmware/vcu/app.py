@@ -11,6 +11,7 @@ import time
 
 import machine
 import protocol
+from protocol import lock
 
 import vcu
 from vcu import software
@@ -46,6 +47,14 @@ class Board:
         self.random = os.urandom
         self.folder = ""  # the current folder is the root of the flash
         self.reset_cause = _reset_cause()
+        names = ("LOCK", "DRIVE_EN", "LIGHTS", "HORN")
+        self._pins = [machine.Pin(name, machine.Pin.OUT, value=0) for name in names]
+
+    def pins(self, outputs) -> None:
+        """What the safety kernel says, beside the bus: bolt, drive line, lights, horn."""
+        levels = (outputs.lock == lock.LOCKED, outputs.enable, outputs.lights, outputs.horn)
+        for pin, level in zip(self._pins, levels):
+            pin.value(level)
 
 
 def run() -> None:

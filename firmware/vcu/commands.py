@@ -16,7 +16,7 @@ CHECK_WITHIN_MS = 30_000
 
 
 class Commands:
-    """`vehicle` is the Vcu: its gate, lock, motion, outbox, refusals, store, state and clock."""
+    """`vehicle` is the Vcu: its gate, drive, outbox, refusals, store, state and clock."""
 
     def __init__(self, vehicle):
         self._vehicle = vehicle
@@ -91,7 +91,7 @@ class Commands:
 
     def _require_room(self, action: int) -> None:
         # What cannot be recorded is not done; but a session can always be ended.
-        ends_session = action == command.LOCK and self._vehicle.lock.state in (
+        ends_session = action == command.LOCK and self._vehicle.drive.lock in (
             lock.READY,
             lock.DRIVE,
         )
@@ -99,12 +99,11 @@ class Commands:
             raise RefusedError(refusal.STATE)
 
     def _unlock(self, authorized, now_ms: int) -> int:
-        self._vehicle.lock.unlock(authorized.limits, now_ms)
+        self._vehicle.drive.unlock(authorized.limits, now_ms)
         return record.DONE
 
     def _lock(self, authorized, now_ms: int) -> int:
-        still = self._vehicle.motion.is_still(now_ms)
-        return record.DONE if self._vehicle.lock.lock(still, now_ms) else record.PENDING
+        return record.DONE if self._vehicle.drive.end(now_ms) else record.PENDING
 
     def _raise_generation(self, authorized, now_ms: int) -> int:
         generation = authorized.command.args[0]

@@ -13,6 +13,7 @@ RECEIVED = (
     "MC_Status2",
     "BMS_Pack",
     "BMS_Temp",
+    "CHG_Status",
     "HMI_Inputs",
     "GNSS_Position",
     "GNSS_Status",

@@ -5,7 +5,7 @@ A value that is not fresh is left out.
 
 from protocol import lock, record
 
-from vcu.motion import STILL_MMPS
+from vcu.safety import STILL_MMPS
 
 USED_MS = 1_000
 PARKED_MS = 10_000
@@ -26,13 +26,13 @@ class Telemetry:
     def _period_ms(self, now_ms: int) -> int:
         # Parked with its controllers asleep, speed is stale: that is no reason to report often.
         speed_mmps = self._vehicle.motion.speed(now_ms) or 0
-        used = self._vehicle.lock.state != lock.LOCKED or abs(speed_mmps) >= STILL_MMPS
+        used = self._vehicle.drive.lock != lock.LOCKED or abs(speed_mmps) >= STILL_MMPS
         return USED_MS if used else PARKED_MS
 
     def sample(self, now_ms: int) -> dict:
         """The record's body, by the numbers of section 6 of docs/protocol.md."""
         signals = self._vehicle.signals
-        body = {1: self._vehicle.motion.odometer_m, 7: self._vehicle.lock.state}
+        body = {1: self._vehicle.motion.odometer_m, 7: self._vehicle.drive.lock}
         speed_mmps = self._vehicle.motion.speed(now_ms)
         if speed_mmps is not None:
             body[0] = speed_mmps

@@ -12,7 +12,6 @@ from vcu.drive import Drive
 from vcu.faults import Faults
 from vcu.journal import Journal
 from vcu.link import RECORD_FLOW, REQUEST, Link
-from vcu.lock import Lock
 from vcu.motion import Motion
 from vcu.provision import Provision
 from vcu.records import Outbox
@@ -41,7 +40,6 @@ class Vcu:
         self.fault = provision.fault
         self.state = provision.state
         self._software = int.from_bytes(software[:4], "big")
-        self._acted_ms = None
         self._build(board, provision, journal, now_ms)
         self._report_start(board, provision, self.outbox.restore(replayed), now_ms)
 
@@ -54,8 +52,7 @@ class Vcu:
         self.motion = Motion(self.state.odometer_m)
         self.outbox = Outbox(provision.vehicle, boot, tag, journal, self.wall.time)
         self.refusals = Refusals(self.outbox)
-        self.lock = Lock(not self.fault, lambda *change: self._lock_changed(change))
-        self._drive = Drive(self.fault)
+        self.drive = Drive(self.fault, self.signals, board.pins, self._lock_changed)
         self._telemetry = Telemetry(self)
         self._faults = Faults(self.outbox)
         self._now_ms = now_ms
@@ -97,14 +94,13 @@ class Vcu:
             4: unsent,
         }
         self.outbox.record(record.BOOT, body, now_ms)
-        self.outbox.record(
-            record.LOCK, {0: self.lock.state, 1: self.lock.state, 2: self.lock.reason}, now_ms
-        )
+        state, reason = self.drive.lock, self.drive.outputs.lock_reason
+        self.outbox.record(record.LOCK, {0: state, 1: state, 2: reason}, now_ms)
 
     # --- one turn ---
 
     def receive(self, now_ms: int) -> None:
-        """Take what the bus brought, then let the lock follow it."""
+        """Take what the bus brought."""
         self._now_ms = now_ms
         self.bus.tick(now_ms)
         for _ in range(MOST_FRAMES):
@@ -112,7 +108,6 @@ class Vcu:
             if frame is None:
                 break
             self._take(frame[0], frame[1], now_ms)
-        self.lock.step(self.motion.is_still(now_ms), self._acted_ms, now_ms)
 
     def cyclic(self, now_ms: int) -> None:
         """Send the frames whose deadline has come."""
@@ -154,12 +149,9 @@ class Vcu:
         if name == "MC_Status1":
             self.motion.saw(self.signals.fresh(name, now_ms)["Speed_mmps"], now_ms)
         elif name == "HMI_Inputs":
-            inputs = self.signals.fresh(name, now_ms)
-            if inputs["Key"] and inputs["Brake"] and inputs["Gear"]:
-                self._acted_ms = now_ms
+            self.drive.saw_dash()
 
-    def _lock_changed(self, change: tuple) -> None:
-        state, previous, reason = change
+    def _lock_changed(self, state: int, previous: int, reason: int) -> None:
         self.outbox.record(record.LOCK, {0: state, 1: previous, 2: reason}, self._now_ms)
         if state == lock.LOCKED and self.motion.odometer_m != self.state.odometer_m:
             self.state.odometer_m = self.motion.odometer_m
@@ -169,17 +161,12 @@ class Vcu:
                 self.outbox.journal_failed = True  # reported as a fault of flash
 
     def _drive_signals(self, now_ms: int) -> dict:
-        inputs = self.signals.fresh("HMI_Inputs", now_ms)
-        return self._drive.signals(self.lock, self.motion, inputs, now_ms)
+        self._now_ms = now_ms
+        self.drive.step(now_ms)
+        return self.drive.drive_signals()
 
     def _lock_signals(self, now_ms: int) -> dict:
-        return {
-            "Locked": int(self.lock.state == lock.LOCKED),
-            "Pending": int(self.lock.state == lock.LOCK_PENDING),
-            "State": self.lock.state,
-            "Reason": self.lock.reason,
-            "Refusal": self.refusals.last_code,
-        }
+        return self.drive.lock_signals(self.refusals.last_code)
 
     def _heartbeat_signals(self, now_ms: int) -> dict:
         return {

@@ -142,6 +142,13 @@ class Bench:
             None if speed_mmps is None else {"Speed_mmps": speed_mmps}
         )
 
+    def stop(self, from_mmps):
+        """Brakes as a vehicle can: half a g, then zero."""
+        for speed_mmps in range(from_mmps, 0, -100):
+            self.speed(speed_mmps)
+            self.run(20)
+        self.speed(0)
+
     def inputs(self, key, brake, gear):
         self.nodes["HMI_Inputs"].signals = {"Key": key, "Brake": brake, "Gear": gear}
 

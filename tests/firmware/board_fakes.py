@@ -133,3 +133,7 @@ class FakeBoard:
         self.random = FakeRandom()
         self.folder = folder
         self.reset_cause = reset_cause
+        self.outputs = None
+
+    def pins(self, outputs):
+        self.outputs = outputs
