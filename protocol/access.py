@@ -69,7 +69,8 @@ class Gate:
         """
         asked = None
         try:
-            asked = _decode(data)
+            asked = yield from _decode_steps(data)
+            yield
             self._admit(asked, uptime_ms)
             check_claims(asked, self.authority, clock)
             yield from self._verify_steps(asked, uptime_ms)
@@ -107,7 +108,9 @@ class Gate:
         self._bad_signatures = 0
 
     def _verify_one(self, key: bytes, message: bytes, signature: bytes, uptime_ms: int):  # type: ignore[no-untyped-def]
+        yield
         good = yield from rsa.verify_steps(key, message, signature)
+        yield
         if not good:
             self._count_bad_signature(uptime_ms)
             raise RefusedError(refusal.SIGNATURE)
@@ -170,8 +173,9 @@ def _name(signed: presentation.SignedGrant, key: bytes) -> bytes:
     return hashlib.sha256(key + signed.sign1).digest()
 
 
-def _decode(data: bytes) -> presentation.Presentation:
+def _decode_steps(data: bytes):  # type: ignore[no-untyped-def]
     try:
-        return presentation.decode(data)
+        asked = yield from presentation.decode_steps(data)
     except DecodeError:
         raise RefusedError(refusal.MALFORMED)
+    return asked

@@ -21,6 +21,7 @@ class Commands:
     def __init__(self, vehicle):
         self._vehicle = vehicle
         self._steps = None
+        self._reading = None  # one that is refused unchecked, and read only for its name
         self._begun_ms = 0
         self._actions = {
             command.UNLOCK: self._unlock,
@@ -31,8 +32,8 @@ class Commands:
             command.TRANSFER: self._transfer,
         }
 
-    def is_checking(self) -> bool:
-        return self._steps is not None
+    def has_work(self) -> bool:
+        return self._steps is not None or self._reading is not None
 
     def offer(self, data: bytes, now_ms: int) -> None:
         """A presentation came in, from whatever path."""
@@ -46,7 +47,10 @@ class Commands:
             self._steps = self._vehicle.gate.check_steps(data, now_ms, clock)
 
     def step(self, now_ms: int) -> None:
-        """One piece of the check that is under way."""
+        """One piece of what is under way."""
+        if self._reading is not None:
+            self._read(now_ms)
+            return
         try:
             next(self._steps)
         except StopIteration as stop:
@@ -60,10 +64,22 @@ class Commands:
             self._vehicle.refusals.refuse(refusal.MALFORMED, None, now_ms)
 
     def _refuse_unchecked(self, code: int, data: bytes, now_ms: int) -> None:
+        if self._reading is None:
+            self._reading = (code, presentation.decode_steps(data))
+        else:  # who floods the vehicle does not learn which one it was
+            self._vehicle.refusals.refuse(code, None, now_ms)
+
+    def _read(self, now_ms: int) -> None:
+        code, steps = self._reading
+        asked = None
         try:
-            asked = presentation.decode(data)
+            next(steps)
+            return
+        except StopIteration as stop:
+            asked = stop.value
         except (DecodeError, MemoryError):
-            asked = None
+            pass  # refused without a name
+        self._reading = None
         self._vehicle.refusals.refuse(code, asked, now_ms)
 
     def _refused(self, error: RefusedError, now_ms: int) -> None:

@@ -125,7 +125,7 @@ class Vcu:
         return self.link.pump(now_ms)
 
     def has_work(self) -> bool:
-        return self.commands.is_checking()
+        return self.commands.has_work()
 
     def work(self, now_ms: int) -> None:
         """One piece of what may take a while."""

@@ -303,7 +303,7 @@ def test_a_check_that_was_starved_ends_with_its_challenge(bench, monkeypatch, la
     with monkeypatch.context() as patch:
         patch.setattr(bench.vcu, "has_work", lambda: False)
         assert bench.present(asked, late_ms) is None
-        assert bench.vcu.commands.is_checking()
+        assert bench.vcu.commands.has_work()
     seen = len(bench.gateway.records)
     bench.run(200)
     kinds = (record.ANSWER, record.REFUSAL)
