@@ -1,4 +1,4 @@
-"""Instructions of the vehicle's pieces of work, beside their limits; `--record` writes budgets.json.
+"""Instructions of the vehicle's pieces of work, and their limits; `--record` writes budgets.json.
 
 tests/firmware/test_firmware_budgets.py holds the application to what is recorded there.
 """
