@@ -57,5 +57,9 @@ class TimeFloorError(ProvisionError):
     """Not a time from which the vehicle can count."""
 
 
+class ConfigurationError(ProvisionError):
+    """Not the file of a vehicle's numbers."""
+
+
 class OtherIdentityError(ProvisionError):
     """The board is another vehicle already."""

@@ -134,6 +134,20 @@ FAULTS = [
         "if False:",
         "statement/refuse-other-salt",
     ),
+    (
+        "vehicle-least",
+        "vehicle.py",
+        'if fields.uint(document[key], f"vehicle.{key}", most) < least:',
+        'if fields.uint(document[key], f"vehicle.{key}", most) < 0:',
+        "vehicle/refuse-13-low",
+    ),
+    (
+        "vehicle-contradiction",
+        "vehicle.py",
+        "max(vehicle.empty_from_front_mm, vehicle.full_from_front_mm) >= vehicle.wheelbase_mm",
+        "vehicle.empty_from_front_mm >= vehicle.wheelbase_mm",
+        "vehicle/refuse-load-behind-the-rear-axle",
+    ),
     ("can-crc", "can.py", "crc8(identifier, data) != data[7]", "False", "can/refuse-crc"),
 ]
 

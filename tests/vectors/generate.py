@@ -814,6 +814,56 @@ def request_cases():
     )
 
 
+VEHICLE = {
+    0: 1, 1: "delta-passenger", 2: 0, 3: 2100, 4: 1120, 5: 540, 6: 1260, 7: 647, 8: 1422, 9: True,
+    10: 4000, 11: 50, 12: 100, 13: 30, 14: 850, 15: 12500, 16: 2800, 17: 25000, 18: 12000,
+    19: 1634, 20: 8600,
+}  # fmt: skip
+
+
+def vehicle_cases():
+    def decode(name, expect, **changes):
+        document = dict(VEHICLE)
+        document.update({int(key[1:]): value for key, value in changes.items()})
+        data = cbor.encode(document)
+        case(f"vehicle/{name}", "vehicle.decode", {"data": data.hex()}, expect or numbers(document))
+
+    def numbers(document):
+        return [document[key] for key in range(1, 21)]
+
+    decode("delta", None)
+    decode("tadpole-without-steering", None, k2=1, k9=False)
+    decode("smallest", None, k3=800, k4=400, k5=100, k6=50, k7=100, k8=50, k10=500, k11=0, k12=0,
+           k13=10, k14=500, k15=1000, k16=500, k17=1000, k18=1000, k19=600, k20=500)  # fmt: skip
+    decode("largest", None, k3=5000, k4=3000, k5=2000, k6=4999, k7=2000, k8=4999, k10=8000, k11=150,
+           k12=200, k13=200, k14=1000, k15=32000, k16=32000, k17=32767, k18=50000, k19=4000,
+           k20=30000)  # fmt: skip
+    for key, low, high in (
+        (2, None, 2), (3, 799, 5001), (4, 399, 3001), (5, 99, 2001), (6, 49, 5001), (7, 99, 2001),
+        (8, 49, 5001), (10, 499, 8001), (11, None, 151), (12, None, 201), (13, 9, 201),
+        (14, 499, 1001), (15, 999, 32001), (16, 499, 32001), (17, 999, 32768), (18, 999, 50001),
+        (19, 599, 4001), (20, 499, 30001),
+    ):  # fmt: skip
+        if low is not None:
+            decode(f"refuse-{key}-low", error("field"), **{f"k{key}": low})
+        decode(f"refuse-{key}-high", error("field"), **{f"k{key}": high})
+    decode("refuse-negative", error("field"), k11=-1)
+    decode("refuse-true-for-a-number", error("field"), k11=True)
+    decode("refuse-a-number-for-true", error("field"), k9=1)
+    decode("refuse-version", error("version"), k0=2)
+    decode("refuse-name", error("identifier"), k1="Delta")
+    decode("refuse-another-key", error("unknown-key"), k21=0)
+    decode("refuse-mass-behind-the-rear-axle", error("contradiction"), k6=2100)
+    decode("refuse-load-behind-the-rear-axle", error("contradiction"), k8=2100)
+    decode("refuse-limp-above-top", error("contradiction"), k16=12501)
+    decode("refuse-top-above-the-sensors", error("contradiction"), k17=12499)
+    missing = {key: VEHICLE[key] for key in VEHICLE if key != 20}
+    given = {"data": cbor.encode(missing).hex()}
+    case("vehicle/refuse-missing-key", "vehicle.decode", given, error("missing-key"))
+    given = {"data": cbor.encode(VEHICLE).hex() + "00"}
+    case("vehicle/refuse-trailing", "vehicle.decode", given, error("trailing-bytes"))
+
+
 def can_cases():
     def decode(name, identifier, data, expect, **more):
         given = {"id": identifier, "data": data.hex(), **more}
@@ -869,6 +919,7 @@ def make_all():
     courier_cases()
     request_cases()
     can_cases()
+    vehicle_cases()
 
 
 def main(check_only):

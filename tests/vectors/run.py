@@ -28,6 +28,7 @@ from protocol import (
     request,
     rsa,
     statement,
+    vehicle,
 )
 
 
@@ -199,6 +200,15 @@ def can_decode(given):
     return {"message": name, "values": values, "alive": alive}
 
 
+def vehicle_decode(given):
+    data = bytes.fromhex(given["data"])
+    read = vehicle.decode(data)
+    if vehicle.encode(read) != data:
+        return "another encoding came back"
+    # A list: the keys of the map in their order, without the version.
+    return list(read)
+
+
 OPERATIONS = {
     "cbor.decode": cbor_decode,
     "cbor.encode": cbor_encode,
@@ -216,6 +226,7 @@ OPERATIONS = {
     "courier.decode": courier_decode,
     "request.decode": request_decode,
     "can.decode": can_decode,
+    "vehicle.decode": vehicle_decode,
 }
 
 
