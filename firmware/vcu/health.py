@@ -52,16 +52,16 @@ class Health:
             return
         body = self.body(now_ms)
         if elapsed_ms >= (USED_MS if used else PARKED_MS) or self._has_risen(body):
+            if hasattr(gc, "mem_free"):  # not on CPython; it walks the whole heap
+                body[_HEAP_FREE] = gc.mem_free()
             if self._outbox.record(record.HEALTH, body, now_ms):
                 self._told = body
             # With no room for it the next one waits its time, too: it says the same and more.
             self._told_ms = now_ms
 
     def body(self, now_ms: int) -> dict[int, int]:
-        """The record's body: what is known."""
+        """The record's body but for the free memory: what is known."""
         body = {_UPTIME_S: now_ms // 1000}
-        if hasattr(gc, "mem_free"):  # not on CPython
-            body[_HEAP_FREE] = gc.mem_free()
         sources = self._sources
         for place in range(0, len(sources), 3):
             key: int = sources[place]

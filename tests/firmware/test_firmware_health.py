@@ -60,7 +60,9 @@ def test_of_two_sources_the_sum_counts():
 
 def test_free_memory_is_known_on_a_board(monkeypatch):
     monkeypatch.setattr(gc, "mem_free", lambda: 61_440, raising=False)
-    assert Health(Outbox(), ()).body(0) == {0: 0, 1: 61_440}
+    vehicle = Vehicle()
+    vehicle.run(FIRST_MS, step_ms=500)
+    assert told(vehicle) == [(FIRST_MS, {0: 60, 1: 61_440})]
 
 
 # --- when ---
