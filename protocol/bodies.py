@@ -87,6 +87,29 @@ BODIES = {
     ),
 }
 OPTIONAL = (record.TELEMETRY, record.HEALTH)
+# What should be 0 in a HEALTH record: it is made when one of these rises.
+TROUBLES = (
+    "missed",
+    "can_warnings",
+    "can_overruns",
+    "ring_overflows",
+    "bus_offs",
+    "bad_crc",
+    "wrong_length",
+    "repeated",
+    "skipped",
+    "too_fast",
+    "tp_malformed",
+    "tp_timeouts",
+    "tp_overflows",
+    "tp_sequence",
+    "tp_interrupted",
+    "journal_thinned",
+    "journal_damaged",
+    "refusals_untold",
+    "faults_untold",
+    "crashes",
+)
 _CHECKS = {
     "uint": fields.uint,
     "sint": fields.sint,

@@ -155,6 +155,14 @@ class Telemetry(BaseModel):
     odometer_m: Column
 
 
+class VssValues(BaseModel):
+    """The newest sample by paths of the COVESA Vehicle Signal Specification."""
+
+    version: str
+    time: int | None
+    values: dict[str, float | bool]
+
+
 class Refused(BaseModel):
     """A vehicle's refusal, or a message that the backend did not believe."""
 
