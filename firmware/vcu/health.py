@@ -43,6 +43,10 @@ class Health:
         self._told_ms = FIRST_MS - PARKED_MS
         self._look_ms = FIRST_MS
 
+    def add(self, key: int, source: object, name: str) -> None:
+        """One more, of a part that is made later."""
+        self._sources += (key, source, name)
+
     def tick(self, now_ms: int, used: bool) -> None:
         if now_ms < self._look_ms:
             return

@@ -52,6 +52,12 @@ def test_of_two_sources_the_sum_counts():
     assert health.body(0)[16] == 7
 
 
+def test_a_part_that_is_made_later_is_added():
+    health = Health(Outbox(), ())
+    health.add(3, Part(piece_ms=7), "piece_ms")
+    assert health.body(0) == {0: 0, 3: 7}
+
+
 def test_free_memory_is_known_on_a_board(monkeypatch):
     monkeypatch.setattr(gc, "mem_free", lambda: 61_440, raising=False)
     vehicle = Vehicle()
