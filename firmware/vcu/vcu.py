@@ -13,6 +13,7 @@ from vcu.faults import Faults
 from vcu.journal import Journal
 from vcu.link import RECORD_FLOW, REQUEST, Link
 from vcu.motion import Motion
+from vcu.odometer import Odometer
 from vcu.provision import Provision
 from vcu.records import Outbox
 from vcu.refusals import Refusals
@@ -49,7 +50,8 @@ class Vcu:
         boot = self.state.boot
         self.bus = Bus(board.can, now_ms)
         self.signals = Signals()
-        self.motion = Motion(self.state.odometer_m)
+        self.odometer = Odometer(self.state.odometer_m)
+        self.motion = Motion(self.odometer)
         self.outbox = Outbox(provision.vehicle, boot, tag, journal, self.wall.time)
         self.refusals = Refusals(self.outbox)
         self.drive = Drive(self.fault, self.signals, board.pins, self._lock_changed)
@@ -153,8 +155,8 @@ class Vcu:
 
     def _lock_changed(self, state: int, previous: int, reason: int) -> None:
         self.outbox.record(record.LOCK, {0: state, 1: previous, 2: reason}, self._now_ms)
-        if state == lock.LOCKED and self.motion.odometer_m != self.state.odometer_m:
-            self.state.odometer_m = self.motion.odometer_m
+        if state == lock.LOCKED and self.odometer.metres != self.state.odometer_m:
+            self.state.odometer_m = self.odometer.metres
             try:
                 self.store.save(self.state)
             except OSError:

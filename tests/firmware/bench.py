@@ -4,7 +4,7 @@ Time is counted, not slept: one turn of the loop is one millisecond.
 """
 
 from board_fakes import FakeBoard, FakeRtc
-from vcu.clock import WallClock, to_moment
+from vcu.clock import WallClock, is_plausible, to_moment, to_seconds
 from vcu.isotp import Receiver, Sender
 from vcu.loop import Loop
 from vcu.vcu import Vcu
@@ -125,6 +125,8 @@ class Bench:
 
     def turn(self):
         self.now_ms += 1
+        if self.now_ms % 1000 == 0 and is_plausible(self.rtc.moment):
+            self.rtc.moment = to_moment(to_seconds(self.rtc.moment) + 1)
         for identifier, data in self.board.can.leave():
             self._sent(identifier, data)
         for name in self.nodes:

@@ -633,6 +633,10 @@ def record_cases():
         "telemetry-nothing-fresh": (5, {}),
         "fault": (6, {0: 2, 1: 65535, 2: True}),
         "lost": (7, {0: 14}),
+        "telemetry-whole": (5, {key: 1_000 + key for key in range(20)}),
+        "fault-flagged": (6, {0: 1, 1: 0x1_0010, 2: True}),
+        "health": (8, {0: 86_400, 1: 61_440, 2: 0, 7: 3, 9: 1, 28: 12_600, 29: -7}),
+        "health-whole": (8, {key: key for key in range(30)}),
     }
 
     def opened(name, data, expect, key=VEHICLE_KEY):
@@ -667,7 +671,12 @@ def record_cases():
     opened("refuse-hmac-256-64", sealed(good, alg=4), error("cose-algorithm"))
     for name, changed, expected in (
         ("kind-0", value(0, {}), "field"),
+        # Of the day when there was no kind 8. A HEALTH record that says nothing is refused as well.
         ("kind-8", value(8, {}), "field"),
+        ("kind-255", value(255, {0: 1}), "field"),
+        ("health-extra", value(8, {255: 1}), "unknown-key"),
+        ("health-type", value(8, {0: -1}), "field"),
+        ("telemetry-extra", value(5, {255: 1}), "unknown-key"),
         ("body-missing", value(2, {0: 1}), "missing-key"),
         ("body-extra", value(2, {0: 1, 1: 0, 2: 1, 3: 0}), "unknown-key"),
         ("body-type", value(2, {0: 1, 1: 0, 2: "x"}), "field"),
