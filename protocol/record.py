@@ -12,6 +12,7 @@ REFUSAL = 4
 TELEMETRY = 5
 FAULT = 6
 LOST = 7
+EGRESS = 9
 KINDS = {
     BOOT: "BOOT",
     LOCK: "LOCK",
@@ -20,11 +21,12 @@ KINDS = {
     TELEMETRY: "TELEMETRY",
     FAULT: "FAULT",
     LOST: "LOST",
+    EGRESS: "EGRESS",
 }
 DONE = 0
 PENDING = 1
 
-# kind -> (name, check) by key. Telemetry leaves out what is not fresh, the others are whole.
+# kind -> (name, check) by key. Whole but for `_OPTIONAL`.
 BODIES = {
     BOOT: (
         ("firmware", "text"),
@@ -60,7 +62,10 @@ BODIES = {
     ),
     FAULT: (("node", "uint"), ("code", "uint"), ("present", "boolean")),
     LOST: (("samples", "uint"),),
+    EGRESS: (("state", "uint"), ("speed_mmps", "sint")),
 }
+# What is not fresh is left out: kind -> how many of the first keys are there all the same.
+_OPTIONAL = {TELEMETRY: 0, EGRESS: 1}
 _CHECKS = {
     "uint": fields.uint,
     "sint": fields.sint,
@@ -145,7 +150,10 @@ def open_record(data: bytes, matches) -> Record:  # type: ignore[no-untyped-def]
 
 def _check_body(kind: int, body: object) -> dict[int, object]:
     names = BODIES[kind]
-    value = fields.map_of(body, "record.body", range(len(names)), optional=kind == TELEMETRY)
+    value = fields.map_of(body, "record.body", range(len(names)), optional=kind in _OPTIONAL)
+    for key in range(_OPTIONAL.get(kind, 0)):
+        if key not in value:
+            raise DecodeError("missing-key", "record.body")
     for key in value:
         name, check = names[key]
         _CHECKS[check](value[key], "record.body." + name)  # type: ignore[operator]
