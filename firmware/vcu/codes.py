@@ -116,7 +116,7 @@ class Codes:
             return refusal.UNPROVISIONED
         if self._steps is not None:
             return refusal.BUSY
-        if self._vehicle.lock.state != lock.LOCKED or not self._vehicle.outbox.has_room():
+        if self._vehicle.drive.lock != lock.LOCKED or not self._vehicle.outbox.has_room():
             return refusal.STATE
         return refusal.RATE if now_ms < self._open_at_ms else 0
 
@@ -171,7 +171,7 @@ class Codes:
         # The same that a presentation of this grant would have to pass now.
         if now_ms - self._begun_ms > CHECK_WITHIN_MS:
             raise RefusedError(refusal.BUSY)
-        if self._vehicle.lock.state != lock.LOCKED or not self._vehicle.outbox.has_room():
+        if self._vehicle.drive.lock != lock.LOCKED or not self._vehicle.outbox.has_room():
             raise RefusedError(refusal.STATE)
         clock = self._vehicle.wall.read()
         access.check_time(item.not_before, item.not_after, self._vehicle.gate.authority, clock)
@@ -191,14 +191,14 @@ class Codes:
 
     def tick(self) -> None:
         """Follow the lock: who opened the session that runs?"""
-        if self._vehicle.lock.state == lock.LOCKED:
+        if self._vehicle.drive.lock == lock.LOCKED:
             self._session = None
-        elif self._session is None and self._vehicle.lock.reason == lock.RESUMED:
+        elif self._session is None and self._vehicle.drive.outputs.lock_reason == lock.RESUMED:
             # After a reset in motion nobody knows; it must not stay open for want of a phone.
             self._session = Entry(command.UNLOCK, b"", b"", {})
 
     def _lock(self, now_ms: int) -> None:
-        if self._vehicle.lock.state == lock.LOCKED:
+        if self._vehicle.drive.lock == lock.LOCKED:
             return
         session = self._session
         if session is None:

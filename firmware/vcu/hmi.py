@@ -40,23 +40,24 @@ class Hmi:
             self.egress.unrecorded = False
 
     def _egress_body(self, now_ms: int) -> dict[int, int]:
-        body = {0: self._vehicle.lock.state}
+        body = {0: self._vehicle.drive.lock}
         speed_mmps = self._vehicle.motion.speed(now_ms)
         if speed_mmps is not None:
             body[1] = speed_mmps
         return body
 
-    def signals(self, drive: dict[str, int], faults: int, now_ms: int) -> dict[str, int]:
-        """VCU_Panel. `drive` is what VCU_Drive says, `faults` how many are present."""
+    def signals(self, faults: int, now_ms: int) -> dict[str, int]:
+        """VCU_Panel. `faults` is how many are present."""
+        drive = self._vehicle.drive.outputs
         soc_permille, plugged = self._energy(now_ms)
         typed = self._keypad.typed
         screen, led, sound, number = panel.show(
             panel.Seen(
-                self._vehicle.lock.state,
-                self._vehicle.lock.reason,
-                drive.get("Reason", 0),
-                drive.get("Warning", 0),
-                drive.get("SpeedCap_mmps", 0),
+                drive.lock,
+                drive.lock_reason,
+                drive.reason,
+                drive.warning,
+                drive.cap_mmps,
                 soc_permille,
                 plugged,
                 faults,
