@@ -6,155 +6,153 @@ protocol/panel.py, in words in docs/panel.md.
 
 from collections import namedtuple
 
-# Bytes, because nested tuples would fill the heap; screen numbers begin at 10, above lights and
-# sounds, so that a row can be found by its first byte.
-# fmt: off
-TABLE = bytes((
+# Literals of bytes stay in the flash, where tuples would fill the heap. Screen numbers begin at 10,
+# above lights and sounds, so that a row is found by its first byte.
+TABLE = (
     # Danger, and what a rider in traffic must know.
-    10, 5, 2,  # EGRESS FAST CHIME
-    20, 5, 3,  # TIP_OVER FAST ALARM
-    24, 5, 3,  # SPEED_LOST FAST ALARM
-    28, 5, 3,  # INPUTS_LOST FAST ALARM
-    32, 5, 2,  # LIMP FAST CHIME
-    36, 5, 2,  # CHARGER_MOVING FAST CHIME
-    40, 4, 2,  # BATTERY_EMPTY DOUBLE CHIME
-    44, 7, 2,  # LOCK_PENDING LONG_SHORT CHIME
-    48, 4, 2,  # OTHER_DIRECTION DOUBLE CHIME
-    52, 6, 0,  # NOT_SET_UP TRIPLE SILENT
+    b"\x0a\x05\x02"  # EGRESS FAST CHIME
+    b"\x14\x05\x03"  # TIP_OVER FAST ALARM
+    b"\x18\x05\x03"  # SPEED_LOST FAST ALARM
+    b"\x1c\x05\x03"  # INPUTS_LOST FAST ALARM
+    b"\x20\x05\x02"  # LIMP FAST CHIME
+    b"\x24\x05\x02"  # CHARGER_MOVING FAST CHIME
+    b"\x28\x04\x02"  # BATTERY_EMPTY DOUBLE CHIME
+    b"\x2c\x07\x02"  # LOCK_PENDING LONG_SHORT CHIME
+    b"\x30\x04\x02"  # OTHER_DIRECTION DOUBLE CHIME
+    b"\x34\x06\x00"  # NOT_SET_UP TRIPLE SILENT
     # The answer to what the rider does now.
-    60, 7, 0,  # CODE_CHECKING LONG_SHORT SILENT
-    64, 2, 1,  # CODE_TYPING SLOW CLICK
-    68, 6, 2,  # CODE_SHORT TRIPLE CHIME
-    72, 6, 2,  # CODE_WRONG TRIPLE CHIME
-    76, 6, 2,  # CODE_WAIT TRIPLE CHIME
-    80, 6, 2,  # REFUSED_ENDED TRIPLE CHIME
-    82, 6, 2,  # REFUSED_EARLY TRIPLE CHIME
-    84, 6, 2,  # REFUSED_REVOKED TRIPLE CHIME
-    86, 6, 2,  # REFUSED_KEY TRIPLE CHIME
-    88, 6, 2,  # REFUSED_ACTION TRIPLE CHIME
-    90, 6, 2,  # REFUSED_CLOCK TRIPLE CHIME
-    92, 6, 2,  # REFUSED_AGAIN TRIPLE CHIME
-    94, 6, 2,  # REFUSED_BACKOFF TRIPLE CHIME
-    96, 6, 2,  # REFUSED_SIGNATURE TRIPLE CHIME
-    98, 6, 2,  # REFUSED_STATE TRIPLE CHIME
-    100, 6, 2,  # REFUSED TRIPLE CHIME
+    b"\x3c\x07\x00"  # CODE_CHECKING LONG_SHORT SILENT
+    b"\x40\x02\x01"  # CODE_TYPING SLOW CLICK
+    b"\x44\x06\x02"  # CODE_SHORT TRIPLE CHIME
+    b"\x48\x06\x02"  # CODE_WRONG TRIPLE CHIME
+    b"\x4c\x06\x02"  # CODE_WAIT TRIPLE CHIME
+    b"\x50\x06\x02"  # REFUSED_ENDED TRIPLE CHIME
+    b"\x52\x06\x02"  # REFUSED_EARLY TRIPLE CHIME
+    b"\x54\x06\x02"  # REFUSED_REVOKED TRIPLE CHIME
+    b"\x56\x06\x02"  # REFUSED_KEY TRIPLE CHIME
+    b"\x58\x06\x02"  # REFUSED_ACTION TRIPLE CHIME
+    b"\x5a\x06\x02"  # REFUSED_CLOCK TRIPLE CHIME
+    b"\x5c\x06\x02"  # REFUSED_AGAIN TRIPLE CHIME
+    b"\x5e\x06\x02"  # REFUSED_BACKOFF TRIPLE CHIME
+    b"\x60\x06\x02"  # REFUSED_SIGNATURE TRIPLE CHIME
+    b"\x62\x06\x02"  # REFUSED_STATE TRIPLE CHIME
+    b"\x64\x06\x02"  # REFUSED TRIPLE CHIME
     # What the rider has to do next.
-    120, 2, 1,  # UNPLUG SLOW CLICK
-    122, 7, 0,  # WAIT_INPUTS LONG_SHORT SILENT
-    124, 2, 1,  # TURN_KEY SLOW CLICK
-    126, 2, 1,  # CHOOSE_GEAR SLOW CLICK
-    128, 2, 1,  # PRESS_BRAKE SLOW CLICK
-    130, 7, 0,  # WAIT_SPEED LONG_SHORT SILENT
-    132, 2, 1,  # LET_STOP SLOW CLICK
-    134, 2, 1,  # START SLOW CLICK
+    b"\x78\x02\x01"  # UNPLUG SLOW CLICK
+    b"\x7a\x07\x00"  # WAIT_INPUTS LONG_SHORT SILENT
+    b"\x7c\x02\x01"  # TURN_KEY SLOW CLICK
+    b"\x7e\x02\x01"  # CHOOSE_GEAR SLOW CLICK
+    b"\x80\x02\x01"  # PRESS_BRAKE SLOW CLICK
+    b"\x82\x07\x00"  # WAIT_SPEED LONG_SHORT SILENT
+    b"\x84\x02\x01"  # LET_STOP SLOW CLICK
+    b"\x86\x02\x01"  # START SLOW CLICK
     # What lasts.
-    160, 4, 2,  # FAULT DOUBLE CHIME
-    164, 4, 2,  # BATTERY_LOW DOUBLE CHIME
-    180, 4, 1,  # CURVE_LIMIT DOUBLE CLICK
-    182, 4, 2,  # ZONE_LIMIT DOUBLE CHIME
-    184, 4, 1,  # GRANT_LIMIT DOUBLE CLICK
-    186, 4, 1,  # LIMITED DOUBLE CLICK
-    200, 3, 2,  # RESUMED STEADY CHIME
-    204, 3, 1,  # DRIVING STEADY CLICK
-    220, 1, 0,  # CHARGING BLIP SILENT
-    230, 1, 2,  # LOCKED_LAPSED BLIP CHIME
-    232, 1, 1,  # LOCKED_STOPPED BLIP CLICK
-    234, 1, 1,  # LOCKED_COMMAND BLIP CLICK
-    236, 1, 0,  # LOCKED_START BLIP SILENT
-    254, 1, 0,  # LOCKED BLIP SILENT
-))
+    b"\xa0\x04\x02"  # FAULT DOUBLE CHIME
+    b"\xa4\x04\x02"  # BATTERY_LOW DOUBLE CHIME
+    b"\xb4\x04\x01"  # CURVE_LIMIT DOUBLE CLICK
+    b"\xb6\x04\x02"  # ZONE_LIMIT DOUBLE CHIME
+    b"\xb8\x04\x01"  # GRANT_LIMIT DOUBLE CLICK
+    b"\xba\x04\x01"  # LIMITED DOUBLE CLICK
+    b"\xc8\x03\x02"  # RESUMED STEADY CHIME
+    b"\xcc\x03\x01"  # DRIVING STEADY CLICK
+    b"\xdc\x01\x00"  # CHARGING BLIP SILENT
+    b"\xe6\x01\x02"  # LOCKED_LAPSED BLIP CHIME
+    b"\xe8\x01\x01"  # LOCKED_STOPPED BLIP CLICK
+    b"\xea\x01\x01"  # LOCKED_COMMAND BLIP CLICK
+    b"\xec\x01\x00"  # LOCKED_START BLIP SILENT
+    b"\xfe\x01\x00"  # LOCKED BLIP SILENT
+)
 # The bits of VCU_Drive.Warning, lowest first.
-WARNINGS = bytes((
-    32,  # LIMP
-    20,  # TIP_OVER
-    44,  # LOCK_PENDING
-    48,  # OTHER_DIRECTION
-    36,  # CHARGER_MOVING
-    24,  # SPEED_LOST
-    28,  # INPUTS_LOST
-    186,  # LIMITED
-))
+WARNINGS = (
+    b"\x20"  # LIMP
+    b"\x14"  # TIP_OVER
+    b"\x2c"  # LOCK_PENDING
+    b"\x30"  # OTHER_DIRECTION
+    b"\x24"  # CHARGER_MOVING
+    b"\x18"  # SPEED_LOST
+    b"\x1c"  # INPUTS_LOST
+    b"\xba"  # LIMITED
+)
 # By VCU_Drive.Reason: why there is no drive yet, in a session that waits for the rider ...
-WAITING = bytes((
-    134,  # START (FREE)
-    134,  # START (LOCKED)
-    134,  # START (WAITING)
-    134,  # START (GRANT_LIMIT)
-    44,  # LOCK_PENDING (LOCK_PENDING)
-    122,  # WAIT_INPUTS (INPUTS_STALE)
-    130,  # WAIT_SPEED (SPEED_STALE)
-    120,  # UNPLUG (CHARGER)
-    124,  # TURN_KEY (KEY_OFF)
-    128,  # PRESS_BRAKE (BRAKE)
-    126,  # CHOOSE_GEAR (GEAR)
-    132,  # LET_STOP (DIRECTION)
-    134,  # START (ZONE_LIMIT)
-    134,  # START (TIP_OVER)
-    160,  # FAULT (NODE_FAULT)
-))
+WAITING = (
+    b"\x86"  # START (FREE)
+    b"\x86"  # START (LOCKED)
+    b"\x86"  # START (WAITING)
+    b"\x86"  # START (GRANT_LIMIT)
+    b"\x2c"  # LOCK_PENDING (LOCK_PENDING)
+    b"\x7a"  # WAIT_INPUTS (INPUTS_STALE)
+    b"\x82"  # WAIT_SPEED (SPEED_STALE)
+    b"\x78"  # UNPLUG (CHARGER)
+    b"\x7c"  # TURN_KEY (KEY_OFF)
+    b"\x80"  # PRESS_BRAKE (BRAKE)
+    b"\x7e"  # CHOOSE_GEAR (GEAR)
+    b"\x84"  # LET_STOP (DIRECTION)
+    b"\x86"  # START (ZONE_LIMIT)
+    b"\x86"  # START (TIP_OVER)
+    b"\xa0"  # FAULT (NODE_FAULT)
+)
 # ... and why it is limited, in one that drives.
-LIMITS = bytes((
-    204,  # DRIVING (FREE)
-    204,  # DRIVING (LOCKED)
-    204,  # DRIVING (WAITING)
-    184,  # GRANT_LIMIT (GRANT_LIMIT)
-    44,  # LOCK_PENDING (LOCK_PENDING)
-    28,  # INPUTS_LOST (INPUTS_STALE)
-    24,  # SPEED_LOST (SPEED_STALE)
-    36,  # CHARGER_MOVING (CHARGER)
-    204,  # DRIVING (KEY_OFF)
-    204,  # DRIVING (BRAKE)
-    204,  # DRIVING (GEAR)
-    48,  # OTHER_DIRECTION (DIRECTION)
-    182,  # ZONE_LIMIT (ZONE_LIMIT)
-    180,  # CURVE_LIMIT (TIP_OVER)
-    32,  # LIMP (NODE_FAULT)
-))
+LIMITS = (
+    b"\xcc"  # DRIVING (FREE)
+    b"\xcc"  # DRIVING (LOCKED)
+    b"\xcc"  # DRIVING (WAITING)
+    b"\xb8"  # GRANT_LIMIT (GRANT_LIMIT)
+    b"\x2c"  # LOCK_PENDING (LOCK_PENDING)
+    b"\x1c"  # INPUTS_LOST (INPUTS_STALE)
+    b"\x18"  # SPEED_LOST (SPEED_STALE)
+    b"\x24"  # CHARGER_MOVING (CHARGER)
+    b"\xcc"  # DRIVING (KEY_OFF)
+    b"\xcc"  # DRIVING (BRAKE)
+    b"\xcc"  # DRIVING (GEAR)
+    b"\x30"  # OTHER_DIRECTION (DIRECTION)
+    b"\xb6"  # ZONE_LIMIT (ZONE_LIMIT)
+    b"\xb4"  # CURVE_LIMIT (TIP_OVER)
+    b"\x20"  # LIMP (NODE_FAULT)
+)
 # By VCU_Lock.Reason, while it is locked.
-LOCKED = bytes((
-    236,  # LOCKED_START (START)
-    234,  # LOCKED_COMMAND (COMMAND)
-    254,  # LOCKED (RIDER_ACTION)
-    230,  # LOCKED_LAPSED (NO_ACTION)
-    232,  # LOCKED_STOPPED (STANDSTILL)
-    52,  # NOT_SET_UP (UNPROVISIONED)
-    254,  # LOCKED (RESUMED)
-    254,  # LOCKED (KEY_OFF)
-    254,  # LOCKED (CHARGER)
-))
+LOCKED = (
+    b"\xec"  # LOCKED_START (START)
+    b"\xea"  # LOCKED_COMMAND (COMMAND)
+    b"\xfe"  # LOCKED (RIDER_ACTION)
+    b"\xe6"  # LOCKED_LAPSED (NO_ACTION)
+    b"\xe8"  # LOCKED_STOPPED (STANDSTILL)
+    b"\x34"  # NOT_SET_UP (UNPROVISIONED)
+    b"\xfe"  # LOCKED (RESUMED)
+    b"\xfe"  # LOCKED (KEY_OFF)
+    b"\xfe"  # LOCKED (CHARGER)
+)
 # By refusal code; 255 is none.
-REFUSALS = bytes((
-    255,  # none
-    100,  # REFUSED (MALFORMED)
-    86,  # REFUSED_KEY (VEHICLE)
-    92,  # REFUSED_AGAIN (CHALLENGE)
-    94,  # REFUSED_BACKOFF (BACKOFF)
-    86,  # REFUSED_KEY (OWNER)
-    86,  # REFUSED_KEY (HOLDER)
-    86,  # REFUSED_KEY (GRANT_ID)
-    82,  # REFUSED_EARLY (NOT_YET)
-    80,  # REFUSED_ENDED (EXPIRED)
-    90,  # REFUSED_CLOCK (CLOCK)
-    84,  # REFUSED_REVOKED (GENERATION)
-    84,  # REFUSED_REVOKED (REVOKED)
-    88,  # REFUSED_ACTION (WIDENED)
-    88,  # REFUSED_ACTION (ACTION)
-    96,  # REFUSED_SIGNATURE (SIGNATURE)
-    52,  # NOT_SET_UP (UNPROVISIONED)
-    98,  # REFUSED_STATE (STATE)
-    100,  # REFUSED (ARGUMENT)
-    92,  # REFUSED_AGAIN (BUSY)
-    72,  # CODE_WRONG (CODE)
-    76,  # CODE_WAIT (RATE)
-))
-# fmt: on
+REFUSALS = (
+    b"\xff"  # none
+    b"\x64"  # REFUSED (MALFORMED)
+    b"\x56"  # REFUSED_KEY (VEHICLE)
+    b"\x5c"  # REFUSED_AGAIN (CHALLENGE)
+    b"\x5e"  # REFUSED_BACKOFF (BACKOFF)
+    b"\x56"  # REFUSED_KEY (OWNER)
+    b"\x56"  # REFUSED_KEY (HOLDER)
+    b"\x56"  # REFUSED_KEY (GRANT_ID)
+    b"\x52"  # REFUSED_EARLY (NOT_YET)
+    b"\x50"  # REFUSED_ENDED (EXPIRED)
+    b"\x5a"  # REFUSED_CLOCK (CLOCK)
+    b"\x54"  # REFUSED_REVOKED (GENERATION)
+    b"\x54"  # REFUSED_REVOKED (REVOKED)
+    b"\x58"  # REFUSED_ACTION (WIDENED)
+    b"\x58"  # REFUSED_ACTION (ACTION)
+    b"\x60"  # REFUSED_SIGNATURE (SIGNATURE)
+    b"\x34"  # NOT_SET_UP (UNPROVISIONED)
+    b"\x62"  # REFUSED_STATE (STATE)
+    b"\x64"  # REFUSED (ARGUMENT)
+    b"\x5c"  # REFUSED_AGAIN (BUSY)
+    b"\x48"  # CODE_WRONG (CODE)
+    b"\x4c"  # CODE_WAIT (RATE)
+)
 
 # State of a code's entry; its refusals are refusal codes like the others.
 NO_ENTRY = 0
 TYPING = 1
 CHECKING = 2
 SHORT = 3
-_ENTRIES = bytes((255, 64, 60, 68))  # none, CODE_TYPING, CODE_CHECKING, CODE_SHORT
+_ENTRIES = b"\xff\x40\x3c\x44"  # none, CODE_TYPING, CODE_CHECKING, CODE_SHORT
 
 EMPTY_PERMILLE = 50
 LOW_PERMILLE = 150

@@ -247,15 +247,22 @@ def test_the_rows_are_all_screens_in_order_of_urgency():
     assert max(max(row[1:]) for row in rows()) < min(screens)  # show() finds rows by their first
 
 
+BYTE = r"\\x([0-9a-f]{2})"
+
+
 def test_what_the_comments_say_is_what_the_bytes_are():
     source = (ROOT / "firmware/vcu/panel.py").read_text(encoding="utf-8")
-    said = re.findall(r"^    (\d+), (\d+), (\d+),  # (\w+) (\w+) (\w+)$", source, re.M)
-    assert [tuple(map(int, row[:3])) for row in said] == rows()
+    said = re.findall(rf'^    b"{BYTE * 3}"  # (\w+) (\w+) (\w+)$', source, re.M)
+    assert [tuple(int(byte, 16) for byte in row[:3]) for row in said] == rows()
     for screen, led, sound, *words in said:
-        told = [names.SCREENS[int(screen)], names.LEDS[int(led)], names.SOUNDS[int(sound)]]
-        assert words == told
-    for screen, word in re.findall(r"^    (\d+),  # (\w+)", source, re.M):
-        assert (int(screen) == 255 and word == "none") or names.SCREENS[int(screen)] == word
+        told = (names.SCREENS[int(screen, 16)], names.LEDS[int(led, 16)])
+        assert words == [*told, names.SOUNDS[int(sound, 16)]]
+    single = re.findall(rf'^    b"{BYTE}"  # (\w+)', source, re.M)
+    assert len(single) == sum(map(len, (panel.WARNINGS, panel.WAITING, panel.LIMITS))) + sum(
+        map(len, (panel.LOCKED, panel.REFUSALS))
+    )
+    for screen, word in single:
+        assert word == ("none" if screen == "ff" else names.SCREENS[int(screen, 16)])
 
 
 @pytest.mark.parametrize(
@@ -265,7 +272,7 @@ def test_what_the_comments_say_is_what_the_bytes_are():
 )  # fmt: skip
 def test_each_row_says_which_number_it_is_for(table, of, skip):
     source = (ROOT / "firmware/vcu/panel.py").read_text(encoding="utf-8")
-    body = source.split(f"\n{table} = bytes((\n")[1].split("\n))")[0]
+    body = source.split(f"\n{table} = (\n")[1].split("\n)")[0]
     told = re.findall(r"# (?:\w+ \((\w+)\)|(none))$", body, re.M)
     below = [name for number, name in sorted(of.items()) if number < lock.DRIVE_FAULT or skip]
     assert [a or b for a, b in told] == [skip] * bool(skip) + below
