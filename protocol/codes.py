@@ -42,7 +42,7 @@ def stretch_steps(salt: bytes, code: bytes):  # type: ignore[no-untyped-def]
     """Generator, yields between pieces of work; returns the hash of `code` (ASCII digits).
 
     A ring of 512 bytes, hashed whole and replaced piece by piece: nearly all of the work is
-    SHA-256 itself, which is as quick on the vehicle as it is for who searches.
+    SHA-256 itself, to which an interpreter adds little.
     """
     ring = bytearray(_PIECES * _PIECE)
     for i in range(_PIECES):

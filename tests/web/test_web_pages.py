@@ -199,7 +199,7 @@ FAMILIES = {
     "event": [
         "boot", "boot-unprovisioned", "lock", "answer-done", "answer-pending", "refusal",
         "telemetry", "fault", "fault-cleared", "lost", "unknown", "unreadable",
-        "unrecorded",
+        "unrecorded", "egress",
     ],
 }  # fmt: skip
 

@@ -8,14 +8,17 @@ import { ACTIONS } from "./documents.js";
 
 export const STATES = ["LOCKED", "READY", "DRIVE", "LOCK_PENDING"];
 export const REASONS = [
-  "START", "COMMAND", "RIDER_ACTION", "NO_ACTION", "STANDSTILL", "UNPROVISIONED",
+  "START", "COMMAND", "RIDER_ACTION", "NO_ACTION", "STANDSTILL", "UNPROVISIONED", "RESUMED",
+  "KEY_OFF", "CHARGER",
 ];
 export const REFUSALS = [
   "", "MALFORMED", "VEHICLE", "CHALLENGE", "BACKOFF", "OWNER", "HOLDER", "GRANT_ID", "NOT_YET",
   "EXPIRED", "CLOCK", "GENERATION", "REVOKED", "WIDENED", "ACTION", "SIGNATURE", "UNPROVISIONED",
-  "STATE", "ARGUMENT", "BUSY",
+  "STATE", "ARGUMENT", "BUSY", "CODE", "RATE",
 ];
-export const KINDS = ["", "BOOT", "LOCK", "ANSWER", "REFUSAL", "TELEMETRY", "FAULT", "LOST"];
+export const KINDS = [
+  "", "BOOT", "LOCK", "ANSWER", "REFUSAL", "TELEMETRY", "FAULT", "LOST", "", "EGRESS",
+];
 
 const MAX_U32 = 0xffffffff;
 const sint = (value) => typeof value === "bigint" || Number.isSafeInteger(value);
@@ -26,7 +29,7 @@ const boolean = (value) => typeof value === "boolean";
 const identifier = (value) =>
   typeof value === "string" && /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(value);
 
-// kind -> [name, check] by key. Telemetry leaves out what is not fresh, the others are whole.
+// kind -> [name, check] by key. Whole but for those in NEEDED.
 const BODIES = {
   BOOT: [
     ["firmware", text], ["reset_cause", uint], ["provisioning_fault", uint], ["last_boot", uint],
@@ -42,7 +45,10 @@ const BODIES = {
   ],
   FAULT: [["node", uint], ["code", uint], ["present", boolean]],
   LOST: [["samples", uint]],
+  EGRESS: [["state", uint], ["speed_mmps", sint]],
 };
+// What is not fresh is left out: how many of the first keys are there all the same.
+const NEEDED = { TELEMETRY: 0, EGRESS: 1 };
 
 /** A name out of a list for a number; names pass, what is unknown is null. */
 export function named(list, value) {
@@ -69,8 +75,9 @@ export function decodeRecordUnsealed(bytes) {
 
 function decodeBody(kind, value) {
   const fields = BODIES[kind];
-  const whole = kind === "TELEMETRY" || value?.size === fields.length;
-  if (!(value instanceof Map) || !whole) throw new DecodeError("field", "record.body");
+  const needed = NEEDED[kind] ?? fields.length;
+  const whole = value instanceof Map && fields.every((_, key) => key >= needed || value.has(key));
+  if (!whole) throw new DecodeError("field", "record.body");
   const body = {};
   for (const [key, item] of value) {
     const [name, holds] = fields[key] ?? [];
@@ -99,6 +106,7 @@ const sentences = {
   TELEMETRY: (body) => ["event.telemetry", body],
   FAULT: (body) => [body.present ? "event.fault" : "event.fault-cleared", body],
   LOST: (body) => ["event.lost", body],
+  EGRESS: (body) => ["event.egress", { state: lockState(body.state) }],
   UNREADABLE: (body) => ["event.unreadable", body],
 };
 
