@@ -6,8 +6,7 @@ Imported by who reads records: a vehicle only writes them.
 from protocol import fields, record
 from protocol.errors import DecodeError
 
-# kind -> (name, check) by key. TELEMETRY leaves out what is not fresh and HEALTH what is not known,
-# the others are whole.
+# kind -> (name, check) by key. Whole but for those in NEEDED.
 BODIES = {
     record.BOOT: (
         ("firmware", "text"),
@@ -85,8 +84,10 @@ BODIES = {
         ("supply_mv", "uint"),
         ("board_temp_c", "sint"),
     ),
+    record.EGRESS: (("state", "uint"), ("speed_mmps", "sint")),
 }
-OPTIONAL = (record.TELEMETRY, record.HEALTH)
+# What is not known is left out: kind -> how many of the first keys are there all the same.
+NEEDED = {record.TELEMETRY: 0, record.HEALTH: 0, record.EGRESS: 1}
 # What should be 0 in a HEALTH record: it is made when one of these rises.
 TROUBLES = (
     "missed",
@@ -122,7 +123,10 @@ _CHECKS = {
 def check_body(kind: int, body: object) -> dict[int, object]:
     """The body of a record of this kind. Raises DecodeError."""
     names = BODIES[kind]
-    value = fields.map_of(body, "record.body", range(len(names)), optional=kind in OPTIONAL)
+    value = fields.map_of(body, "record.body", range(len(names)), optional=kind in NEEDED)
+    for key in range(NEEDED.get(kind, 0)):
+        if key not in value:
+            raise DecodeError("missing-key", "record.body")
     if kind == record.HEALTH and not value:  # a sample with nothing fresh has a time; this, nothing
         raise DecodeError("field", "record.body")
     for key in value:

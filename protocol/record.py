@@ -13,6 +13,7 @@ TELEMETRY = 5
 FAULT = 6
 LOST = 7
 HEALTH = 8
+EGRESS = 9
 KINDS = {
     BOOT: "BOOT",
     LOCK: "LOCK",
@@ -22,6 +23,7 @@ KINDS = {
     FAULT: "FAULT",
     LOST: "LOST",
     HEALTH: "HEALTH",
+    EGRESS: "EGRESS",
 }
 DONE = 0
 PENDING = 1

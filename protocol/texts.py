@@ -64,4 +64,6 @@ REFUSALS = {
     refusal.STATE: "Not possible as the vehicle is now.",
     refusal.ARGUMENT: "What was asked for is out of bounds.",
     refusal.BUSY: "Another presentation is being checked.",
+    refusal.CODE: "No unused code that is kept here is the one that was typed.",
+    refusal.RATE: "After wrong codes the vehicle waits a while.",
 }

@@ -260,7 +260,7 @@ def _delegate(layout: Layout, slot: Slot) -> bytes:
         grant.Grant(
             slot.vehicle,
             keys.thumbprint(keys.load_rsa(layout.issuing_key)),
-            grant.DELEGATE | 1 << (command.UNLOCK - 1) | 1 << (command.LOCK - 1),
+            grant.DELEGATE | grant.CODE_ACTIONS | 1 << (command.LOCK - 1),
             _now() - 300,
             _now() + DELEGATION_S,
             0,

@@ -30,6 +30,8 @@ class Commands:
             command.REVOKE_GRANT: self._revoke_grant,
             command.RAISE_TIME: self._raise_time,
             command.TRANSFER: self._transfer,
+            command.DEPOSIT_CODES: self._deposit_codes,
+            command.LIMIT_SPEED: self._limit_speed,
         }
 
     def has_work(self) -> bool:
@@ -90,11 +92,16 @@ class Commands:
         self._vehicle.refusals.refuse(error.code, asked, now_ms)
 
     def _execute(self, authorized, now_ms: int) -> None:
+        self._vehicle.online.spent(authorized.command.challenge, now_ms)
+        if now_ms - self._begun_ms > CHECK_WITHIN_MS:
+            self._vehicle.refusals.refuse(refusal.CHALLENGE, authorized, now_ms)
+        else:
+            self.execute(authorized, now_ms)
+
+    def execute(self, authorized, now_ms: int) -> None:
+        """Do it and answer; what comes here passed every check of its own kind."""
         asked = authorized.command
-        self._vehicle.online.spent(asked.challenge, now_ms)
         try:
-            if now_ms - self._begun_ms > CHECK_WITHIN_MS:
-                raise RefusedError(refusal.CHALLENGE)
             self._require_room(asked.action)
             outcome = self._actions[asked.action](authorized, now_ms)
         except (RefusedError, StateError) as error:
@@ -159,6 +166,26 @@ class Commands:
             raise RefusedError(refusal.ARGUMENT)
         self._persist("owner", owner)
         self._vehicle.gate.authority.owner = owner
+        return record.DONE
+
+    def _deposit_codes(self, authorized, now_ms: int) -> int:
+        self._vehicle.hmi.codes.deposit(authorized.chain)
+        return record.DONE
+
+    def _limit_speed(self, authorized, now_ms: int) -> int:
+        limit_mmps = authorized.command.args[0]
+        until_s = authorized.command.args[1] if limit_mmps else 0
+        clock = self._vehicle.wall.read()
+        if until_s and clock.certain and until_s <= clock.now:
+            raise RefusedError(refusal.ARGUMENT)
+        state = self._vehicle.state
+        before = state.zone_until
+        state.zone_until = until_s  # one write for both, or power could part them
+        try:
+            self._persist("zone_mmps", limit_mmps)
+        except RefusedError:
+            state.zone_until = before
+            raise
         return record.DONE
 
     def _persist(self, name: str, value) -> None:

@@ -19,6 +19,7 @@ _ROOM = {
     record.REFUSAL: MINOR_BYTES,
     record.FAULT: MINOR_BYTES,
     record.HEALTH: MINOR_BYTES,
+    record.EGRESS: MINOR_BYTES,
     record.BOOT: MOST_BYTES,
     record.LOCK: MOST_BYTES,
     record.ANSWER: MOST_BYTES,

@@ -15,6 +15,7 @@ RECEIVED = (
     "BMS_Temp",
     "CHG_Status",
     "HMI_Inputs",
+    "HMI_Keys",
     "GNSS_Position",
     "GNSS_Status",
     "MC_Heartbeat",

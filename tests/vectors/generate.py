@@ -306,6 +306,50 @@ def grant_cases():
     decode("refuse-missing-key", cbor.encode(fewer), error("missing-key"))
     decode("refuse-array", cbor.encode([1]), error("field"))
     decode("refuse-trailing", whole + b"\x00", error("trailing-bytes"))
+    grant_code_cases(decode)
+
+
+CODE_SALT = hashlib.sha256(b"salt of codes").digest()[:16]
+CODES = [hashlib.sha256(b"code %d" % i).digest()[:16] for i in range(5)]
+WITH_CODES = 0x0081  # UNLOCK and DEPOSIT_CODES
+
+
+def grant_code_cases(decode):
+    def coded(actions, value):
+        return cbor.encode({**grant_map(actions=actions), 10: value})
+
+    good = {
+        "vehicle": TRIKE,
+        "holder": {"hex": RIDER.thumbprint.hex()},
+        "actions": WITH_CODES,
+        "not_before": NOW - 60,
+        "not_after": NOW + 3600,
+        "generation": 2,
+        "grant_id": {"hex": hashlib.sha256(b"grant").digest()[:16].hex()},
+        "limits": {"map": [[0, 7000]]},
+    }
+    for name, count in (("one-code", 1), ("four-codes", 4)):
+        items = [CODE_SALT, *CODES[:count]]
+        told = {**good, "codes": [{"hex": item.hex()} for item in items]}
+        decode(name, coded(WITH_CODES, items), told)
+    one = [CODE_SALT, CODES[0]]
+    for name, actions, value in (
+        ("codes-none", WITH_CODES, []),
+        ("codes-salt-alone", WITH_CODES, one[:1]),
+        ("codes-five", WITH_CODES, [CODE_SALT, *CODES]),
+        ("codes-twice-the-same", WITH_CODES, [*one, CODES[0]]),
+        ("codes-15-bytes", WITH_CODES, [CODE_SALT, CODES[0][:15]]),
+        ("codes-text", WITH_CODES, [CODE_SALT, "x" * 16]),
+        ("codes-map", WITH_CODES, {0: CODE_SALT, 1: CODES[0]}),
+        ("codes-null", WITH_CODES, None),
+        ("codes-without-deposit", 0x0003, one),
+        ("codes-without-unlock", 0x0080, one),
+        ("codes-in-a-delegation", WITH_CODES | grant.DELEGATE, one),
+    ):
+        decode(f"refuse-{name}", coded(actions, value), error("field"))
+    limit = {**good, "actions": 0x0100}
+    decode("limit-speed", cbor.encode(grant_map(actions=0x0100)), limit)
+    decode("refuse-actions-bit-9", cbor.encode(grant_map(actions=0x0200)), error("field"))
 
 
 CHALLENGE = hashlib.sha256(b"challenge").digest()[:16]
@@ -423,6 +467,8 @@ def access_cases():
     narrowing_cases()
     clock_cases()
     signature_cases()
+    code_cases()
+    zone_cases()
 
 
 def owner_command(action, args):
@@ -512,6 +558,51 @@ def clock_cases():
     check("uncertain-longer", [(direct(**longer), 0)], refused(10), certain=False, now=0)
     early = {"certain": False, "now": 0, "time_floor": NOW + 1}
     check("uncertain-before-floor", [(direct(**hour), 0)], refused(10), **early)
+
+
+CODED = {"actions": WITH_CODES, "codes": [CODE_SALT, CODES[0]]}
+
+
+def code_cases():
+    """A deposit is a command like the others; a delegation without it lets nobody have codes."""
+    asked = make_command(RIDER, action=8)
+    deposit = presentation.encode(
+        [make_grant(OWNER, **CODED)], [OWNER.modulus, RIDER.modulus], asked
+    )
+    check("deposit-codes", [(deposit, 0)], [{"action": 8, "limits": {"map": []}}])
+    below = {**CODED, "limits": {grant.MAX_GRANT_S: 3660, grant.MAX_SPEED_MMPS: 7000}}
+    check("widened-codes", [(delegated(child=below, asked=asked), 0)], refused(13))
+    parent = {"actions": grant.DELEGATE | WITH_CODES}
+    done = [{"action": 8, "limits": {"map": [[0, 7000], [1, 3660]]}}]
+    check("delegated-codes", [(delegated(parent, below, asked=asked), 0)], done)
+    more = make_command(RIDER, action=8, args={0: 1})
+    wrong_args = presentation.encode(
+        [make_grant(OWNER, **CODED)], [OWNER.modulus, RIDER.modulus], more
+    )
+    check("argument-of-deposit", [(wrong_args, 0)], refused(18))
+    plain = presentation.encode([make_grant(OWNER)], [OWNER.modulus, RIDER.modulus], asked)
+    check("deposit-not-allowed", [(plain, 0)], refused(14))
+
+
+def zone_cases():
+    for name, args, expect in (
+        ("limit-speed", {0: 5000, 1: NOW + 600}, [owner_answer(9)]),
+        ("limit-speed-lowest", {0: 1700, 1: 0}, [owner_answer(9)]),
+        ("limit-speed-lifted", {0: 0, 1: 0}, [owner_answer(9)]),
+        ("limit-speed-below-a-walk", {0: 1699, 1: 0}, refused(18)),
+        ("limit-speed-one", {0: 1, 1: 0}, refused(18)),
+        ("limit-speed-no-end", {0: 5000}, refused(18)),
+        ("limit-speed-more", {0: 5000, 1: 0, 2: 0}, refused(18)),
+        ("limit-speed-negative", {0: -1, 1: 0}, refused(18)),
+        ("limit-speed-33-bits", {0: 5000, 1: 1 << 32}, refused(18)),
+    ):
+        check(name, [(owner_command(9, args), 0)], expect)
+    asked = make_command(RIDER, action=9, args={0: 5000, 1: 0})
+    by_rider = presentation.encode([make_grant(OWNER)], [OWNER.modulus, RIDER.modulus], asked)
+    check("limit-speed-by-a-rider", [(by_rider, 0)], refused(14))
+    operator = make_grant(OWNER, actions=0x0100)
+    allowed = presentation.encode([operator], [OWNER.modulus, RIDER.modulus], asked)
+    check("limit-speed-by-an-operator", [(allowed, 0)], [{"action": 9, "limits": {"map": []}}])
 
 
 def signature_cases():
@@ -637,6 +728,8 @@ def record_cases():
         "fault-flagged": (6, {0: 1, 1: 0x1_0010, 2: True}),
         "health": (8, {0: 86_400, 1: 61_440, 2: 0, 7: 3, 9: 1, 28: 12_600, 29: -7}),
         "health-whole": (8, {key: key for key in range(30)}),
+        "egress": (9, {0: 2, 1: -40}),
+        "egress-speed-stale": (9, {0: 0}),
     }
 
     def opened(name, data, expect, key=VEHICLE_KEY):
@@ -677,6 +770,10 @@ def record_cases():
         ("health-extra", value(8, {255: 1}), "unknown-key"),
         ("health-type", value(8, {0: -1}), "field"),
         ("telemetry-extra", value(5, {255: 1}), "unknown-key"),
+        ("egress-empty", value(9, {}), "missing-key"),
+        ("egress-speed-alone", value(9, {1: 3}), "missing-key"),
+        ("egress-extra", value(9, {0: 0, 1: 3, 2: 0}), "unknown-key"),
+        ("egress-state-negative", value(9, {0: -1}), "field"),
         ("body-missing", value(2, {0: 1}), "missing-key"),
         ("body-extra", value(2, {0: 1, 1: 0, 2: 1, 3: 0}), "unknown-key"),
         ("body-type", value(2, {0: 1, 1: 0, 2: "x"}), "field"),
@@ -821,6 +918,44 @@ def request_cases():
         cbor.encode({0: 1, 1: TRIKE, 2: 3, 3: 1, 4: b"", 5: NOW}),
         error("field"),
     )
+    whole = {0: 1, 1: TRIKE, 2: WITH_CODES, 3: 3600, 4: bytes(16), 5: NOW}
+    items = [CODE_SALT, *CODES[:2]]
+    told = {
+        "vehicle": TRIKE,
+        "actions": WITH_CODES,
+        "duration_s": 3600,
+        "nonce": {"hex": "00" * 16},
+        "time": NOW,
+        "codes": [{"hex": item.hex()} for item in items],
+    }
+    decode("grant-codes", "grant", cbor.encode({**whole, 6: items}), told)
+    for name, value in (("none", []), ("salt-alone", items[:1]), ("number", 1)):
+        coded = cbor.encode({**whole, 6: value})
+        decode(f"refuse-codes-{name}", "grant", coded, error("field"))
+    decode("refuse-extra-key", "grant", cbor.encode({**whole, 7: 0}), error("unknown-key"))
+
+
+def stretched(vehicle, holder, drawn, code):
+    """The stretching of a code, written once more after the page."""
+    named = cbor.encode(["trifleet/code/v1", vehicle, holder, drawn])
+    salt = hashlib.sha256(named).digest()[:16]
+    pieces = [hashlib.sha256(salt + bytes([i]) + code).digest() for i in range(16)]
+    for i in range(2048):
+        pieces[i % 16] = hashlib.sha256(b"".join(pieces)).digest()
+    return hashlib.sha256(b"".join(pieces)).digest()[:16]
+
+
+def codes_cases():
+    for name, vehicle, holder, drawn, code in (
+        ("hash", TRIKE, RIDER.thumbprint, CODE_SALT, "0123456789012345"),
+        ("hash-zeros", TRIKE, RIDER.thumbprint, CODE_SALT, "0" * 16),
+        ("hash-other-vehicle", "trike-2", RIDER.thumbprint, CODE_SALT, "0123456789012345"),
+        ("hash-other-holder", TRIKE, OTHER.thumbprint, CODE_SALT, "0123456789012345"),
+        ("hash-other-salt", TRIKE, RIDER.thumbprint, CODES[0], "0123456789012345"),
+    ):
+        given = {"vehicle": vehicle, "holder": holder.hex(), "drawn": drawn.hex(), "code": code}
+        expect = stretched(vehicle, holder, drawn, code.encode()).hex()
+        case(f"codes/{name}", "codes.hash", given, expect)
 
 
 VEHICLE = {
@@ -902,6 +1037,16 @@ def can_cases():
     position += (-561_645_000).to_bytes(4, "little", signed=True)
     values = {"Latitude_e7": -349_011_000, "Longitude_e7": -561_645_000}
     decode("gnss", 0x420, position, {"message": "GNSS_Position", "values": values, "alive": 0})
+    # By hand: Led bits 8-10, Sound 11-12, Typed 13-17, Number from bit 24, battery in byte 5.
+    panel = {"Screen": 64, "Led": 2, "Sound": 1, "Typed": 16, "Number": 300, "Battery_pct": 80}
+    raw = bytes([64, 2 | 1 << 3, 16 >> 3, 300 & 0xFF, 300 >> 8, 80, 3])
+    raw = bytes([raw[0], raw[1] | (16 & 7) << 5, *raw[2:]])
+    whole = raw + bytes([crc8_j1850(0xB0, raw)])
+    decode("panel", 0xB0, whole, {"message": "VCU_Panel", "values": panel, "alive": 3})
+    raw = bytes([200, 10 | 1 << 4, 0, 0, 0, 0, 15])
+    whole = raw + bytes([crc8_j1850(0x411, raw)])
+    keys = {"Presses": 200, "Digit": 10, "Egress": 1}
+    decode("panel-keys", 0x411, whole, {"message": "HMI_Keys", "values": keys, "alive": 15})
 
 
 def crc8_j1850(identifier, data):
@@ -927,6 +1072,7 @@ def make_all():
     link_cases()
     courier_cases()
     request_cases()
+    codes_cases()
     can_cases()
     vehicle_cases()
 

@@ -17,6 +17,7 @@ from protocol import (
     can,
     cbor,
     challenge,
+    codes,
     command,
     courier,
     errors,
@@ -92,7 +93,8 @@ def grant_decode(given):
     if grant.encode(read) != payload:
         return "another encoding came back"
     names = "vehicle holder actions not_before not_after generation grant_id limits"
-    return attributes(read, names)
+    # Vectors from before there were codes name none.
+    return attributes(read, names + " codes" if read.codes else names)
 
 
 def command_decode(given):
@@ -190,7 +192,14 @@ def request_decode(given):
     if given["as"] == "registration":
         return request.decode_registration(bytes.fromhex(given["payload"]))
     read = request.decode_grant_request(bytes.fromhex(given["payload"]))
-    return attributes(read, "vehicle actions duration_s nonce time")
+    names = "vehicle actions duration_s nonce time"
+    return attributes(read, names + " codes" if read.codes else names)
+
+
+def codes_hash(given):
+    holder, drawn = bytes.fromhex(given["holder"]), bytes.fromhex(given["drawn"])
+    salt = codes.salt_for(given["vehicle"], holder, drawn)
+    return codes.stretch(salt, given["code"].encode()).hex()
 
 
 def can_decode(given):
@@ -225,6 +234,7 @@ OPERATIONS = {
     "link.decode": link_decode,
     "courier.decode": courier_decode,
     "request.decode": request_decode,
+    "codes.hash": codes_hash,
     "can.decode": can_decode,
     "vehicle.decode": vehicle_decode,
 }

@@ -228,6 +228,32 @@ def test_notes_that_are_not_exactly_as_specified_are_refused(server: WebServer, 
     assert page.evaluate(script, [cases, vkey]) == [True] + [False] * (len(cases) - 1)
 
 
+def test_a_grant_with_codes_is_read_and_one_with_other_keys_is_not(page: Page) -> None:
+    script = """async (texts) => {
+      const { decodeGrantUnverified } = await import("/static/ui/documents.js");
+      const { fromHex } = await import("/static/ui/bytes.js");
+      return texts.map((text) => {
+        try {
+          return decodeGrantUnverified(fromHex(text)).vehicle;
+        } catch (error) {
+          if (error.constructor.name !== "DecodeError") throw error;
+          return null;
+        }
+      });
+    }"""
+    names = ("good", "one-code", "four-codes", "limit-speed")
+    bad = ("extra-key", "missing-key", "codes-none", "codes-salt-alone", "codes-five")
+    bad += ("codes-15-bytes", "codes-text", "codes-map", "codes-null", "version-2", "array")
+    sealed = []
+    for name in (*names, *(f"refuse-{one}" for one in bad)):
+        case = json.loads((VECTORS / f"grant/{name}.json").read_text())
+        payload = bytes.fromhex(case["input"]["payload"])
+        sealed.append(cose.assemble(cose.PS256, payload, bytes(256)).hex())
+    told = [TRIKE] * len(names) + [None] * len(bad)
+    assert page.evaluate(script, sealed) == told
+
+
+TRIKE = "trike-1"  # of the vectors
 RECORDS = """async (texts) => {
   const { decodeRecordUnsealed } = await import("/static/ui/records.js");
   const { fromHex } = await import("/static/ui/bytes.js");

@@ -199,8 +199,7 @@ FAMILIES = {
     "event": [
         "boot", "boot-unprovisioned", "lock", "answer-done", "answer-pending", "refusal",
         "telemetry", "fault", "fault-cleared", "fault-named", "fault-named-cleared", "lost",
-        "health", "unknown", "unreadable",
-        "unrecorded",
+        "health", "egress", "unknown", "unreadable", "unrecorded",
     ],
 }  # fmt: skip
 
@@ -274,7 +273,9 @@ def test_names_of_the_pages_are_those_of_the_protocol() -> None:
         shown = {i: word for i, word in enumerate(names_in_records_js(name)) if word}
         assert shown == table, name
     assert names_in_records_js("TROUBLES") == list(bodies.TROUBLES)
-    assert names_in_records_js("OPTIONAL") == [record.KINDS[kind] for kind in bodies.OPTIONAL]
+    text = (STATIC / "ui" / "records.js").read_text()
+    needed = ", ".join(f"{record.KINDS[kind]}: {n}" for kind, n in bodies.NEEDED.items())
+    assert f"const NEEDED = {{ {needed} }};" in text
     fields = [name for kind in bodies.BODIES.values() for name, _ in kind]
     assert names_in_records_js("BODIES") == fields
 

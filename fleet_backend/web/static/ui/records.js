@@ -8,15 +8,16 @@ import { ACTIONS } from "./documents.js";
 
 export const STATES = ["LOCKED", "READY", "DRIVE", "LOCK_PENDING"];
 export const REASONS = [
-  "START", "COMMAND", "RIDER_ACTION", "NO_ACTION", "STANDSTILL", "UNPROVISIONED",
+  "START", "COMMAND", "RIDER_ACTION", "NO_ACTION", "STANDSTILL", "UNPROVISIONED", "RESUMED",
+  "KEY_OFF", "CHARGER",
 ];
 export const REFUSALS = [
   "", "MALFORMED", "VEHICLE", "CHALLENGE", "BACKOFF", "OWNER", "HOLDER", "GRANT_ID", "NOT_YET",
   "EXPIRED", "CLOCK", "GENERATION", "REVOKED", "WIDENED", "ACTION", "SIGNATURE", "UNPROVISIONED",
-  "STATE", "ARGUMENT", "BUSY",
+  "STATE", "ARGUMENT", "BUSY", "CODE", "RATE",
 ];
 export const KINDS = [
-  "", "BOOT", "LOCK", "ANSWER", "REFUSAL", "TELEMETRY", "FAULT", "LOST", "HEALTH",
+  "", "BOOT", "LOCK", "ANSWER", "REFUSAL", "TELEMETRY", "FAULT", "LOST", "HEALTH", "EGRESS",
 ];
 // By the number of the heartbeat, and the codes that the vehicle controller gives.
 export const NODES = ["", "VCU", "MC", "BMS", "CHG", "HMI", "GNSS", "GW"];
@@ -42,8 +43,7 @@ const boolean = (value) => typeof value === "boolean";
 const identifier = (value) =>
   typeof value === "string" && /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(value);
 
-// kind -> [name, check] by key. TELEMETRY leaves out what is not fresh and HEALTH what is not known,
-// the others are whole.
+// kind -> [name, check] by key. Whole but for those in NEEDED.
 const BODIES = {
   BOOT: [
     ["firmware", text], ["reset_cause", uint], ["provisioning_fault", uint], ["last_boot", uint],
@@ -73,8 +73,10 @@ const BODIES = {
     ["faults_untold", uint], ["crashes", uint], ["resets", uint], ["supply_mv", uint],
     ["board_temp_c", sint],
   ],
+  EGRESS: [["state", uint], ["speed_mmps", sint]],
 };
-const OPTIONAL = ["TELEMETRY", "HEALTH"];
+// What is not known is left out: how many of the first keys are there all the same.
+export const NEEDED = { TELEMETRY: 0, HEALTH: 0, EGRESS: 1 };
 
 /** A name out of a list for a number; names pass, what is unknown is null. */
 export function named(list, value) {
@@ -101,9 +103,13 @@ export function decodeRecordUnsealed(bytes) {
 
 function decodeBody(kind, value) {
   const fields = BODIES[kind];
-  const whole = OPTIONAL.includes(kind) || value?.size === fields.length;
+  const needed = NEEDED[kind] ?? fields.length;
+  const whole = value instanceof Map && fields.every((_, key) => key >= needed || value.has(key));
   const says = kind !== "HEALTH" || value?.size > 0;
-  if (!(value instanceof Map) || !whole || !says) throw new DecodeError("field", "record.body");
+  if (!whole || !says) throw new DecodeError("field", "record.body");
+  const needed = NEEDED[kind] ?? fields.length;
+  const whole = value instanceof Map && fields.every((_, key) => key >= needed || value.has(key));
+  if (!whole) throw new DecodeError("field", "record.body");
   const body = {};
   for (const [key, item] of value) {
     const [name, holds] = fields[key] ?? [];
@@ -141,6 +147,7 @@ const sentences = {
   HEALTH: (body) => ["event.health", {
     ...body, troubles: TROUBLES.filter((name) => body[name]).map((name) => [name, body[name]]),
   }],
+  EGRESS: (body) => ["event.egress", { state: lockState(body.state) }],
   UNREADABLE: (body) => ["event.unreadable", body],
 };
 

@@ -6,7 +6,7 @@ import { has, number, t } from "./i18n.js";
 /** `key` and `values` as records.describe gives them. */
 export function recordText(key, values) {
   const words = { ...values };
-  if (values.state && key === "event.lock") words.state = t(`state.${values.state}`);
+  if (values.state && ["event.lock", "event.egress"].includes(key)) words.state = t(`state.${values.state}`);
   if (values.reason) words.reason = t(`reason.${values.reason}`);
   if (values.action) words.action = t(`action.${values.action}`);
   if (values.refusal) words.refusal = t(`refusal.${values.refusal}`);
