@@ -111,7 +111,7 @@ class Cable:
         if state == _NOISE:
             return _refused(refusal.MALFORMED) if line == _PRESENT else b""
         rest = _from_base64(line)
-        if rest is None or len(data) + len(rest) > MAX_BYTES or not data:
+        if rest is None or not 0 < len(data) + len(rest) <= MAX_BYTES:
             return _refused(refusal.MALFORMED)
         return self._present(data + rest, now_ms)
 
