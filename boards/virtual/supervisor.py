@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
 import secrets
-import selectors
 import signal
 import struct
 import threading
@@ -28,14 +26,15 @@ from boards.virtual.console import Console
 from boards.virtual.environment import Start, environment
 from boards.virtual.inputs import Inputs
 from boards.virtual.keyboard import Keyboard
+from boards.virtual.orders import Orders
 from boards.virtual.settings import VirtualBoardSettings
 from boards.virtual.sleep import PIN_WAKE, RTC_WAKE, Sleep
 from boards.virtual.watchdog import Watchdog
+from boards.virtual.watcher import READ, WRITE, Watcher
 
 log = logging.getLogger("boards.virtual")
 
 POWER_ON, HARD_RESET, WATCHDOG_RESET, DEEP_SLEEP_RESET, SOFT_RESET = range(1, 6)
-_Order = tuple[Callable[[], None], threading.Event]
 _REQUEST = struct.Struct("<cI")
 # A program that ends at once is started again, but not as fast as the computer can.
 SHORT_RUN_S = 0.5
@@ -51,7 +50,7 @@ class VirtualBoard:
         self.reset_cause = POWER_ON
         self._tty = ""
         self._thread: threading.Thread | None = None
-        self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
+        self._orders = Orders()
         self._started = threading.Event()
         self._fault: BaseException | None = None
         self._sleep: Sleep | None = None
@@ -104,11 +103,11 @@ class VirtualBoard:
 
     def set_pin(self, name: str, level: int | None) -> None:
         """Drives an input of pins.csv to 0 or 1; None: nothing is connected."""
-        self._change(lambda: self._pin_changed(name, self._inputs.set_pin(name, level)))
+        self._order(lambda: self._pin_changed(name, self._inputs.set_pin(name, level)))
 
     def set_analog(self, name: str, value: int | None) -> None:
         """What ADC.read_u16() of an analog pin of pins.csv says; None: nothing is connected."""
-        self._change(lambda: self._inputs.set_analog(name, value))
+        self._order(lambda: self._inputs.set_analog(name, value))
 
     def __enter__(self) -> VirtualBoard:
         self.start()
@@ -118,29 +117,7 @@ class VirtualBoard:
         self.stop()
 
     def _order(self, work: Callable[[], None]) -> None:
-        """Has `work` done by the board's thread and waits for it; nothing to do when it is off."""
-        if not self.alive:
-            return
-        done = threading.Event()
-        self._orders.put((work, done))
-        os.eventfd_write(self._wake, 1)
-        while not done.wait(0.1):
-            if not self.alive:
-                return
-
-    def _change(self, work: Callable[[], None]) -> None:
-        """The same for what may be refused: raises BoardError here, not in the board's thread."""
-        refused: list[BoardError] = []
-
-        def attempt() -> None:
-            try:
-                work()
-            except BoardError as error:
-                refused.append(error)
-
-        self._order(attempt)
-        if refused:
-            raise refused[0]
+        self._orders.give(work, lambda: self.alive)
 
     # --- everything below runs in the board's thread ---
 
@@ -172,7 +149,7 @@ class VirtualBoard:
         self._clock = flash_image.open_clock(self.settings)
         self._unique_id = flash_image.unique_id(self.settings)
         self._watchdog = Watchdog()
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._orders.open()
         self._requests, self._control = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._ours, self._theirs = interpreter.open_raw_pty(signals=False)
         self._tty = os.ttyname(self._theirs)
@@ -181,18 +158,16 @@ class VirtualBoard:
         self._child: interpreter.Child | None = None
         self._resume_s: float | None = None
         self._running = True
-        self._selector = selectors.DefaultSelector()
-        self._masks: dict[int, int] = {}
-        self._watch(self._wake, selectors.EVENT_READ)
-        self._watch(self._requests, selectors.EVENT_READ)
+        self._watcher = Watcher()
+        self._watcher.watch(self._orders.wake)
+        self._watcher.watch(self._requests)
 
     def _close(self) -> None:
         self._end_child(drain=False)
         self._wake_up()
-        self._selector.close()
-        self._watchdog.close()
-        self._inputs.close()
-        for descriptor in (self._image, self._clock, self._wake, self._requests, self._control):
+        for part in (self._watcher, self._watchdog, self._inputs, self._orders):
+            part.close()
+        for descriptor in (self._image, self._clock, self._requests, self._control):
             os.close(descriptor)
         os.close(self._ours)
         os.close(self._theirs)
@@ -218,7 +193,7 @@ class VirtualBoard:
         env = environment(self.settings, self._pins, self._unique_id, start)
         heap = str(self.settings.interpreter_heap_bytes)
         self._child = interpreter.spawn(self._interpreter, heap, env, files)
-        self._watch(self._child.ended, selectors.EVENT_READ)
+        self._watcher.watch(self._child.ended)
         self.boots += 1
         log.info("board started: %s cause %d", self.settings.image, cause)
 
@@ -232,8 +207,8 @@ class VirtualBoard:
             while data := read_some(child.terminal):
                 self._show(data)
             self._to_tool.put(self._console.end())
-        self._watch(child.terminal, 0)
-        self._watch(child.ended, 0)
+        self._watcher.forget(child.terminal)
+        self._watcher.forget(child.ended)
         self._typing.clear()
         return child.close()
 
@@ -256,8 +231,8 @@ class VirtualBoard:
     def _turn(self) -> None:
         """One round: wait for something to do, do it, pass the bytes on."""
         self._adjust()
-        for key, _ in self._selector.select(self._patience_s()):
-            self._handle(key.fd)
+        for descriptor in self._watcher.ready(self._patience_s()):
+            self._handle(descriptor)
         self._flush()
         remaining = self._watchdog.remaining_ms()
         if remaining is not None and remaining <= 0:
@@ -275,7 +250,7 @@ class VirtualBoard:
         can = (settings.can_host, settings.can_port) if settings.can_port else None
         self._sleep = Sleep(sleep_ms, self._armed, can)
         if self._sleep.descriptor is not None:
-            self._watch(self._sleep.descriptor, selectors.EVENT_READ)
+            self._watcher.watch(self._sleep.descriptor)
         log.info("board asleep: %s", settings.image)
 
     def _wake_up(self) -> None:
@@ -289,22 +264,22 @@ class VirtualBoard:
 
     def _forget_bus(self) -> None:
         if self._sleep is not None and self._sleep.descriptor is not None:
-            self._watch(self._sleep.descriptor, 0)
+            self._watcher.forget(self._sleep.descriptor)
 
     def _bus_stirs(self, sleep: Sleep) -> None:
         self._forget_bus()
         if sleep.hears_frame():
             self._power_on(DEEP_SLEEP_RESET, wake_reason=PIN_WAKE)
         elif sleep.descriptor is not None:
-            self._watch(sleep.descriptor, selectors.EVENT_READ)
+            self._watcher.watch(sleep.descriptor)
 
     def _pin_changed(self, name: str, edge: int) -> None:
         if self._sleep is not None and self._sleep.is_woken_by(name, edge):
             self._power_on(DEEP_SLEEP_RESET, wake_reason=PIN_WAKE)
 
     def _handle(self, descriptor: int) -> None:
-        if descriptor == self._wake:
-            self._serve_orders()
+        if descriptor == self._orders.wake:
+            self._orders.serve()
         elif descriptor == self._requests:
             self._serve_requests()
         elif descriptor == self._ours:
@@ -328,13 +303,6 @@ class VirtualBoard:
             typed = read_some(self._ours) or b""
             self._typing.put(b"" if self._sleep is not None else typed)  # asleep, it is deaf
             self._to_tool.reader_is_there()
-
-    def _serve_orders(self) -> None:
-        os.eventfd_read(self._wake)
-        while not self._orders.empty():
-            work, done = self._orders.get()
-            work()
-            done.set()
 
     def _serve_requests(self) -> None:
         data = read_some(self._requests) or b""
@@ -364,25 +332,12 @@ class VirtualBoard:
 
     def _adjust(self) -> None:
         """Asks only for events that can be used now, so that no full buffer makes the loop spin."""
-        read, write = selectors.EVENT_READ, selectors.EVENT_WRITE
-        self._watch(self._ours, (not self._typing.full) * read | bool(self._to_tool) * write)
+        mask = (not self._typing.full) * READ | bool(self._to_tool) * WRITE
+        self._watcher.watch(self._ours, mask)
         if self._child is not None:
             typing = self._typing.ready and not self._console.deaf
-            self._watch(self._child.terminal, (not self._to_tool.full) * read | typing * write)
-
-    def _watch(self, descriptor: int, mask: int) -> None:
-        known = self._masks.get(descriptor, 0)
-        if mask == known:
-            return
-        if not mask:
-            self._selector.unregister(descriptor)
-            del self._masks[descriptor]
-            return
-        if known:
-            self._selector.modify(descriptor, mask)
-        else:
-            self._selector.register(descriptor, mask)
-        self._masks[descriptor] = mask
+            mask = (not self._to_tool.full) * READ | typing * WRITE
+            self._watcher.watch(self._child.terminal, mask)
 
     def _patience_s(self) -> float | None:
         waits = [self._to_tool.patience_s(), self._typing.patience_s()]
