@@ -118,8 +118,10 @@ class Keeper:
         self._nodes = Nodes()
         desk = Desk(vehicle)
         self._cable = Cable(desk.challenge, desk.offer, desk.outcome)
-        self._typed = select.poll()
-        self._typed.register(sys.stdin, select.POLLIN)
+        typed = select.poll()
+        typed.register(sys.stdin, select.POLLIN)
+        # Asked on every turn: ipoll() takes no memory; CPython has only poll().
+        self._typed = getattr(typed, "ipoll", typed.poll)
         self._heard_ms = now_ms
         self._look_ms = now_ms
         self._now_ms = now_ms
@@ -186,20 +188,24 @@ class Keeper:
 
     def _serve_cable(self, now_ms: int) -> None:
         said = self._cable.poll()
-        if self._typed.poll(0):
-            said += self._cable.take(_read_waiting(self._typed), now_ms)
+        if self._is_typed():
+            said += self._cable.take(self._read_typed(), now_ms)
         if said:
             sys.stdout.write(said.decode())
 
+    def _is_typed(self) -> bool:
+        for _ in self._typed(0):
+            return True
+        return False
 
-def _read_waiting(typed: "select.poll") -> bytes:
-    data = b""
-    while len(data) < _TYPED_BYTES and typed.poll(0):
-        byte = sys.stdin.buffer.read(1)
-        if not byte:
-            break
-        data += byte
-    return data
+    def _read_typed(self) -> bytes:
+        data = b""
+        while len(data) < _TYPED_BYTES and self._is_typed():
+            byte = sys.stdin.buffer.read(1)
+            if not byte:
+                break  # the console is gone
+            data += byte
+        return data
 
 
 def _waiter(can: "machine.CAN") -> "Callable[[int], None]":

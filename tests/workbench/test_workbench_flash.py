@@ -1,8 +1,14 @@
 """The application gets onto a board whole, again and again, whatever was there before."""
 
+import re
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 import serial
@@ -14,6 +20,7 @@ from workbench.bench import on_bench
 from workbench.errors import ApplicationError, WorkbenchError
 from workbench.slots import Slots
 
+MPREMOTE = Path(sys.executable).with_name("mpremote")
 ROOT = Path(flash.__file__).resolve().parent.parent
 MAIN = b"""import os
 import time
@@ -151,6 +158,28 @@ def test_a_cut_at_any_piece_leaves_the_old_or_the_new_application(
     says(board, b"running new")
 
 
+@pytest.mark.faults
+def test_power_cuts_at_random_moments(board: VirtualBoard, checkout: Path) -> None:
+    seed = time.time_ns()
+    print("seed", seed)
+    random = Random(seed)
+    flash.flash_application(board.tty, change(checkout, "0"))
+    running = 0
+    for number in range(1, 41):
+        files = change(checkout, str(number) + "x" * 9_000)
+        cut = threading.Timer(random.uniform(0.1, 1.2), board.power_cut)
+        cut.start()
+        with suppress(WorkbenchError):
+            flash.flash_application(board.tty, files)
+        cut.join()
+        board.reset()  # whatever the tool left in the REPL
+        with serial.Serial(board.tty, timeout=10) as port:
+            said = port.read_until(b"running ") + port.read(4)
+        shown = int(re.split(rb"[ x]", said.rpartition(b"running ")[2])[0])
+        assert shown in (running, number), said
+        running = shown
+
+
 def test_a_damaged_image_is_not_run_and_said(board: VirtualBoard, checkout: Path) -> None:
     flash.flash_application(board.tty, change(checkout, "old"))
     flash.flash_application(board.tty, change(checkout, "new"))
@@ -200,6 +229,15 @@ def test_an_application_with_a_watchdog_does_not_disturb_the_work(board: Virtual
         boots = board.boots
         bench.repl.exec("import time; time.sleep_ms(600)")  # longer than the watchdog allows
         assert (board.boots, board.reset_cause) == (boots, 2)
+
+
+def test_mpremote_works_on_a_board_that_runs_the_projects_application(board: VirtualBoard) -> None:
+    flash.flash_application(board.tty)
+    code = "import vcu, sys; print(vcu.__file__, sys.path[0])"
+    line = [str(MPREMOTE), "connect", board.tty, "exec", code, "+", "fs", "ls"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "/rom/vcu/__init__.mpy /rom" in done.stdout and "boot.py" in done.stdout
 
 
 def test_the_compiler_is_found() -> None:
