@@ -134,7 +134,7 @@ FAULTS = [
         "if False:",
         "statement/refuse-other-salt",
     ),
-    ("can-crc", "can.py", "crc8(identifier, data) != data[7]", "False", "can/refuse-crc"),
+    ("can-crc", "can.py", "crc8(two(ROWS, row), data) != data[7]", "False", "can/refuse-crc"),
 ]
 
 
