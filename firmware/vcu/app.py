@@ -13,7 +13,9 @@ import machine
 import protocol
 
 import vcu
+import vcu.can
 from vcu import software
+from vcu.can.machine_can import controller
 from vcu.clock import Uptime, WallClock
 from vcu.loop import Loop
 from vcu.vcu import Vcu
@@ -40,7 +42,8 @@ class Board:
     """What the vehicle controller needs of a board."""
 
     def __init__(self):
-        self.can = machine.CAN(1, 500_000, mode=machine.CAN.MODE_SILENT)
+        self.can = controller()
+        self.ticks_ms = time.ticks_ms
         self.wall = WallClock(machine.RTC(), 0)
         self.uptime = Uptime(time.ticks_ms, time.ticks_diff)
         self.random = os.urandom
@@ -64,7 +67,7 @@ def run() -> None:
 
 
 def _software() -> bytes:
-    folders = [module.__file__.rsplit("/", 1)[0] for module in (protocol, vcu)]
+    folders = [module.__file__.rsplit("/", 1)[0] for module in (protocol, vcu, vcu.can)]
     return software.digest(tuple(folders))
 
 
