@@ -1,166 +1,146 @@
 """Generated from hw/can/vehicle.dbc by `python -m hw.can.generate`. Do not edit."""
 
-# MESSAGES: name -> (identifier, length, cycle_ms, timeout_ms, alive_start, signals)
-#   alive_start: first bit of the 4-bit alive counter; None if the message is not protected.
-#   A protected message has its CRC in the last byte. Neither counter nor CRC is among the signals.
-#   signals: (name, start bit, bits, signed, minimum, maximum), little endian.
-#   A message without signals carries raw bytes (ISO-TP).
-# IDENTIFIERS: identifier -> name.
+# The form is described in protocol/can_rows.py; MESSAGES and IDENTIFIERS show it as tuples.
 # The words for numbers are in protocol/lock.py and protocol/refusal.py: the vehicle needs no text.
-# fmt: off
-MESSAGES: dict[
-    str,
-    tuple[int, int, int, int, int | None, tuple[tuple[str, int, int, bool, int, int], ...]],
-] = {
-    "VCU_Drive": (0x50, 8, 20, 200, 48, (
-        ("Enable", 0, 1, False, 0, 1),
-        ("Mode", 1, 3, False, 0, 3),
-        ("Direction", 4, 2, False, 0, 2),
-        ("TorqueCap_pct", 8, 8, False, 0, 100),
-        ("SpeedCap_mmps", 16, 16, False, 0, 65535),
-        ("Reason", 32, 8, False, 0, 255),
-        ("Warning", 40, 8, False, 0, 255),
-    )),
-    "VCU_Lock": (0xA0, 8, 100, 500, 48, (
-        ("Locked", 0, 1, False, 0, 1),
-        ("Pending", 1, 1, False, 0, 1),
-        ("State", 2, 3, False, 0, 3),
-        ("Reason", 8, 8, False, 0, 255),
-        ("Refusal", 16, 8, False, 0, 255),
-    )),
-    "VCU_Panel": (0xB0, 8, 200, 1000, 48, (
-        ("Screen", 0, 8, False, 0, 255),
-        ("Led", 8, 3, False, 0, 7),
-        ("Sound", 11, 2, False, 0, 3),
-        ("Typed", 13, 5, False, 0, 31),
-        ("Number", 24, 16, False, 0, 65535),
-        ("Battery_pct", 40, 8, False, 0, 255),
-    )),
-    "MC_Status1": (0x110, 8, 20, 200, 48, (
-        ("Speed_mmps", 0, 16, True, -32768, 32767),
-        ("Motor_rpm", 16, 14, True, -8192, 8191),
-        ("Current_dA", 30, 12, True, -2048, 2047),
-        ("Enabled", 42, 1, False, 0, 1),
-        ("Fault", 43, 1, False, 0, 1),
-    )),
-    "MC_Status2": (0x111, 8, 200, 1000, 48, (
-        ("MotorTemp_C", 0, 8, True, -40, 127),
-        ("InverterTemp_C", 8, 8, True, -40, 127),
-        ("FaultCode", 16, 16, False, 0, 65535),
-    )),
-    "BMS_Pack": (0x210, 8, 100, 500, 48, (
-        ("Voltage_mV", 0, 17, False, 0, 131071),
-        ("Current_dA", 17, 13, True, -4096, 4095),
-        ("Soc_permille", 30, 10, False, 0, 1000),
-        ("ContactorClosed", 40, 1, False, 0, 1),
-        ("Fault", 41, 1, False, 0, 1),
-    )),
-    "BMS_Cells": (0x211, 8, 1000, 3000, 48, (
-        ("CellMin_mV", 0, 13, False, 0, 8191),
-        ("CellMax_mV", 13, 13, False, 0, 8191),
-        ("CellMinIndex", 26, 6, False, 0, 63),
-        ("CellMaxIndex", 32, 6, False, 0, 63),
-    )),
-    "BMS_Temp": (0x212, 8, 500, 3000, 48, (
-        ("TempMin_C", 0, 8, True, -40, 127),
-        ("TempMax_C", 8, 8, True, -40, 127),
-        ("FaultCode", 16, 16, False, 0, 65535),
-    )),
-    "CHG_Status": (0x310, 8, 500, 2000, 48, (
-        ("Plugged", 0, 1, False, 0, 1),
-        ("Charging", 1, 1, False, 0, 1),
-        ("Voltage_mV", 8, 17, False, 0, 131071),
-        ("Current_dA", 25, 13, True, -4096, 4095),
-    )),
-    "HMI_Inputs": (0x410, 8, 50, 300, 48, (
-        ("Key", 0, 1, False, 0, 1),
-        ("Brake", 1, 1, False, 0, 1),
-        ("Gear", 2, 2, False, 0, 2),
-        ("Horn", 4, 1, False, 0, 1),
-        ("Lights", 5, 1, False, 0, 1),
-        ("SteeringAngle_cdeg", 8, 16, True, -9000, 9000),
-        ("Throttle_permille", 24, 10, False, 0, 1000),
-    )),
-    "HMI_Keys": (0x411, 8, 100, 500, 48, (
-        ("Presses", 0, 8, False, 0, 255),
-        ("Digit", 8, 4, False, 0, 15),
-        ("Egress", 12, 1, False, 0, 1),
-    )),
-    "GNSS_Position": (0x420, 8, 200, 1000, None, (
-        ("Latitude_e7", 0, 32, True, -900000000, 900000000),
-        ("Longitude_e7", 32, 32, True, -1800000000, 1800000000),
-    )),
-    "GNSS_Status": (0x421, 8, 200, 1000, 48, (
-        ("Speed_mmps", 0, 16, False, 0, 65535),
-        ("Heading_cdeg", 16, 16, False, 0, 35999),
-        ("Satellites", 32, 6, False, 0, 63),
-        ("Fix", 38, 2, False, 0, 3),
-        ("Hdop_d", 40, 8, False, 0, 255),
-    )),
-    "GW_Request": (0x500, 8, 0, 0, None, ()),
-    "VCU_RequestFlow": (0x508, 8, 0, 0, None, ()),
-    "GW_RecordFlow": (0x510, 8, 0, 0, None, ()),
-    "VCU_Record": (0x518, 8, 0, 0, None, ()),
-    "VCU_Heartbeat": (0x701, 8, 500, 1500, 4, (
-        ("State", 0, 4, False, 0, 15),
-        ("BootCount", 8, 16, False, 0, 65535),
-        ("SoftwareHash", 24, 32, False, 0, 4294967295),
-    )),
-    "MC_Heartbeat": (0x702, 8, 500, 1500, 4, (
-        ("State", 0, 4, False, 0, 15),
-        ("BootCount", 8, 16, False, 0, 65535),
-        ("SoftwareHash", 24, 32, False, 0, 4294967295),
-    )),
-    "BMS_Heartbeat": (0x703, 8, 500, 1500, 4, (
-        ("State", 0, 4, False, 0, 15),
-        ("BootCount", 8, 16, False, 0, 65535),
-        ("SoftwareHash", 24, 32, False, 0, 4294967295),
-    )),
-    "CHG_Heartbeat": (0x704, 8, 500, 1500, 4, (
-        ("State", 0, 4, False, 0, 15),
-        ("BootCount", 8, 16, False, 0, 65535),
-        ("SoftwareHash", 24, 32, False, 0, 4294967295),
-    )),
-    "HMI_Heartbeat": (0x705, 8, 500, 1500, 4, (
-        ("State", 0, 4, False, 0, 15),
-        ("BootCount", 8, 16, False, 0, 65535),
-        ("SoftwareHash", 24, 32, False, 0, 4294967295),
-    )),
-    "GNSS_Heartbeat": (0x706, 8, 500, 1500, 4, (
-        ("State", 0, 4, False, 0, 15),
-        ("BootCount", 8, 16, False, 0, 65535),
-        ("SoftwareHash", 24, 32, False, 0, 4294967295),
-    )),
-    "GW_Heartbeat": (0x707, 8, 500, 1500, 4, (
-        ("State", 0, 4, False, 0, 15),
-        ("BootCount", 8, 16, False, 0, 65535),
-        ("SoftwareHash", 24, 32, False, 0, 4294967295),
-    )),
-}
+from protocol.can_rows import Identifiers, Messages
 
-IDENTIFIERS: dict[int, str] = {
-    0x50: "VCU_Drive",
-    0xA0: "VCU_Lock",
-    0xB0: "VCU_Panel",
-    0x110: "MC_Status1",
-    0x111: "MC_Status2",
-    0x210: "BMS_Pack",
-    0x211: "BMS_Cells",
-    0x212: "BMS_Temp",
-    0x310: "CHG_Status",
-    0x410: "HMI_Inputs",
-    0x411: "HMI_Keys",
-    0x420: "GNSS_Position",
-    0x421: "GNSS_Status",
-    0x500: "GW_Request",
-    0x508: "VCU_RequestFlow",
-    0x510: "GW_RecordFlow",
-    0x518: "VCU_Record",
-    0x701: "VCU_Heartbeat",
-    0x702: "MC_Heartbeat",
-    0x703: "BMS_Heartbeat",
-    0x704: "CHG_Heartbeat",
-    0x705: "HMI_Heartbeat",
-    0x706: "GNSS_Heartbeat",
-    0x707: "GW_Heartbeat",
-}
+# fmt: off
+ROWS = (
+    b"\x50\x00\x08\x30\x14\x00\xc8\x00\x00\x07\x00\x00"  # 0x50 VCU_Drive
+    b"\xa0\x00\x08\x30\x64\x00\xf4\x01\x07\x05\x4b\x00"  # 0xA0 VCU_Lock
+    b"\xb0\x00\x08\x30\xc8\x00\xe8\x03\x0c\x06\x78\x00"  # 0xB0 VCU_Panel
+    b"\x10\x01\x08\x30\x14\x00\xc8\x00\x12\x05\xac\x00"  # 0x110 MC_Status1
+    b"\x11\x01\x08\x30\xc8\x00\xe8\x03\x17\x03\xe5\x00"  # 0x111 MC_Status2
+    b"\x10\x02\x08\x30\x64\x00\xf4\x01\x1a\x05\x15\x01"  # 0x210 BMS_Pack
+    b"\x11\x02\x08\x30\xe8\x03\xb8\x0b\x1f\x04\x57\x01"  # 0x211 BMS_Cells
+    b"\x12\x02\x08\x30\xf4\x01\xb8\x0b\x23\x03\x91\x01"  # 0x212 BMS_Temp
+    b"\x10\x03\x08\x30\xf4\x01\xd0\x07\x26\x04\xb8\x01"  # 0x310 CHG_Status
+    b"\x10\x04\x08\x30\x32\x00\x2c\x01\x2a\x07\xea\x01"  # 0x410 HMI_Inputs
+    b"\x11\x04\x08\x30\x64\x00\xf4\x01\x31\x03\x35\x02"  # 0x411 HMI_Keys
+    b"\x20\x04\x08\xff\xc8\x00\xe8\x03\x34\x02\x53\x02"  # 0x420 GNSS_Position
+    b"\x21\x04\x08\x30\xc8\x00\xe8\x03\x36\x05\x7a\x02"  # 0x421 GNSS_Status
+    b"\x00\x05\x08\xff\x00\x00\x00\x00\x3b\x00\xb4\x02"  # 0x500 GW_Request
+    b"\x08\x05\x08\xff\x00\x00\x00\x00\x3b\x00\xbf\x02"  # 0x508 VCU_RequestFlow
+    b"\x10\x05\x08\xff\x00\x00\x00\x00\x3b\x00\xcf\x02"  # 0x510 GW_RecordFlow
+    b"\x18\x05\x08\xff\x00\x00\x00\x00\x3b\x00\xdd\x02"  # 0x518 VCU_Record
+    b"\x01\x07\x08\x04\xf4\x01\xdc\x05\x3b\x03\xe8\x02"  # 0x701 VCU_Heartbeat
+    b"\x02\x07\x08\x04\xf4\x01\xdc\x05\x3e\x03\x13\x03"  # 0x702 MC_Heartbeat
+    b"\x03\x07\x08\x04\xf4\x01\xdc\x05\x41\x03\x3d\x03"  # 0x703 BMS_Heartbeat
+    b"\x04\x07\x08\x04\xf4\x01\xdc\x05\x44\x03\x68\x03"  # 0x704 CHG_Heartbeat
+    b"\x05\x07\x08\x04\xf4\x01\xdc\x05\x47\x03\x93\x03"  # 0x705 HMI_Heartbeat
+    b"\x06\x07\x08\x04\xf4\x01\xdc\x05\x4a\x03\xbe\x03"  # 0x706 GNSS_Heartbeat
+    b"\x07\x07\x08\x04\xf4\x01\xdc\x05\x4d\x03\xea\x03"  # 0x707 GW_Heartbeat
+)
+
+SIGNALS = (
+    b"\x00\x01\x00\x00\x00\x00\x01\x00\x00\x00"  # Enable
+    b"\x01\x43\x00\x00\x00\x00\x03\x00\x00\x00"  # Mode
+    b"\x04\x42\x00\x00\x00\x00\x02\x00\x00\x00"  # Direction
+    b"\x08\x48\x00\x00\x00\x00\x64\x00\x00\x00"  # TorqueCap_pct
+    b"\x10\x10\x00\x00\x00\x00\xff\xff\x00\x00"  # SpeedCap_mmps
+    b"\x20\x08\x00\x00\x00\x00\xff\x00\x00\x00"  # Reason
+    b"\x28\x08\x00\x00\x00\x00\xff\x00\x00\x00"  # Warning
+    b"\x00\x01\x00\x00\x00\x00\x01\x00\x00\x00"  # Locked
+    b"\x01\x01\x00\x00\x00\x00\x01\x00\x00\x00"  # Pending
+    b"\x02\x43\x00\x00\x00\x00\x03\x00\x00\x00"  # State
+    b"\x08\x08\x00\x00\x00\x00\xff\x00\x00\x00"  # Reason
+    b"\x10\x08\x00\x00\x00\x00\xff\x00\x00\x00"  # Refusal
+    b"\x00\x08\x00\x00\x00\x00\xff\x00\x00\x00"  # Screen
+    b"\x08\x03\x00\x00\x00\x00\x07\x00\x00\x00"  # Led
+    b"\x0b\x02\x00\x00\x00\x00\x03\x00\x00\x00"  # Sound
+    b"\x0d\x05\x00\x00\x00\x00\x1f\x00\x00\x00"  # Typed
+    b"\x18\x10\x00\x00\x00\x00\xff\xff\x00\x00"  # Number
+    b"\x28\x08\x00\x00\x00\x00\xff\x00\x00\x00"  # Battery_pct
+    b"\x00\x90\x00\x80\xff\xff\xff\x7f\x00\x00"  # Speed_mmps
+    b"\x10\x8e\x00\xe0\xff\xff\xff\x1f\x00\x00"  # Motor_rpm
+    b"\x1e\x8c\x00\xf8\xff\xff\xff\x07\x00\x00"  # Current_dA
+    b"\x2a\x01\x00\x00\x00\x00\x01\x00\x00\x00"  # Enabled
+    b"\x2b\x01\x00\x00\x00\x00\x01\x00\x00\x00"  # Fault
+    b"\x00\xc8\xd8\xff\xff\xff\x7f\x00\x00\x00"  # MotorTemp_C
+    b"\x08\xc8\xd8\xff\xff\xff\x7f\x00\x00\x00"  # InverterTemp_C
+    b"\x10\x10\x00\x00\x00\x00\xff\xff\x00\x00"  # FaultCode
+    b"\x00\x11\x00\x00\x00\x00\xff\xff\x01\x00"  # Voltage_mV
+    b"\x11\x8d\x00\xf0\xff\xff\xff\x0f\x00\x00"  # Current_dA
+    b"\x1e\x4a\x00\x00\x00\x00\xe8\x03\x00\x00"  # Soc_permille
+    b"\x28\x01\x00\x00\x00\x00\x01\x00\x00\x00"  # ContactorClosed
+    b"\x29\x01\x00\x00\x00\x00\x01\x00\x00\x00"  # Fault
+    b"\x00\x0d\x00\x00\x00\x00\xff\x1f\x00\x00"  # CellMin_mV
+    b"\x0d\x0d\x00\x00\x00\x00\xff\x1f\x00\x00"  # CellMax_mV
+    b"\x1a\x06\x00\x00\x00\x00\x3f\x00\x00\x00"  # CellMinIndex
+    b"\x20\x06\x00\x00\x00\x00\x3f\x00\x00\x00"  # CellMaxIndex
+    b"\x00\xc8\xd8\xff\xff\xff\x7f\x00\x00\x00"  # TempMin_C
+    b"\x08\xc8\xd8\xff\xff\xff\x7f\x00\x00\x00"  # TempMax_C
+    b"\x10\x10\x00\x00\x00\x00\xff\xff\x00\x00"  # FaultCode
+    b"\x00\x01\x00\x00\x00\x00\x01\x00\x00\x00"  # Plugged
+    b"\x01\x01\x00\x00\x00\x00\x01\x00\x00\x00"  # Charging
+    b"\x08\x11\x00\x00\x00\x00\xff\xff\x01\x00"  # Voltage_mV
+    b"\x19\x8d\x00\xf0\xff\xff\xff\x0f\x00\x00"  # Current_dA
+    b"\x00\x01\x00\x00\x00\x00\x01\x00\x00\x00"  # Key
+    b"\x01\x01\x00\x00\x00\x00\x01\x00\x00\x00"  # Brake
+    b"\x02\x42\x00\x00\x00\x00\x02\x00\x00\x00"  # Gear
+    b"\x04\x01\x00\x00\x00\x00\x01\x00\x00\x00"  # Horn
+    b"\x05\x01\x00\x00\x00\x00\x01\x00\x00\x00"  # Lights
+    b"\x08\xd0\xd8\xdc\xff\xff\x28\x23\x00\x00"  # SteeringAngle_cdeg
+    b"\x18\x4a\x00\x00\x00\x00\xe8\x03\x00\x00"  # Throttle_permille
+    b"\x00\x08\x00\x00\x00\x00\xff\x00\x00\x00"  # Presses
+    b"\x08\x04\x00\x00\x00\x00\x0f\x00\x00\x00"  # Digit
+    b"\x0c\x01\x00\x00\x00\x00\x01\x00\x00\x00"  # Egress
+    b"\x00\xe0\x00\x17\x5b\xca\x00\xe9\xa4\x35"  # Latitude_e7
+    b"\x20\xe0\x00\x2e\xb6\x94\x00\xd2\x49\x6b"  # Longitude_e7
+    b"\x00\x10\x00\x00\x00\x00\xff\xff\x00\x00"  # Speed_mmps
+    b"\x10\x50\x00\x00\x00\x00\x9f\x8c\x00\x00"  # Heading_cdeg
+    b"\x20\x06\x00\x00\x00\x00\x3f\x00\x00\x00"  # Satellites
+    b"\x26\x02\x00\x00\x00\x00\x03\x00\x00\x00"  # Fix
+    b"\x28\x08\x00\x00\x00\x00\xff\x00\x00\x00"  # Hdop_d
+    b"\x00\x04\x00\x00\x00\x00\x0f\x00\x00\x00"  # State
+    b"\x08\x10\x00\x00\x00\x00\xff\xff\x00\x00"  # BootCount
+    b"\x18\x20\x00\x00\x00\x00\xff\xff\xff\xff"  # SoftwareHash
+    b"\x00\x04\x00\x00\x00\x00\x0f\x00\x00\x00"  # State
+    b"\x08\x10\x00\x00\x00\x00\xff\xff\x00\x00"  # BootCount
+    b"\x18\x20\x00\x00\x00\x00\xff\xff\xff\xff"  # SoftwareHash
+    b"\x00\x04\x00\x00\x00\x00\x0f\x00\x00\x00"  # State
+    b"\x08\x10\x00\x00\x00\x00\xff\xff\x00\x00"  # BootCount
+    b"\x18\x20\x00\x00\x00\x00\xff\xff\xff\xff"  # SoftwareHash
+    b"\x00\x04\x00\x00\x00\x00\x0f\x00\x00\x00"  # State
+    b"\x08\x10\x00\x00\x00\x00\xff\xff\x00\x00"  # BootCount
+    b"\x18\x20\x00\x00\x00\x00\xff\xff\xff\xff"  # SoftwareHash
+    b"\x00\x04\x00\x00\x00\x00\x0f\x00\x00\x00"  # State
+    b"\x08\x10\x00\x00\x00\x00\xff\xff\x00\x00"  # BootCount
+    b"\x18\x20\x00\x00\x00\x00\xff\xff\xff\xff"  # SoftwareHash
+    b"\x00\x04\x00\x00\x00\x00\x0f\x00\x00\x00"  # State
+    b"\x08\x10\x00\x00\x00\x00\xff\xff\x00\x00"  # BootCount
+    b"\x18\x20\x00\x00\x00\x00\xff\xff\xff\xff"  # SoftwareHash
+    b"\x00\x04\x00\x00\x00\x00\x0f\x00\x00\x00"  # State
+    b"\x08\x10\x00\x00\x00\x00\xff\xff\x00\x00"  # BootCount
+    b"\x18\x20\x00\x00\x00\x00\xff\xff\xff\xff"  # SoftwareHash
+)
+
+NAMES = (
+    b"\x09VCU_Drive\x06Enable\x04Mode\x09Direction\x0dTorqueCap_pct\x0dSpeedCap_mmps\x06Reason\x07Warning"
+    b"\x08VCU_Lock\x06Locked\x07Pending\x05State\x06Reason\x07Refusal"
+    b"\x09VCU_Panel\x06Screen\x03Led\x05Sound\x05Typed\x06Number\x0bBattery_pct"
+    b"\x0aMC_Status1\x0aSpeed_mmps\x09Motor_rpm\x0aCurrent_dA\x07Enabled\x05Fault"
+    b"\x0aMC_Status2\x0bMotorTemp_C\x0eInverterTemp_C\x09FaultCode"
+    b"\x08BMS_Pack\x0aVoltage_mV\x0aCurrent_dA\x0cSoc_permille\x0fContactorClosed\x05Fault"
+    b"\x09BMS_Cells\x0aCellMin_mV\x0aCellMax_mV\x0cCellMinIndex\x0cCellMaxIndex"
+    b"\x08BMS_Temp\x09TempMin_C\x09TempMax_C\x09FaultCode"
+    b"\x0aCHG_Status\x07Plugged\x08Charging\x0aVoltage_mV\x0aCurrent_dA"
+    b"\x0aHMI_Inputs\x03Key\x05Brake\x04Gear\x04Horn\x06Lights\x12SteeringAngle_cdeg\x11Throttle_permille"
+    b"\x08HMI_Keys\x07Presses\x05Digit\x06Egress"
+    b"\x0dGNSS_Position\x0bLatitude_e7\x0cLongitude_e7"
+    b"\x0bGNSS_Status\x0aSpeed_mmps\x0cHeading_cdeg\x0aSatellites\x03Fix\x06Hdop_d"
+    b"\x0aGW_Request"
+    b"\x0fVCU_RequestFlow"
+    b"\x0dGW_RecordFlow"
+    b"\x0aVCU_Record"
+    b"\x0dVCU_Heartbeat\x05State\x09BootCount\x0cSoftwareHash"
+    b"\x0cMC_Heartbeat\x05State\x09BootCount\x0cSoftwareHash"
+    b"\x0dBMS_Heartbeat\x05State\x09BootCount\x0cSoftwareHash"
+    b"\x0dCHG_Heartbeat\x05State\x09BootCount\x0cSoftwareHash"
+    b"\x0dHMI_Heartbeat\x05State\x09BootCount\x0cSoftwareHash"
+    b"\x0eGNSS_Heartbeat\x05State\x09BootCount\x0cSoftwareHash"
+    b"\x0cGW_Heartbeat\x05State\x09BootCount\x0cSoftwareHash"
+)
+
+MESSAGES = Messages(ROWS, SIGNALS, NAMES)
+IDENTIFIERS = Identifiers(ROWS, MESSAGES)

@@ -17,6 +17,7 @@ from protocol import lock
 import vcu
 from vcu import power, software, start
 from vcu.cable import Cable
+from vcu.can.machine_can import controller
 from vcu.clock import Uptime, WallClock
 from vcu.degrade import PLUGGED, Nodes
 from vcu.flash import crashes
@@ -43,7 +44,8 @@ class Board:
     """What the vehicle controller needs of a board."""
 
     def __init__(self, reset_cause: int) -> None:
-        self.can = machine.CAN(1, 500_000, mode=machine.CAN.MODE_SILENT)
+        self.can = controller()
+        self.ticks_ms = time.ticks_ms
         self.wall = WallClock(machine.RTC(), 0)
         self.uptime = Uptime(time.ticks_ms, time.ticks_diff)
         self.random = os.urandom

@@ -4,10 +4,11 @@ from protocol import access, lock, mac, record
 from protocol.challenge import Challenges
 from protocol.link import encode_hello
 
-from vcu.bus import Bus
+from vcu.can.cycle import Cycle
+from vcu.can.port import Port
+from vcu.can.signals import Signals
 from vcu.challenges import Online
 from vcu.commands import Commands
-from vcu.cycle import Cycle
 from vcu.drive import Drive
 from vcu.faults import Faults
 from vcu.journal import Journal
@@ -17,7 +18,6 @@ from vcu.odometer import Odometer
 from vcu.provision import Provision
 from vcu.records import Outbox
 from vcu.refusals import Refusals
-from vcu.signals import Signals
 from vcu.store import Store
 from vcu.telemetry import Telemetry
 from vcu.version import FIRMWARE
@@ -48,10 +48,13 @@ class Vcu:
         key = provision.key
         tag = mac.Hmac(mac.record_key(key)).tag if key else None
         boot = self.state.boot
-        self.bus = Bus(board.can, now_ms)
         self.signals = Signals()
         self.odometer = Odometer(self.state.odometer_m)
         self.motion = Motion(self.odometer)
+        self.bus = Port(board.can, self.signals, now_ms, board.ticks_ms)
+        self._speed = self.signals.handle("MC_Status1", "Speed_mmps")
+        self._status = self.signals.slot("MC_Status1")
+        self._inputs = self.signals.slot("HMI_Inputs")
         self.outbox = Outbox(provision.vehicle, boot, tag, journal, self.wall.time)
         self.refusals = Refusals(self.outbox)
         self.drive = Drive(self.fault, self.signals, board.pins, self._lock_changed)
@@ -61,9 +64,9 @@ class Vcu:
         hello = encode_hello(provision.vehicle, boot, FIRMWARE)
         self._build_gate(board, provision, hello)
         self._cycles = (
-            (Cycle("VCU_Drive", now_ms), self._drive_signals),
-            (Cycle("VCU_Lock", now_ms), self._lock_signals),
-            (Cycle("VCU_Heartbeat", now_ms), self._heartbeat_signals),
+            (Cycle(self.bus, "VCU_Drive", now_ms), self._drive_signals),
+            (Cycle(self.bus, "VCU_Lock", now_ms), self._lock_signals),
+            (Cycle(self.bus, "VCU_Heartbeat", now_ms), self._heartbeat_signals),
         )
 
     def _build_gate(self, board, provision, hello: bytes) -> None:
@@ -106,18 +109,16 @@ class Vcu:
         self._now_ms = now_ms
         self.bus.tick(now_ms)
         for _ in range(MOST_FRAMES):
-            frame = self.bus.receive(now_ms)
-            if frame is None:
+            if not self.bus.receive(now_ms):
                 break
-            self._take(frame[0], frame[1], now_ms)
+            self._take(now_ms)
 
     def cyclic(self, now_ms: int) -> None:
         """Send the frames whose deadline has come."""
         for cycle, signals in self._cycles:
-            if cycle.advance(now_ms) and self.bus.send(
-                cycle.identifier, cycle.frame(signals(now_ms))
-            ):
-                cycle.sent()
+            if cycle.advance(now_ms):
+                cycle.set(signals(now_ms))
+                cycle.send()
 
     def next_deadline_ms(self) -> int:
         return min([cycle.due_ms for cycle, _ in self._cycles])
@@ -140,17 +141,20 @@ class Vcu:
             self.online.tick(now_ms)
         self._telemetry.tick(now_ms)
         self._faults.tick(self.signals, self.bus, now_ms)
+        self.signals.tick(now_ms)
 
     # --- its parts ---
 
-    def _take(self, identifier: int, data: bytes, now_ms: int) -> None:
-        if identifier in (REQUEST, RECORD_FLOW):
-            self.link.take(identifier, data, now_ms)
+    def _take(self, now_ms: int) -> None:
+        bus = self.bus
+        frame = bus.frame
+        if frame.identifier in (REQUEST, RECORD_FLOW):
+            self.link.take(frame.identifier, bytes(frame.data)[: frame.length], now_ms)
             return
-        name = self.signals.take(identifier, data, now_ms)
-        if name == "MC_Status1":
-            self.motion.saw(self.signals.fresh(name, now_ms)["Speed_mmps"], now_ms)
-        elif name == "HMI_Inputs":
+        slot = self.signals.take(bus.row, frame.data, frame.length, bus.at_ms)
+        if slot == self._status:
+            self.motion.saw(self.signals.value(self._speed), bus.at_ms)
+        elif slot == self._inputs:
             self.drive.saw_dash()
 
     def _lock_changed(self, state: int, previous: int, reason: int) -> None:

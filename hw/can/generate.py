@@ -5,7 +5,7 @@ signals, extended identifiers, CAN FD lengths, and a CRC or alive counter in an 
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,20 +22,21 @@ TABLE = Path(__file__).resolve().parents[2] / "protocol" / "can_table.py"
 CRC_NAME = "Crc"
 ALIVE_NAME = "Alive"
 ALIVE_BITS = 4
-SIGNAL = "tuple[str, int, int, bool, int, int]"
-ENTRY = f"tuple[int, int, int, int, int | None, tuple[{SIGNAL}, ...]]"
+NO_ALIVE = 255
+MOST_SIGNALS = 255
+MOST_BITS = 32
 
 HEADER = '''"""Generated from hw/can/vehicle.dbc by `python -m hw.can.generate`. Do not edit."""
 
-# MESSAGES: name -> (identifier, length, cycle_ms, timeout_ms, alive_start, signals)
-#   alive_start: first bit of the 4-bit alive counter; None if the message is not protected.
-#   A protected message has its CRC in the last byte. Neither counter nor CRC is among the signals.
-#   signals: (name, start bit, bits, signed, minimum, maximum), little endian.
-#   A message without signals carries raw bytes (ISO-TP).
-# IDENTIFIERS: identifier -> name.
+# The form is described in protocol/can_rows.py; MESSAGES and IDENTIFIERS show it as tuples.
 # The words for numbers are in protocol/lock.py and protocol/refusal.py: the vehicle needs no text.
+from protocol.can_rows import Identifiers, Messages
+
 # fmt: off
 '''
+FOOTER = """MESSAGES = Messages(ROWS, SIGNALS, NAMES)
+IDENTIFIERS = Identifiers(ROWS, MESSAGES)
+"""
 
 
 class Row(NamedTuple):
@@ -81,9 +82,7 @@ def _row(message: Message, signal: Signal) -> Row:
     if signal.is_multiplexer or signal.multiplexer_ids:
         raise _refuse(message, signal, "is multiplexed")
     bits = signal.length
-    low, high = (
-        (-(1 << bits - 1), (1 << bits - 1) - 1) if signal.is_signed else (0, (1 << bits) - 1)
-    )
+    low, high = _bounds(bits, signal.is_signed)
     minimum = low if signal.minimum is None else signal.minimum
     maximum = high if signal.maximum is None else signal.maximum
     if minimum != int(minimum) or maximum != int(maximum):
@@ -91,6 +90,10 @@ def _row(message: Message, signal: Signal) -> Row:
     if not low <= minimum <= maximum <= high:
         raise _refuse(message, signal, f"has limits outside {low} to {high}")
     return Row(signal.name, signal.start, bits, signal.is_signed, int(minimum), int(maximum))
+
+
+def _bounds(bits: int, signed: bool) -> tuple[int, int]:
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
 
 
 def _alive_start(message: Message, rows: dict[str, Row]) -> int | None:
@@ -133,27 +136,56 @@ def _protects(row: Row) -> bool:
     return row.name in (CRC_NAME, ALIVE_NAME)
 
 
-def _message_lines(message: Message) -> Iterator[str]:
+def _literal(data: bytes) -> str:
+    return 'b"' + "".join(f"\\x{byte:02x}" for byte in data) + '"'
+
+
+def _signal_line(message: Message, row: Row) -> str:
+    if row.bits > MOST_BITS:
+        raise _refuse(message, message.get_signal_by_name(row.name), f"has over {MOST_BITS} bits")
+    low, high = _bounds(row.bits, row.signed)
+    limited = (row.minimum, row.maximum) != (low, high)
+    form = bytes([row.start, row.bits | limited << 6 | row.signed << 7])
+    limits = [value.to_bytes(4, "little", signed=row.signed) for value in row[4:]]
+    return f"    {_literal(form + b''.join(limits))}  # {row.name}"
+
+
+def _names(message: Message, rows: list[Row]) -> list[str]:
+    return [message.name, *(row.name for row in rows)]
+
+
+def _row_line(message: Message, first: int, names_at: int) -> str:
     identifier, length, cycle_ms, timeout_ms, alive_start, rows = describe(message)
-    numbers = f"0x{identifier:X}, {length}, {cycle_ms}, {timeout_ms}, {alive_start}"
-    head = f'    "{message.name}": ({numbers}'
-    if not rows:
-        yield f"{head}, ()),"
-        return
-    yield f"{head}, ("
-    for name, *rest in rows:
-        yield f'        ("{name}", {", ".join(map(str, rest))}),'
-    yield "    )),"
+    alive = NO_ALIVE if alive_start is None else alive_start
+    if first + len(rows) > MOST_SIGNALS:
+        raise _refuse(message, None, f"is beyond {MOST_SIGNALS} signals")
+    data = (
+        identifier.to_bytes(2, "little")
+        + bytes([length, alive])
+        + cycle_ms.to_bytes(2, "little")
+        + timeout_ms.to_bytes(2, "little")
+        + bytes([first, len(rows)])
+        + names_at.to_bytes(2, "little")
+    )
+    return f"    {_literal(data)}  # 0x{identifier:X} {message.name}"
 
 
 def table(database: Database) -> str:
     """The text of protocol/can_table.py. Raises DbcError."""
-    messages = sorted(database.messages, key=lambda message: message.frame_id)
-    lines = ["MESSAGES: dict[", "    str,", f"    {ENTRY},", "] = {"]
-    lines += [line for message in messages for line in _message_lines(message)]
-    lines += ["}", "", "IDENTIFIERS: dict[int, str] = {"]
-    lines += [f'    0x{message.frame_id:X}: "{message.name}",' for message in messages]
-    return HEADER + "\n".join([*lines, "}", ""])
+    rows: list[str] = []
+    signals: list[str] = []
+    names: list[str] = []
+    names_at = 0
+    for message in sorted(database.messages, key=lambda message: message.frame_id):
+        described = describe(message)[5]
+        rows.append(_row_line(message, len(signals), names_at))
+        signals += [_signal_line(message, row) for row in described]
+        words = _names(message, described)
+        names_at += sum(1 + len(word) for word in words)
+        names.append('    b"' + "".join(f"\\x{len(word):02x}{word}" for word in words) + '"')
+    parts = (("ROWS", rows), ("SIGNALS", signals or ['    b""']), ("NAMES", names))
+    blocks = [f"{name} = (\n" + "\n".join(lines) + "\n)\n" for name, lines in parts]
+    return HEADER + "\n".join(blocks) + "\n" + FOOTER
 
 
 def main(arguments: Sequence[str], dbc: Path = DBC, target: Path = TABLE) -> int:

@@ -103,6 +103,7 @@ class Bench:
         self.now_ms = 0
         self.rtc = FakeRtc(moment or to_moment(NOW_S))
         self.board = FakeBoard(folder, WallClock(self.rtc, 0), reset_cause)
+        self.board.ticks_ms = self._now
         self.gateway = Gateway(stores)
         self.nodes = {
             "MC_Status1": Node("MC_Status1", {"Speed_mmps": 0}),
@@ -127,7 +128,7 @@ class Bench:
         self.now_ms += 1
         if self.now_ms % 1000 == 0 and is_plausible(self.rtc.moment):
             self.rtc.moment = to_moment(to_seconds(self.rtc.moment) + 1)
-        for identifier, data in self.board.can.leave():
+        for identifier, data, _ in self.board.can.leave():
             self._sent(identifier, data)
         for name in self.nodes:
             frame = self.nodes[name].frame(self.now_ms)

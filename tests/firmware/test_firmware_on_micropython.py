@@ -30,6 +30,7 @@ def compiled(tmp_path_factory):
     compile_to(target, bench)
     compile_to(target / "protocol", (ROOT / "protocol").glob("*.py"))
     compile_to(target / "vcu", (ROOT / "firmware/vcu").glob("*.py"))
+    compile_to(target / "vcu/can", (ROOT / "firmware/vcu/can").glob("*.py"))
     return target
 
 

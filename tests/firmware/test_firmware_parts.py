@@ -1,23 +1,19 @@
-"""Clocks, signals, the bus, the cycle, faults, telemetry and the loop, one by one."""
+"""Clocks, faults, telemetry and the loop, one by one."""
 
 import calendar
 
 import pytest
 from bench import NOW_S, Bench, identity
-from board_fakes import FakeCan, FakeRtc
+from board_fakes import FakeRtc
 from hypothesis import given
 from hypothesis import strategies as st
 from vcu import clock
-from vcu.bus import LISTEN_MS, Bus
 from vcu.clock import Uptime, WallClock
-from vcu.cycle import Cycle
 from vcu.faults import CLEAR_MS, SILENT
 from vcu.loop import Loop
-from vcu.signals import Signals
 from vcu.software import digest
 
-from protocol import can, link, lock, record
-from protocol.can_table import IDENTIFIERS
+from protocol import link, lock, record
 
 PERIOD = 1 << 30
 
@@ -73,84 +69,6 @@ def test_signed_time_puts_the_clock_forward_and_never_back():
     assert wall.time() == NOW_S + 100
     wall.raise_to(NOW_S - 50)
     assert wall.floor_s == NOW_S + 50
-
-
-def _frame(alive, speed_mmps=5):
-    return can.encode("MC_Status1", {"Speed_mmps": speed_mmps}, alive)
-
-
-def test_signals_are_fresh_until_the_timeout_of_the_table():
-    signals = Signals()
-    assert signals.fresh("MC_Status1", 0) is None
-    assert signals.take(0x110, _frame(1), 1_000) == "MC_Status1"
-    assert signals.fresh("MC_Status1", 1_199)["Speed_mmps"] == 5
-    assert signals.fresh("MC_Status1", 1_200) is None
-
-
-def test_wrong_crc_and_standing_counter_are_counted_and_not_believed():
-    signals = Signals()
-    assert signals.take(0x110, _frame(1), 0)
-    assert signals.take(0x110, _frame(1, 9), 10) is None
-    assert signals.take(0x110, _frame(2)[:7] + b"\x00", 20) is None
-    assert signals.take(0x110, _frame(4), 30)
-    assert (signals.repeated, signals.bad, signals.skipped) == (1, 1, 1)
-    assert signals.take(0x7FF, bytes(8), 40) is None
-
-
-@given(st.integers(0, 0x7FF), st.binary(max_size=8))
-def test_any_frame_is_a_known_message_or_nothing(identifier, data):
-    assert Signals().take(identifier, data, 0) in (None, IDENTIFIERS.get(identifier, ""))
-
-
-def test_bus_joins_on_a_known_frame_only():
-    device = FakeCan()
-    bus = Bus(device, 0)
-    assert not bus.send(0x50, bytes(8))
-    device.deliver(0x7FF, bytes(8))
-    assert bus.receive(1) == (0x7FF, bytes(8)) and not bus.joined
-    device.deliver(0x110, bytes(8), device.FLAG_RTR)
-    assert bus.receive(1) is None and not bus.joined
-    device.deliver(0x110, bytes(8))
-    assert bus.receive(2) == (0x110, bytes(8)) and bus.joined
-    assert bus.send(0x50, bytes(8)) and not bus.send(0x50, bytes(8))
-    assert bus.lost == 1
-
-
-def test_bus_joins_a_silent_bus_after_a_second():
-    bus = Bus(FakeCan(), 0)
-    bus.tick(LISTEN_MS - 1)
-    assert not bus.joined
-    bus.tick(LISTEN_MS)
-    assert bus.joined
-
-
-def test_bus_off_is_left_with_growing_patience():
-    device = FakeCan()
-    bus = Bus(device, 0)
-    bus.tick(LISTEN_MS)
-    restarts = []
-    device.bus_off()
-    assert not bus.send(0x50, bytes(8))
-    for now_ms in range(1_000, 30_000):
-        bus.tick(now_ms)
-        if device.restarts > len(restarts):
-            restarts.append(now_ms)
-            device.bus_off()
-    waits = [b - a for a, b in zip([1_000, *restarts], restarts, strict=False)]
-    assert [round(wait, -2) for wait in waits] == [100, 200, 400, 800, 1600, 3200] + [5000] * 4
-    assert bus.is_off() and bus.bus_offs == len(restarts) + 1
-
-
-def test_cycle_keeps_absolute_deadlines():
-    cycle = Cycle("VCU_Drive", 0)
-    due = [now_ms for now_ms in (19, 20, 39, 41, 59, 60, 130, 139, 140) if cycle.advance(now_ms)]
-    assert due == [20, 41, 60, 130, 140] and cycle.missed == 2
-    counters = []
-    for _ in range(17):
-        counters.append(can.decode(0x50, cycle.frame({}))[2])
-        cycle.sent()
-    assert counters == [*range(16), 0]
-    assert cycle.frame({}) == cycle.frame({})
 
 
 @pytest.fixture
