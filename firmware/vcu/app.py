@@ -19,7 +19,6 @@ from vcu import power, software, start
 from vcu.cable import Cable
 from vcu.can.machine_can import controller
 from vcu.clock import Uptime, WallClock
-from vcu.degrade import PLUGGED, Nodes
 from vcu.flash import crashes
 from vcu.loop import Loop
 from vcu.vcu import Vcu
@@ -52,6 +51,7 @@ class Board:
         self.folder = ""  # the current folder is the root of the flash
         self.reset_cause = reset_cause
         names = ("LOCK", "DRIVE_EN", "LIGHTS", "HORN")
+        self._door = machine.Pin("DOOR", machine.Pin.OUT, value=0)
         self._pins = [machine.Pin(name, machine.Pin.OUT, value=0) for name in names]
 
     def pins(self, outputs: "Outputs") -> None:
@@ -59,6 +59,10 @@ class Board:
         levels = (outputs.lock == lock.LOCKED, outputs.enable, outputs.lights, outputs.horn)
         for pin, level in zip(self._pins, levels):
             pin.value(level)
+
+    def release(self, door: bool) -> None:
+        """The emergency egress, beside everything else."""
+        self._door.value(door)
 
 
 def run(minimal: bool = False, reset_cause: int = start.UNKNOWN, slept: int = power.AWAKE) -> None:
@@ -127,7 +131,6 @@ class Keeper:
     def __init__(self, vehicle: Vcu, slept: int, now_ms: int) -> None:
         self._vehicle = vehicle
         self._guard = power.Guard(slept, now_ms)
-        self._nodes = Nodes()
         desk = Desk(vehicle)
         self._cable = Cable(desk.challenge, desk.offer, desk.outcome)
         typed = select.poll()
@@ -179,9 +182,10 @@ class Keeper:
     def _facts(self, now_ms: int) -> int:
         vehicle = self._vehicle
         facts = 0
-        if self._nodes.look(vehicle.signals, now_ms) & PLUGGED:
+        nodes = vehicle.nodes
+        if nodes.plugged:
             facts |= power.PLUGGED
-        if self._nodes.heard & ~self._nodes.silent:
+        if nodes.heard & ~nodes.silent:
             self._heard_ms = now_ms
         if now_ms - self._heard_ms >= power.QUIET_MS:
             facts |= power.SILENT

@@ -11,6 +11,10 @@ from vcu.clock import LAST_S
 from vcu.errors import StateError
 from vcu.store import is_zero
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 # A check takes seconds. On a bus that leaves no time for it, challenge and grant must not live on.
 CHECK_WITHIN_MS = 30_000
 
@@ -132,7 +136,7 @@ class Commands:
         generation = authorized.command.args[0]
         if generation < self._vehicle.state.generation:
             raise RefusedError(refusal.ARGUMENT)
-        self._persist("generation", generation)
+        self.persist("generation", generation)
         self._vehicle.gate.authority.generation = generation
         return record.DONE
 
@@ -146,7 +150,7 @@ class Commands:
             raise RefusedError(refusal.STATE)
         longer = list(revoked)
         longer.append(grant_id)
-        self._persist("revoked", longer)
+        self.persist("revoked", longer)
         self._vehicle.gate.authority.revoked = self._vehicle.state.revoked
         return record.DONE
 
@@ -155,7 +159,7 @@ class Commands:
         # A floor never goes down: one that no clock reaches would end every grant for good.
         if not self._vehicle.gate.authority.time_floor <= floor_s <= LAST_S:
             raise RefusedError(refusal.ARGUMENT)
-        self._persist("time_floor", floor_s)
+        self.persist("time_floor", floor_s)
         self._vehicle.gate.authority.time_floor = floor_s
         self._vehicle.wall.raise_to(floor_s)
         return record.DONE
@@ -164,7 +168,7 @@ class Commands:
         owner = authorized.command.args[0]
         if is_zero(owner):
             raise RefusedError(refusal.ARGUMENT)
-        self._persist("owner", owner)
+        self.persist("owner", owner)
         self._vehicle.gate.authority.owner = owner
         return record.DONE
 
@@ -182,13 +186,14 @@ class Commands:
         before = state.zone_until
         state.zone_until = until_s  # one write for both, or power could part them
         try:
-            self._persist("zone_mmps", limit_mmps)
+            self.persist("zone_mmps", limit_mmps)
         except RefusedError:
             state.zone_until = before
             raise
         return record.DONE
 
-    def _persist(self, name: str, value) -> None:
+    def persist(self, name: str, value: "Any") -> None:
+        """A field of the state, durably. Raises RefusedError; then the old value still holds."""
         state = self._vehicle.state
         before = getattr(state, name)
         setattr(state, name, value)

@@ -3,41 +3,77 @@
 What the kernel answers stands in VCU_Drive and VCU_Lock, on the board's pins and in LOCK records.
 """
 
-from protocol import grant, lock
+from protocol import lock
 
-from vcu import safety
+from vcu import degrade, limits, safety, tipover
 from vcu.errors import StateError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Callable
 
-MAX_SPEED_MMPS = 12_500  # 45 km/h
-UNLIMITED_MMPS = 65_535
+    from protocol.vehicle import Vehicle
+
+    from vcu.can.signals import Signals
+
+_DASH = ("Key", "Brake", "Gear", "Horn", "Lights", "SteeringAngle_cdeg")
+# Beside the effects of silent nodes: a node says itself that it is ill.
+_REPORTED = 0x100
 
 
 class Drive:
-    """`changed(state, previous, reason)` is called after each change of the lock on the wire."""
+    """`pins(outputs)` is called with every answer of the kernel, `changed(state, previous, reason)`
+    after each change of the lock on the wire. `zone_mmps` is the zone's limit now, 0 for none."""
 
     def __init__(
-        self, fault: int, signals: "Any", pins: "Any", changed: "Callable[[int, int, int], None]"
+        self,
+        fault: int,
+        vehicle: "Vehicle",
+        signals: "Signals",
+        pins: "Callable[[safety.Outputs], None]",
+        changed: "Callable[[int, int, int], None]",
     ) -> None:
         self._fault = fault
+        self._vehicle = vehicle
+        self._guard = tipover.Guard(vehicle)
         self._signals = signals
         self._pins = pins
         self._changed = changed
+        self._name_signals(signals)
         self._state = safety.start(fault)
         self._at_ms = 0
         self._news = False
-        # The charger's last word: one that falls silent while its plug is in has not unplugged it.
-        self._plugged = 0
+        self._accel_mmps2 = 0
+        self._speed_mmps = 0
+        self._speed_at_ms = 0
+        self.nodes = 0  # the bits of degrade.py
+        self.zone_mmps = 0
         self.limits: dict[int, int] = {}
         self.lock = lock.LOCKED
         self.outputs = self._ask(None, 0)
 
+    def _name_signals(self, signals: "Signals") -> None:
+        # Looked up once: in the cycle there is no time for names.
+        self._motor = signals.slot("MC_Status1")
+        self._pack = signals.slot("BMS_Pack")
+        self._dash = signals.slot("HMI_Inputs")
+        self._speed = signals.handle("MC_Status1", "Speed_mmps")
+        self._rpm = signals.handle("MC_Status1", "Motor_rpm")
+        self._motor_ill = signals.handle("MC_Status1", "Fault")
+        self._pack_ill = signals.handle("BMS_Pack", "Fault")
+        self._inputs = tuple([signals.handle("HMI_Inputs", name) for name in _DASH])
+
     def saw_dash(self) -> None:
         """A new frame of HMI_Inputs came: only what the rider does after an unlock counts."""
         self._news = True
+
+    def saw_speed(self, speed_mmps: int, at_ms: int) -> None:
+        """A new speed came: what the vehicle gains or loses moves its weight."""
+        self._accel_mmps2 = tipover.follow(
+            self._accel_mmps2, self._speed_mmps, speed_mmps, at_ms - self._speed_at_ms
+        )
+        self._speed_mmps = speed_mmps
+        self._speed_at_ms = at_ms
 
     def is_still(self) -> bool:
         """Was the standstill confirmed at the last step?"""
@@ -47,38 +83,29 @@ class Drive:
         """What happens by itself; once a cycle of VCU_Drive."""
         self._take(self._ask(None, now_ms))
 
-    def unlock(self, limits: dict[int, int], now_ms: int) -> None:
-        """An authorized unlock. Raises StateError where the kernel's table has no line for it."""
+    def resume(self, session: "dict[int, int]", now_ms: int) -> None:
+        """A session that a reset interrupted goes on. Raises StateError."""
+        self._command(safety.RESUME, now_ms)
+        self.limits = session
+
+    def unlock(self, session: "dict[int, int]", now_ms: int) -> None:
+        """An authorized unlock; `session` are the grant's limits. Raises StateError where the
+        kernel's table has no line for it."""
         self._command(safety.UNLOCK, now_ms)
-        self.limits = limits
+        self.limits = session
 
     def end(self, now_ms: int) -> bool:
         """An authorized lock: true if it took effect, false if it waits for the standstill."""
         self._command(safety.LOCK_STILL, now_ms)
         return self.lock == lock.LOCKED
 
-    def drive_signals(self) -> dict[str, int]:
-        """The content of VCU_Drive."""
-        now = self.outputs
-        return {
-            "Enable": now.enable,
-            "Mode": now.mode,
-            "Direction": now.direction,
-            "TorqueCap_pct": now.torque_pct,
-            "SpeedCap_mmps": now.cap_mmps,
-            "Reason": now.reason,
-            "Warning": now.warning,
-        }
-
-    def lock_signals(self, refusal: int) -> dict[str, int]:
-        """The content of VCU_Lock; `refusal` is the code of the last refused command."""
-        return {
-            "Locked": int(self.lock == lock.LOCKED),
-            "Pending": int(self.lock == lock.LOCK_PENDING),
-            "State": self.lock,
-            "Reason": self.outputs.lock_reason,
-            "Refusal": refusal,
-        }
+    def lock_values(self, refusal: int, values: "list[int | bytes]") -> None:
+        """The content of VCU_Lock in the table's order."""
+        values[0] = int(self.lock == lock.LOCKED)
+        values[1] = int(self.lock == lock.LOCK_PENDING)
+        values[2] = self.lock
+        values[3] = self.outputs.lock_reason
+        values[4] = refusal
 
     def _command(self, command: str, now_ms: int) -> None:
         outputs = self._ask(command, now_ms)
@@ -87,7 +114,7 @@ class Drive:
             raise StateError(command)
 
     def _ask(self, command: str | None, now_ms: int) -> safety.Outputs:
-        inputs = self._inputs(command, now_ms)
+        inputs = self._inputs_now(command, now_ms)
         self._state, outputs = safety.step(self._state, inputs, max(0, now_ms - self._at_ms))
         self._at_ms = now_ms
         self._news = False
@@ -103,17 +130,30 @@ class Drive:
             self.limits = {}
         self._changed(self.lock, previous, outputs.lock_reason)
 
-    def _inputs(self, command: str | None, now_ms: int) -> safety.Inputs:
+    def _inputs_now(self, command: str | None, now_ms: int) -> safety.Inputs:
         signals = self._signals
-        motor = signals.fresh("MC_Status1", now_ms)
-        dash = signals.fresh("HMI_Inputs", now_ms)
-        charger = signals.fresh("CHG_Status", now_ms)
-        if charger:
-            self._plugged = charger["Plugged"]
-        hmi = dash and (dash["Key"], dash["Brake"], dash["Gear"], dash["Horn"], dash["Lights"])
-        limit_mmps = min(MAX_SPEED_MMPS, self.limits.get(grant.MAX_SPEED_MMPS, MAX_SPEED_MMPS))
-        limit = lock.DRIVE_GRANT_LIMIT if limit_mmps < MAX_SPEED_MMPS else lock.DRIVE_FREE
+        speed = motor = hmi = steering = None
+        faults = degrade.effects(self.nodes) & degrade.LIMP
+        if signals.is_fresh(self._motor, now_ms):
+            speed = signals.value(self._speed)
+            motor = self._wheel_mmps(signals.value(self._rpm))
+            faults += _REPORTED * signals.value(self._motor_ill)
+        if signals.is_fresh(self._pack, now_ms):
+            faults += _REPORTED * signals.value(self._pack_ill)
+        if signals.is_fresh(self._dash, now_ms):
+            values = [signals.value(handle) for handle in self._inputs]
+            hmi, steering = tuple(values[:5]), values[5]
+        limit_mmps, limit = limits.goal(self._vehicle.top_speed_mmps, self.limits, self.zone_mmps)
+        tip_mmps, warn = self._vehicle.top_speed_mmps, False
+        if hmi:  # without the dash nobody knows the curve: limp and its gentle ramp are left
+            tip_mmps, warn = self._guard.limits(
+                steering, self._accel_mmps2, bool(hmi[1]), speed or 0
+            )
         return safety.Inputs(
-            *(command, self._fault, motor and motor["Speed_mmps"], None, hmi),
-            *(self._news, self._plugged, 0, limit_mmps, limit, UNLIMITED_MMPS, 0),
+            *(command, self._fault, speed, motor, hmi, self._news),
+            *(self.nodes & degrade.PLUGGED, faults, limit_mmps, limit, tip_mmps, warn),
         )
+
+    def _wheel_mmps(self, rpm: int) -> int:
+        # Turns a minute of the motor, over the gear (permille), times the tyre's circumference.
+        return rpm * self._vehicle.tyre_mm // self._vehicle.gear_permille * 1000 // 60

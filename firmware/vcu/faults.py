@@ -8,9 +8,9 @@ from protocol.can_table import MESSAGES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vcu.bus import Bus
+    from vcu.can.port import Port
+    from vcu.can.signals import Signals
     from vcu.records import Outbox
-    from vcu.signals import Signals
 
 CHECK_MS = 1_000
 CLEAR_MS = 5_000  # a fault that comes and goes is one fault
@@ -49,7 +49,7 @@ class Faults:
         self._appeared = False
         self.untold = 0  # looks at which a change found no room
 
-    def tick(self, signals: "Signals", bus: "Bus", now_ms: int, flags: int = 0) -> bool:
+    def tick(self, signals: "Signals", bus: "Port", now_ms: int, flags: int = 0) -> bool:
         """Look, once a second. `flags` is from vcu/crosscheck.py. True if a fault has come."""
         if now_ms < self._next_ms:
             return False
@@ -66,6 +66,10 @@ class Faults:
         for bit in range(len(FLAGGED)):
             self.see(VCU, FLAGGED[bit], bool(flags >> bit & 1), now_ms)
         return self._appeared
+
+    def count(self) -> int:
+        """How many are present."""
+        return len(self._seen)
 
     def _reported(self, node: int, values: dict[str, int] | None, now_ms: int) -> None:
         if values is None:

@@ -28,16 +28,20 @@ _HEAP_FREE = 1
 # rise in ordinary use.
 COUNTERS = bytes((2, 6, 7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 22, 23, 24, 25, 26))
 
+# Of each number that the bus counts (vcu/can/port.py, COUNTERS) the key that it adds to; 0: none.
+_BUS_KEYS = bytes((4, 5, 6, 6, 9, 7, 8, 0, 0, 0, 0, 0, 0, 12, 11, 11, 13, 14, 15, 0, 10, 10))
+
 
 class Health:
     """Gathers numbers from the other parts, by their names.
 
-    `sources` is flat: key, object, attribute, and so on. What an object does not have, or has as
-    None, is not known and left out; of a key that comes twice the sum counts.
+    `bus` has counters(). `sources` is flat: key, object, attribute, and so on. What an object does
+    not have, or has as None, is not known and left out; of a key that comes twice the sum counts.
     """
 
-    def __init__(self, outbox: "Outbox", sources: "tuple[Any, ...]") -> None:
+    def __init__(self, outbox: "Outbox", bus: "Any", sources: "tuple[Any, ...]") -> None:
         self._outbox = outbox
+        self._bus = bus
         self._sources = sources
         self._told: dict[int, int] = {}
         self._told_ms = FIRST_MS - PARKED_MS
@@ -72,7 +76,15 @@ class Health:
             value = getattr(sources[place + 1], sources[place + 2], None)
             if value is not None:
                 body[key] = body.get(key, 0) + value
+        self._add_bus(body)
         return body
+
+    def _add_bus(self, body: dict[int, int]) -> None:
+        counts = self._bus.counters()
+        for place in range(len(_BUS_KEYS)):
+            key = _BUS_KEYS[place]
+            if key:
+                body[key] = body.get(key, 0) + counts[place]
 
     def _has_risen(self, body: dict[int, int]) -> bool:
         return any(body.get(key, 0) > self._told.get(key, 0) for key in COUNTERS)

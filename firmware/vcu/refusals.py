@@ -20,6 +20,7 @@ class Refusals:
         self._credit_ms = _BURST_MS
         self._at_ms = 0
         self._unrecorded = 0
+        self.untold = 0  # in all
         self.last_code = 0
         self._shown_until_ms = 0
 
@@ -33,6 +34,7 @@ class Refusals:
             record.REFUSAL, self._body(code, asked), now_ms
         ):
             self._unrecorded += 1
+            self.untold += 1
             return
         self._credit_ms -= _COST_MS
         self._unrecorded = 0

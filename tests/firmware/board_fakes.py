@@ -244,6 +244,10 @@ class FakeBoard:
         self.folder = folder
         self.reset_cause = reset_cause
         self.outputs = None
+        self.door = False
 
     def pins(self, outputs):
         self.outputs = outputs
+
+    def release(self, door):
+        self.door = door
