@@ -51,11 +51,10 @@ class Link:
     def health_sources(self) -> "list[Any]":
         """What vcu/health.py reads: key, object, attribute."""
         came, goes = self._receiver, self._sender
-        return [
-            *(16, self, "malformed", 16, came, "malformed", 16, goes, "malformed"),
-            *(17, came, "timeouts", 17, goes, "timeouts", 18, came, "overflows"),
-            *(19, came, "wrong_sequence", 20, came, "interrupted"),
-        ]
+        out: list[Any] = [16, self, "malformed", 16, came, "malformed", 16, goes, "malformed"]
+        out += (17, came, "timeouts", 17, goes, "timeouts", 18, came, "overflows")
+        out += (19, came, "wrong_sequence", 20, came, "interrupted")
+        return out
 
     def is_busy(self) -> bool:
         return self._receiver.is_busy() or self._sender.is_busy()

@@ -196,10 +196,11 @@ class Vcu:
     def work(self, now_ms: int) -> None:
         """One piece of what may take a while."""
         self._now_ms = now_ms
-        if self.commands.has_work():
-            self.commands.step(now_ms)
-        else:
+        # Codes come first: their back-off bounds them, so they hold nothing up for long.
+        if self.hmi.codes.is_checking():
             self.hmi.codes.step(now_ms)
+        else:
+            self.commands.step(now_ms)
 
     def housekeeping(self, now_ms: int) -> None:
         """What has seconds of time."""

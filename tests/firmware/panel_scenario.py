@@ -55,7 +55,7 @@ def main():
         print(json.dumps(["record", made.seq, made.uptime_ms, made.kind, plain(made.body)]))
     for at_ms, signals in bench.panels:
         print(json.dumps(["panel", at_ms, plain(signals)]))
-    print(json.dumps(["missed", [cycle.missed for cycle, _ in bench.vcu._cycles]]))
+    print(json.dumps(["missed", [cycle.missed for cycle in bench.vcu.cycles]]))
 
 
 main()

@@ -28,8 +28,11 @@ def compiled(tmp_path_factory):
     target = tmp_path_factory.mktemp("mpy")
     bench = [Path(__file__).with_name(name) for name in ("bench.py", "board_fakes.py")]
     compile_to(target, bench)
-    compile_to(target / "protocol", (ROOT / "protocol").glob("*.py"))
-    compile_to(target / "vcu", (ROOT / "firmware/vcu").glob("*.py"))
+    for place, name in ((ROOT / "protocol", "protocol"), (ROOT / "firmware/vcu", "vcu")):
+        compile_to(target / name, place.glob("*.py"))
+        for folder in place.iterdir():
+            if (folder / "__init__.py").exists():
+                compile_to(target / name / folder.name, folder.glob("*.py"))
     compile_to(target / "vcu/can", (ROOT / "firmware/vcu/can").glob("*.py"))
     return target
 
