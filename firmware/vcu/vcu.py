@@ -55,7 +55,8 @@ class Vcu:
         self.wall.floor_s = provision.time_floor
         self.fault = provision.fault
         self.state = provision.state
-        self._software = software[3::-1]  # as the heartbeat's signal lies on the bus
+        # As the heartbeat's signal lies on the bus.
+        self._software = bytes((software[3], software[2], software[1], software[0]))
         self._now_ms = self._second_ms = now_ms
         self._build(board, provision, journal, now_ms)
         self._build_gate(board, provision)

@@ -4,6 +4,7 @@ For both interpreters.
 """
 
 import bench as plain
+
 from protocol import can
 from protocol.panel import CLEAR, ENTER
 

@@ -157,9 +157,9 @@ def test_codes_of_several_grants(bench):
 def test_the_clock_of_the_loop_goes_on_while_a_code_is_checked(bench):
     for number in range(4):
         assert deposit(bench, grant_id=bytes((number,)) * 16) == DONE
-    before = [cycle.missed for cycle, _ in bench.vcu._cycles]
+    before = [cycle.missed for cycle in bench.vcu.cycles]
     assert enter(bench, WRONG) == refused(refusal.CODE)
-    assert [cycle.missed for cycle, _ in bench.vcu._cycles] == before
+    assert [cycle.missed for cycle in bench.vcu.cycles] == before
 
 
 # --- what it does not open ---
@@ -185,7 +185,7 @@ LATER = NOW_S + 1_800
 @pytest.mark.parametrize(
     ("span", "at", "code"),
     [
-        ((NOW_S - 60, LATER), LATER - 1, 0),
+        ((NOW_S - 60, LATER), LATER - 30, 0),
         ((NOW_S - 60, LATER), LATER, refusal.EXPIRED),
     ],
 )
@@ -201,7 +201,7 @@ def test_a_code_ends_with_its_grant(bench, span, at, code):
 
 def test_a_clock_that_goes_back_is_too_early(bench):
     assert deposit(bench, not_before=NOW_S - 60) == DONE
-    bench.rtc.datetime(to_moment(NOW_S - 61))
+    bench.rtc.datetime(to_moment(NOW_S - 120))
     assert enter(bench, CODES[0]) == refused(refusal.NOT_YET)
     bench.rtc.datetime(to_moment(NOW_S))
     assert opens(bench, CODES[0])
@@ -671,7 +671,7 @@ def test_a_zone_limits_the_speed_as_a_ramp_and_is_kept(bench, folder):
         (1, 0, refused(refusal.ARGUMENT)),
         (0, 0, DONE),
         (5_000, NOW_S, refused(refusal.ARGUMENT)),
-        (5_000, NOW_S + 1, DONE),
+        (5_000, NOW_S + 60, DONE),
         (0, NOW_S, DONE),
     ],
 )

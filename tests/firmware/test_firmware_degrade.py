@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 from vcu import degrade
-from vcu.degrade import BMS, CHG, GNSS, GW, HMI, LIMP, MC, NO_START, PLUGGED, WARN, Nodes
 from vcu.can.signals import Signals
+from vcu.degrade import BMS, CHG, GNSS, GW, HMI, LIMP, MC, NO_START, PLUGGED, WARN, Nodes
 
 from protocol import can
 from protocol.can_table import MESSAGES
