@@ -214,6 +214,15 @@ def test_an_uncertain_clock_takes_an_hour_at_most(bench, length, outcome):
     assert enter(bench, CODES[0]) == outcome
 
 
+def test_an_uncertain_clock_takes_nothing_from_before_the_floor(bench):
+    assert deposit(bench, not_before=NOW_S, not_after=NOW_S + 3_600) == DONE
+    rise = by_owner(current(bench), command.RAISE_TIME, {0: NOW_S + 1})
+    assert bench.present(rise) == DONE
+    bench.rtc.datetime((2000, 1, 1, 0, 0, 0, 0, 0))
+    assert enter(bench, CODES[0]) == refused(refusal.CLOCK)
+    assert bench.screen() == panel.REFUSED_CLOCK
+
+
 def test_a_raised_generation_ends_codes(bench):
     assert deposit(bench) == DONE
     rise = by_owner(current(bench), command.RAISE_GENERATION, {0: 1})
