@@ -33,6 +33,7 @@ def compiled(tmp_path_factory):
         (target, bench),
         (target / "protocol", (ROOT / "protocol").glob("*.py")),
         (target / "vcu", (ROOT / "firmware/vcu").glob("*.py")),
+        (target / "vcu/can", (ROOT / "firmware/vcu/can").glob("*.py")),
     ):
         folder.mkdir(exist_ok=True)
         for source in sources:
