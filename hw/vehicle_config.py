@@ -3,6 +3,7 @@
 Refuses unknown and missing keys, other types, and values outside of what such a vehicle can have.
 """
 
+import itertools
 import re
 import tomllib
 from collections.abc import Mapping
@@ -11,9 +12,14 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 from hw.errors import ConfigError
+from hw.model.rollover import Condition, lifts
 
 FOLDER = Path(__file__).with_name("vehicles")
 LAYOUTS = ("delta", "tadpole")
+# What every vehicle must do on all of its wheels, see docs/tipover.md: brakes as the rules for such
+# vehicles ask for, a drive that pulls as hard as that of a small car.
+BRAKING_MPS2 = 5.0
+DRIVING_MPS2 = 2.0
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 Part = TypeVar("Part")
@@ -25,18 +31,25 @@ def _within(low: float, high: float) -> Any:
 
 @dataclass(frozen=True)
 class Mass:
+    """`kerb_kg` is ready to drive, with a rider of 75 kg; `payload_kg` comes on top of it."""
+
     kerb_kg: float = _within(30, 3000)
     payload_kg: float = _within(0, 3000)
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """`com_from_front_m` is how far the centre of mass lies behind the front axle."""
+    """`com_` is the centre of mass of what `kerb_kg` weighs, `payload_` that of the payload.
+
+    `_from_front_m` is how far it lies behind the front axle.
+    """
 
     wheelbase_m: float = _within(0.8, 5)
     track_m: float = _within(0.4, 3)
     com_height_m: float = _within(0.1, 2)
     com_from_front_m: float = _within(0.05, 5)
+    payload_height_m: float = _within(0.1, 2)
+    payload_from_front_m: float = _within(-1, 5)
     tyre_radius_m: float = _within(0.1, 0.6)
     max_steering_deg: float = _within(5, 80)
 
@@ -73,7 +86,23 @@ class Resistance:
 
 @dataclass(frozen=True)
 class Limits:
-    top_speed_mps: float = _within(1, 32)  # MC_Status1.Speed_mmps ends at 32.767 m/s
+    """A measured speed or acceleration beyond `plausible_` is not believed."""
+
+    top_speed_mps: float = _within(1, 32)
+    limp_speed_mps: float = _within(0.5, 32)
+    plausible_speed_mps: float = _within(1, 32.767)  # MC_Status1.Speed_mmps ends there
+    plausible_accel_mps2: float = _within(1, 50)
+
+
+@dataclass(frozen=True)
+class Tipover:
+    """The guard of docs/tipover.md: slopes it allows for, how far below the limit it stays."""
+
+    steering_sensor: bool
+    bank_percent: float = _within(0, 15)
+    grade_percent: float = _within(0, 20)
+    margin_percent: float = _within(1, 20)
+    warn_percent: float = _within(50, 100)  # of the lateral acceleration at the cap
 
 
 @dataclass(frozen=True)
@@ -87,6 +116,7 @@ class VehicleConfig:
     brakes: Brakes
     resistance: Resistance
     limits: Limits
+    tipover: Tipover
 
 
 PARTS: dict[str, type[Any]] = {
@@ -97,6 +127,7 @@ PARTS: dict[str, type[Any]] = {
     "brakes": Brakes,
     "resistance": Resistance,
     "limits": Limits,
+    "tipover": Tipover,
 }
 
 
@@ -131,8 +162,18 @@ def parse_vehicle(text: str, file: str) -> VehicleConfig:
         raise ConfigError(f"{file}: layout: expected delta or tadpole, got {layout!r}")
     parts = {key: _part(document[key], kind, file, key) for key, kind in PARTS.items()}
     config = VehicleConfig(name=name, layout=cast('Literal["delta", "tadpole"]', layout), **parts)
-    _check_geometry(config.geometry, file)
+    _check_limits(config.limits, file)
+    _check_balance(config, file)
     return config
+
+
+def centre_of_mass(config: VehicleConfig, load: float) -> tuple[float, float]:
+    """Its height and how far it lies behind the front axle, with this share of the payload."""
+    geometry = config.geometry
+    kerb, payload = config.mass.kerb_kg, config.mass.payload_kg * load
+    height = kerb * geometry.com_height_m + payload * geometry.payload_height_m
+    from_front = kerb * geometry.com_from_front_m + payload * geometry.payload_from_front_m
+    return height / (kerb + payload), from_front / (kerb + payload)
 
 
 def _part(table: object, kind: type[Part], file: str, where: str) -> Part:
@@ -141,17 +182,24 @@ def _part(table: object, kind: type[Part], file: str, where: str) -> Part:
         raise ConfigError(f"{file}: {where}: expected a section, got {table!r}")
     specification = fields(cast(Any, kind))
     _exact_keys(table, [one.name for one in specification], file, f"{where}.")
-    values = {}
-    for one in specification:
-        low, high = one.metadata["low"], one.metadata["high"]
-        allowed = (int,) if one.type is int else (int, float)
-        value = table[one.name]
-        if isinstance(value, bool) or not isinstance(value, allowed) or not low <= value <= high:
-            what = "a whole number" if one.type is int else "a number"
-            expected = f"expected {what} from {low} to {high}"
-            raise ConfigError(f"{file}: {where}.{one.name}: {expected}, got {value!r}")
-        values[one.name] = value if one.type is int else float(value)
-    return kind(**values)
+    where = f"{file}: {where}"
+    return kind(**{one.name: _value(one, table[one.name], where) for one in specification})
+
+
+def _value(specification: Any, value: object, where: str) -> bool | int | float:
+    """One value of a section, of the type and within the limits of its field."""
+    kind = specification.type
+    where = f"{where}.{specification.name}"
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise ConfigError(f"{where}: expected true or false, got {value!r}")
+        return value
+    low, high = specification.metadata["low"], specification.metadata["high"]
+    allowed = (int,) if kind is int else (int, float)
+    if isinstance(value, bool) or not isinstance(value, allowed) or not low <= value <= high:
+        what = "a whole number" if kind is int else "a number"
+        raise ConfigError(f"{where}: expected {what} from {low} to {high}, got {value!r}")
+    return value if kind is int else float(value)
 
 
 def _exact_keys(table: Mapping[str, object], expected: list[str], file: str, where: str) -> None:
@@ -163,9 +211,32 @@ def _exact_keys(table: Mapping[str, object], expected: list[str], file: str, whe
             raise ConfigError(f"{file}: {where}{key}: expected, but missing")
 
 
-def _check_geometry(geometry: Geometry, file: str) -> None:
-    if geometry.com_from_front_m >= geometry.wheelbase_m:
+def _check_limits(limits: Limits, file: str) -> None:
+    if not limits.limp_speed_mps <= limits.top_speed_mps <= limits.plausible_speed_mps:
         raise ConfigError(
-            f"{file}: geometry.com_from_front_m: expected less than wheelbase_m "
-            f"({geometry.wheelbase_m}), got {geometry.com_from_front_m}"
+            f"{file}: limits.top_speed_mps: expected limp_speed_mps ({limits.limp_speed_mps}) to "
+            f"plausible_speed_mps ({limits.plausible_speed_mps}), got {limits.top_speed_mps}"
         )
+
+
+def _check_balance(config: VehicleConfig, file: str) -> None:
+    """No cap on the speed helps a vehicle that lifts a wheel while it hardly moves."""
+    geometry, tipover = config.geometry, config.tipover
+    for load in (0.0, 1.0):
+        _, from_front = centre_of_mass(config, load)
+        if not 0 < from_front < geometry.wheelbase_m:
+            raise ConfigError(
+                f"{file}: geometry.com_from_front_m: expected a centre of mass between the axles "
+                f"(0 to {geometry.wheelbase_m}), got {from_front:.3f} at load {load:.0f}"
+            )
+    bank, grade = tipover.bank_percent / 100, tipover.grade_percent / 100
+    for steering, accel, load, left, front in itertools.product(
+        (0.0, geometry.max_steering_deg),
+        (-BRAKING_MPS2, DRIVING_MPS2),
+        (0.0, 1.0),
+        (-bank, bank),
+        (-grade, grade),
+    ):
+        condition = Condition(0.0, steering, accel, load, left, front)
+        if lifts(config, condition):
+            raise ConfigError(f"{file}: geometry: it lifts a wheel at walking pace: {condition}")

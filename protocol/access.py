@@ -42,6 +42,7 @@ class Authorized:
         self.command = asked.command
         self.command_id = asked.command_id
         self.limits = limits
+        self.chain = [signed.grant for signed in asked.grants]
 
 
 class Clock:
@@ -69,7 +70,8 @@ class Gate:
         """
         asked = None
         try:
-            asked = _decode(data)
+            asked = yield from _decode_steps(data)
+            yield
             self._admit(asked, uptime_ms)
             check_claims(asked, self.authority, clock)
             yield from self._verify_steps(asked, uptime_ms)
@@ -107,7 +109,9 @@ class Gate:
         self._bad_signatures = 0
 
     def _verify_one(self, key: bytes, message: bytes, signature: bytes, uptime_ms: int):  # type: ignore[no-untyped-def]
+        yield
         good = yield from rsa.verify_steps(key, message, signature)
+        yield
         if not good:
             self._count_bad_signature(uptime_ms)
             raise RefusedError(refusal.SIGNATURE)
@@ -124,7 +128,7 @@ def check_claims(asked: presentation.Presentation, authority: Authority, clock: 
     """Everything but the signatures, cheap checks first. Pure. Raises RefusedError."""
     _check_keys(asked, authority)
     for signed in asked.grants:
-        _check_time(signed.grant, authority, clock)
+        check_time(signed.grant.not_before, signed.grant.not_after, authority, clock)
     for signed in asked.grants:
         if signed.grant.generation < authority.generation:
             raise RefusedError(refusal.GENERATION)
@@ -152,16 +156,17 @@ def _check_keys(asked: presentation.Presentation, authority: Authority) -> None:
         raise RefusedError(refusal.GRANT_ID)
 
 
-def _check_time(given: grant.Grant, authority: Authority, clock: Clock) -> None:
+def check_time(not_before: int, not_after: int, authority: Authority, clock: Clock) -> None:
+    """Does what holds from `not_before` to `not_after` hold now? Raises RefusedError."""
     if not clock.certain:
-        length = given.not_after - given.not_before
-        if length > UNCERTAIN_GRANT_S or given.not_before < authority.time_floor:
+        length = not_after - not_before
+        if length > UNCERTAIN_GRANT_S or not_before < authority.time_floor:
             raise RefusedError(refusal.CLOCK)
         return
     now = max(clock.now, authority.time_floor)
-    if now < given.not_before:
+    if now < not_before:
         raise RefusedError(refusal.NOT_YET)
-    if now >= given.not_after:
+    if now >= not_after:
         raise RefusedError(refusal.EXPIRED)
 
 
@@ -170,8 +175,9 @@ def _name(signed: presentation.SignedGrant, key: bytes) -> bytes:
     return hashlib.sha256(key + signed.sign1).digest()
 
 
-def _decode(data: bytes) -> presentation.Presentation:
+def _decode_steps(data: bytes):  # type: ignore[no-untyped-def]
     try:
-        return presentation.decode(data)
+        asked = yield from presentation.decode_steps(data)
     except DecodeError:
         raise RefusedError(refusal.MALFORMED)
+    return asked

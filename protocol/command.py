@@ -16,6 +16,9 @@ RAISE_GENERATION = 3
 REVOKE_GRANT = 4
 RAISE_TIME = 5
 TRANSFER = 6
+# 7 stays unused: it stands in vectors as an action that is none.
+DEPOSIT_CODES = 8
+LIMIT_SPEED = 9
 NAMES = {
     UNLOCK: "UNLOCK",
     LOCK: "LOCK",
@@ -23,7 +26,11 @@ NAMES = {
     REVOKE_GRANT: "REVOKE_GRANT",
     RAISE_TIME: "RAISE_TIME",
     TRANSFER: "TRANSFER",
+    DEPOSIT_CODES: "DEPOSIT_CODES",
+    LIMIT_SPEED: "LIMIT_SPEED",
 }
+# 6 km/h, a walking pace. A limit below it would be a way to stop a vehicle in traffic.
+MIN_ZONE_MMPS = 1_700
 CHALLENGE_BYTES = 16
 ID_BYTES = 16
 
@@ -94,8 +101,11 @@ def check_args(action: int, args: dict[int, object]) -> None:
     if action not in NAMES:
         raise RefusedError(refusal.ACTION)
     try:
-        if action in (UNLOCK, LOCK):
+        if action in (UNLOCK, LOCK, DEPOSIT_CODES):
             fields.map_of(args, "args", ())
+            return
+        if action == LIMIT_SPEED:
+            _check_limit(args)
             return
         fields.map_of(args, "args", (0,))
         if action == REVOKE_GRANT:
@@ -106,3 +116,10 @@ def check_args(action: int, args: dict[int, object]) -> None:
             fields.uint(args[0], "args.0", fields.MAX_TIME)
     except DecodeError:
         raise RefusedError(refusal.ARGUMENT)
+
+
+def _check_limit(args: dict[int, object]) -> None:
+    fields.map_of(args, "args", (0, 1))
+    if 0 < fields.uint(args[0], "args.0", fields.MAX_TIME) < MIN_ZONE_MMPS:
+        raise DecodeError("field", "args.0")
+    fields.uint(args[1], "args.1", fields.MAX_TIME)

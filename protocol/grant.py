@@ -3,7 +3,7 @@
 A grant that carries DELEGATE is a delegation; what is granted below it may only be narrower.
 """
 
-from protocol import cbor, command, cose, fields
+from protocol import cbor, codes, command, cose, fields
 from protocol.errors import DecodeError
 
 AAD = b"trifleet/grant/v1"
@@ -16,10 +16,17 @@ GRANTABLE = (
     | 1 << (command.RAISE_GENERATION - 1)
     | 1 << (command.REVOKE_GRANT - 1)
     | 1 << (command.RAISE_TIME - 1)
+    | 1 << (command.DEPOSIT_CODES - 1)
+    | 1 << (command.LIMIT_SPEED - 1)
     | DELEGATE
 )
+# A code opens one ride: a grant with codes carries these two actions, and never DELEGATE.
+CODE_ACTIONS = 1 << (command.UNLOCK - 1) | 1 << (command.DEPOSIT_CODES - 1)
 MAX_SPEED_MMPS = 0
 MAX_GRANT_S = 1
+# 9 stays unused: it stands in vectors as a key that is none.
+_CODES = 10
+_KEYS_WITH_CODES = (0, 1, 2, 3, 4, 5, 6, 7, 8, _CODES)
 
 
 class Grant:
@@ -35,6 +42,7 @@ class Grant:
         generation: int,
         grant_id: bytes,
         limits: dict[int, int],
+        codes: list[bytes] | None = None,
     ) -> None:
         self.vehicle = vehicle
         self.holder = holder
@@ -44,6 +52,7 @@ class Grant:
         self.generation = generation
         self.grant_id = grant_id
         self.limits = limits
+        self.codes = codes or []
 
     def allows(self, action: int) -> bool:
         """May the holder give this command?"""
@@ -52,24 +61,27 @@ class Grant:
 
 def encode(grant: Grant) -> bytes:
     """The payload that the owner or a delegate signs."""
-    return cbor.encode(
-        {
-            0: fields.VERSION,
-            1: grant.vehicle,
-            2: grant.holder,
-            3: grant.actions,
-            4: grant.not_before,
-            5: grant.not_after,
-            6: grant.generation,
-            7: grant.grant_id,
-            8: grant.limits,
-        }
-    )
+    value = {
+        0: fields.VERSION,
+        1: grant.vehicle,
+        2: grant.holder,
+        3: grant.actions,
+        4: grant.not_before,
+        5: grant.not_after,
+        6: grant.generation,
+        7: grant.grant_id,
+        8: grant.limits,
+    }
+    if grant.codes:
+        value[_CODES] = grant.codes
+    return cbor.encode(value)
 
 
 def decode(payload: bytes) -> Grant:
     """Raises DecodeError."""
-    value = fields.map_of(cbor.decode(payload), "grant", range(9))
+    value = cbor.decode(payload)
+    with_codes = isinstance(value, dict) and _CODES in value
+    value = fields.map_of(value, "grant", _KEYS_WITH_CODES if with_codes else range(9))
     fields.version(value[0], "grant.version")
     actions = fields.uint(value[3], "grant.actions", 0xFFFF)
     if actions & ~GRANTABLE:
@@ -90,7 +102,19 @@ def decode(payload: bytes) -> Grant:
         fields.uint(value[6], "grant.generation", fields.MAX_TIME),
         fields.octets(value[7], "grant.grant_id", command.ID_BYTES),
         limits,
+        _decode_codes(value[_CODES], actions) if with_codes else None,
     )
+
+
+def may_have_codes(actions: int) -> bool:
+    """May a grant of these actions carry codes?"""
+    return actions & (CODE_ACTIONS | DELEGATE) == CODE_ACTIONS
+
+
+def _decode_codes(value: object, actions: int) -> list[bytes]:
+    if not may_have_codes(actions):
+        raise DecodeError("field", "grant.codes")
+    return codes.decode(value, "grant.codes")
 
 
 def signed_message(payload: bytes) -> bytes:
@@ -99,7 +123,10 @@ def signed_message(payload: bytes) -> bytes:
 
 
 def is_narrower(child: Grant, parent: Grant) -> bool:
-    """Does `child` give nothing that `parent`, which must carry DELEGATE, does not give?"""
+    """Does `child` give nothing that `parent`, which must carry DELEGATE, does not give?
+
+    Codes need no line: they come with an action, which the parent must carry, too.
+    """
     return (
         bool(parent.actions & DELEGATE)
         and child.vehicle == parent.vehicle

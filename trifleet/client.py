@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from protocol import command, cose, grant, presentation, request
 from protocol.rsa import thumbprint
+from trifleet.codes import DrawnCodes
 from trifleet.errors import ClientError
 
 _PSS = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
@@ -73,14 +74,25 @@ class RiderClient:
         items = self._get("/v1/vehicles")["items"]
         return list(items)
 
-    def obtain_grant(self, vehicle: str, duration_s: int, wait_s: float = 20.0) -> dict[str, Any]:
-        """Ask for a grant to unlock and lock; returns when the issuer has logged and signed it."""
+    def obtain_grant(
+        self,
+        vehicle: str,
+        duration_s: int,
+        wait_s: float = 20.0,
+        codes: DrawnCodes | None = None,
+    ) -> dict[str, Any]:
+        """Ask for a grant to unlock and lock, with `codes` to type where the phone cannot reach.
+
+        Returns when the issuer has logged and signed it.
+        """
+        actions = 1 << (command.UNLOCK - 1) | 1 << (command.LOCK - 1)
         asked = request.GrantRequest(
             vehicle,
-            1 << (command.UNLOCK - 1) | 1 << (command.LOCK - 1),
+            actions | grant.CODE_ACTIONS if codes else actions,
             duration_s,
             secrets.token_bytes(16),
             int(time.time()),
+            codes.wire if codes else None,
         )
         payload = request.encode_grant_request(asked)
         sealed = self.key.seal(payload, request.grant_request_message(payload))
@@ -126,6 +138,13 @@ class RiderClient:
         """Fetch the challenge, sign, send."""
         presented = self.present(vehicle, granted, action, self.challenge(vehicle))
         return self.send(vehicle, presented)
+
+    def deposit_codes(
+        self, vehicle: str, granted: dict[str, Any], wait_s: float = 20.0
+    ) -> dict[str, Any]:
+        """Leave a grant's codes on the vehicle; its own record says that it has them."""
+        name = self.command(vehicle, granted, command.DEPOSIT_CODES)
+        return self.wait(name, ("executed",), wait_s)
 
     def state(self, name: str) -> dict[str, Any]:
         """What is known of a command."""

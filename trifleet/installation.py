@@ -21,20 +21,24 @@ from fleet_backend.fleet.chains import Chain
 from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.ledger.keys import generate_log_key, load_log_key, log_vkey
 from fleet_backend.ledger.writer import create_ledger
+from hw.vehicle_config import load_vehicle
 from protocol import command, cose, grant
 from trifleet.errors import InstallationError
 from trifleet.layout import Layout, make_folder, write_private
+from trifleet.vehicle_file import config_file
 from workbench.application import BoardFile, collect_application
 from workbench.errors import WorkbenchError
 from workbench.flash import flash_application
 from workbench.identity import Identity
-from workbench.provision import ProvisionResult, provision
+from workbench.provision import ProvisionResult, configure, provision
 
 ISSUER = "issuer-1"
 MAX_VEHICLES = 100
 DELEGATION_S = 365 * 86_400
 LONGEST_GRANT_S = 4 * 3600
 TOP_SPEED_MMPS = 12_500
+# Of hw/vehicles, one after the other.
+CONFIGURATIONS = ("delta-passenger", "tadpole-cargo", "delta-cargo", "tadpole-passenger")
 _MARK = "installation.json"
 _VERSION = 1
 
@@ -54,6 +58,10 @@ class Slot:
     @property
     def gateway(self) -> str:
         return f"gw-{self.number}"
+
+    @property
+    def configuration(self) -> str:
+        return CONFIGURATIONS[self.number % len(CONFIGURATIONS)]
 
 
 def slots(count: int) -> list[Slot]:
@@ -175,16 +183,16 @@ def _add(
     layout: Layout, database: Database, slot: Slot, application: Sequence[BoardFile], say: Say
 ) -> None:
     _register_gateway(layout, database, slot)
-    digest = _digest(application)
+    config = config_file(load_vehicle(slot.configuration))
+    digest = _digest(application, config)
     mark = layout.vehicle(slot.vehicle) / "application.sha256"
     with database.read() as connection:
         known = vehicles.find(connection, slot.vehicle) is not None
     if known and mark.exists() and mark.read_text() == digest:
         return
     begin = time.monotonic()
-    provisioned = _prepare_board(
-        layout, slot, application, None if known else _identity(layout, slot)
-    )
+    identity = None if known else _identity(layout, slot)
+    provisioned = _prepare_board(layout, slot, application, config, identity)
     if provisioned is not None:
         _register_vehicle(layout, database, slot, provisioned)
     write_private(mark, digest.encode())
@@ -208,16 +216,21 @@ def _identity(layout: Layout, slot: Slot) -> Identity:
 
 
 def _prepare_board(
-    layout: Layout, slot: Slot, application: Sequence[BoardFile], identity: Identity | None
+    layout: Layout,
+    slot: Slot,
+    application: Sequence[BoardFile],
+    config: bytes,
+    identity: Identity | None,
 ) -> ProvisionResult | None:
     image = make_folder(layout.vehicle(slot.vehicle)) / "flash.img"
     try:
         with VirtualBoard(VirtualBoardSettings(image)) as board:
             flash_application(board.tty, application)
             if identity is None:
+                configure(board.tty, config)
                 return None
             # A vehicle that is not registered may have been left by an interrupted set-up.
-            return provision(board.tty, identity, replace=True)
+            return provision(board.tty, identity, config=config, replace=True)
     except (BoardError, WorkbenchError) as error:
         raise InstallationError(f"{slot.vehicle}: {error}") from error
 
@@ -247,7 +260,7 @@ def _delegate(layout: Layout, slot: Slot) -> bytes:
         grant.Grant(
             slot.vehicle,
             keys.thumbprint(keys.load_rsa(layout.issuing_key)),
-            grant.DELEGATE | 1 << (command.UNLOCK - 1) | 1 << (command.LOCK - 1),
+            grant.DELEGATE | grant.CODE_ACTIONS | 1 << (command.LOCK - 1),
             _now() - 300,
             _now() + DELEGATION_S,
             0,
@@ -263,8 +276,8 @@ def _issuer_modulus(layout: Layout) -> bytes:
     return keys.modulus(keys.load_rsa(layout.issuing_key))
 
 
-def _digest(application: Sequence[BoardFile]) -> str:
-    total = hashlib.sha256()
+def _digest(application: Sequence[BoardFile], config: bytes) -> str:
+    total = hashlib.sha256(config)
     for file in application:
         total.update(file.path.encode() + b"\0" + file.sha256)
     return total.hexdigest()

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from fleet_backend.ledger import proof
 from fleet_backend.ledger.policy import Policy
-from protocol import cbor, fields, record, refusal, statement
+from protocol import cbor, fault, fields, record, refusal, statement
 from protocol.command import NAMES as ACTIONS
 from protocol.errors import DecodeError, VerifyError
 from protocol.lock import REASONS, STATES
@@ -85,7 +85,8 @@ def describe(entry: record.Record | Unreadable) -> dict[str, Any]:
         "state": STATES,
         "previous": STATES,
         "action": ACTIONS,
-        "code": refusal.NAMES if entry.kind == record.REFUSAL else {},
+        "code": {record.REFUSAL: refusal.NAMES, record.FAULT: fault.NAMES}.get(entry.kind, {}),
+        "node": fault.NODES,
         "reason": REASONS,
         "outcome": {record.DONE: "DONE", record.PENDING: "PENDING"},
     }

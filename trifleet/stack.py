@@ -25,7 +25,6 @@ from trifleet.supervisor import Program, Supervisor
 LEAST_VEHICLES = 3
 _READY_S = 60.0
 _TEND_S = 0.1
-_CONFIGURATIONS = ("delta-passenger", "tadpole-cargo")
 
 Say = Callable[[str, str], None]
 
@@ -192,7 +191,7 @@ class Stack:
             {
                 "image": str(folder / "flash.img"),
                 "can_port": can_port,
-                "configuration": _CONFIGURATIONS[slot.number % len(_CONFIGURATIONS)],
+                "configuration": slot.configuration,
                 "route": slot.number - 1,
                 "state_file": str(folder / "state.json"),
                 "tty_link": str(folder / "tty"),

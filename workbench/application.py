@@ -1,4 +1,5 @@
-"""What belongs on a board: firmware/ and protocol/ compiled, boot.py and main.py as they are.
+"""What belongs on a board: firmware/ and protocol/ compiled, as one ROMFS image; boot.py and
+main.py as they are, beside it.
 
 The same sources give the same bytes, in the same order.
 """
@@ -10,9 +11,11 @@ import importlib.util
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from workbench import romfs
 from workbench.errors import ApplicationError
 
 # Looked for by name as source, and so small that nothing is gained.
@@ -37,6 +40,17 @@ def collect_application(root: Path) -> tuple[BoardFile, ...]:
     with tempfile.TemporaryDirectory() as folder:
         files = [_board_file(path, name, compiler, Path(folder)) for path, name in sources]
     return tuple(sorted(files, key=lambda file: file.path))
+
+
+def loose_files(files: Sequence[BoardFile]) -> tuple[BoardFile, ...]:
+    """What lies on the board as files of its own."""
+    return tuple(file for file in files if file.path in AS_SOURCE)
+
+
+def application_image(files: Sequence[BoardFile], sequence: int) -> bytes | None:
+    """The modules as a sealed image; None where there are none."""
+    modules = {file.path: file.data for file in files if file.path not in AS_SOURCE}
+    return romfs.build(modules, sequence) if modules else None
 
 
 def board_file(path: str, data: bytes) -> BoardFile:

@@ -36,10 +36,14 @@ def on_bench(port: str) -> Iterator[Bench]:
         repl.exec(f"open({STAY!r}, 'w').close()\n_bench = True")
         _reset(repl)
         bench = Bench(repl)
+        # main.py took it away, unless it was interrupted first. Power that goes during the work
+        # must find a board that starts.
+        with suppress(NoSuchFileError):
+            bench.files.remove(STAY)
         try:
             yield bench
         finally:
-            _release(bench)
+            bench.repl.send("import machine; machine.reset()")
 
 
 def _reset(repl: RawRepl) -> None:
@@ -52,9 +56,3 @@ def _reset(repl: RawRepl) -> None:
         if repl.exec("print('_bench' in globals())").strip() == b"False":
             return
     raise NoReplyError(f"{repl.port}: the board did not reset")
-
-
-def _release(bench: Bench) -> None:
-    with suppress(NoSuchFileError):  # main.py took it away
-        bench.files.remove(STAY)
-    bench.repl.send("import machine; machine.reset()")

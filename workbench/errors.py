@@ -37,6 +37,14 @@ class ApplicationError(WorkbenchError):
     """The application cannot be built: a source is missing or does not compile."""
 
 
+class ImageError(ApplicationError):
+    """Not a ROMFS image of an application, or one that cannot be built; says why."""
+
+
+class CableError(WorkbenchError):
+    """The vehicle's line said something that is no answer of the cable's protocol."""
+
+
 class ProvisionError(WorkbenchError):
     """Root of the refusals to provision. Nothing was written."""
 
@@ -55,6 +63,10 @@ class WeakKeyError(ProvisionError):
 
 class TimeFloorError(ProvisionError):
     """Not a time from which the vehicle can count."""
+
+
+class ConfigurationError(ProvisionError):
+    """Not the file of a vehicle's numbers."""
 
 
 class OtherIdentityError(ProvisionError):

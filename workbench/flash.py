@@ -1,4 +1,8 @@
-"""Puts an application on a board. Run again, it finishes what was interrupted."""
+"""Puts an application on a board: its modules as one image into the half of the ROMFS partition
+that does not run, `boot.py` and `main.py` as files.
+
+Whatever is interrupted leaves the old application running; run again, it finishes the job.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +12,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.application import BoardFile, collect_application
+from workbench.application import BoardFile, application_image, collect_application, loose_files
 from workbench.bench import Bench, on_bench
 from workbench.errors import NoSuchFileError, VerifyError
+from workbench.romfs import read_seal
+from workbench.slots import SLOTS, Slots
 
 log = logging.getLogger("workbench")
 
-MAIN = "main.py"
+IMAGE = "application"  # its name in progress and result
+# How often the board crashed early (firmware/vcu/flash/crashes.py): new software begins anew.
+CRASHES = "crashes"
 
 
 @dataclass(frozen=True)
 class FlashProgress:
-    """Sent before each file, and once at the end with an empty path."""
+    """Sent before each piece, and once at the end with an empty path."""
 
     path: str
     bytes_done: int
@@ -34,11 +42,14 @@ class FlashResult:
     bytes_written: int
 
 
+Progress = Callable[[FlashProgress], None]
+
+
 def flash_application(
     port: str,
     files: Sequence[BoardFile] | None = None,
     *,
-    progress: Callable[[FlashProgress], None] | None = None,
+    progress: Progress | None = None,
 ) -> FlashResult:
     """Writes what differs, verifies all of it, and starts the board. `files` as collected, or None
     for the application of this checkout."""
@@ -49,70 +60,114 @@ def flash_application(
 
 
 def flash_files(
-    bench: Bench,
-    files: Sequence[BoardFile],
-    *,
-    progress: Callable[[FlashProgress], None] | None = None,
+    bench: Bench, files: Sequence[BoardFile], *, progress: Progress | None = None
 ) -> FlashResult:
     """Order of durable writes: power may go after any of them."""
-    found = _found(bench, files)
-    wanted = {file.path: file for file in files}
-    differing = [file for file in files if found.get(file.path) != file.sha256]
-    stale = sorted(set(found) - set(wanted))
-    if differing or stale:
-        # 1. Without main.py the board starts nothing: no mixture of two applications ever runs.
-        _remove_if_there(bench, MAIN)
-        found.pop(MAIN, None)
-        differing = [file for file in files if found.get(file.path) != file.sha256]
-    # 2. Modules that are no longer part of it (a .py would be preferred to its .mpy).
-    removed = [path for path in stale if path != MAIN]
-    for path in removed:
-        bench.files.remove(path)
-    # 3. Everything else, each file old or new; main.py last: with it the application is whole.
-    differing.sort(key=lambda file: file.path == MAIN)
-    _write(bench, differing, progress)
-    _verify(bench, files)
-    log.info("flashed %s: %d files written", bench.repl.port, len(differing))
+    loose = [file for file in loose_files(files) if not _is_there(bench, file)]
+    plan = _plan_image(bench, files)
+    report = _Report(progress, sum(len(file.data) for file in loose) + plan.bytes_to_write)
+    # 1. The image, into the slot that does not run; the seal last. With it the new modules are what
+    #    the next start finds; `boot.py` and `main.py` of any version start any image.
+    if plan.bytes_to_write:
+        plan.slots.write(plan.target, plan.image, report.of_image)
+        report.wrote(IMAGE, len(plan.image))
+        _remove_if_there(bench, CRASHES)
+    # 2. What starts it, each file old or new.
+    for file in sorted(loose, key=lambda file: file.path):
+        report.begins(file.path)
+        bench.files.write(file.path, file.data)
+        report.wrote(file.path, len(file.data))
+    # 3. Modules as files, from before boards had an image.
+    removed = _remove_modules(bench, files)
+    _verify(bench, files, plan)
+    report.ends()
+    log.info("flashed %s: %s", bench.repl.port, ", ".join(report.written) or "nothing to do")
+    names = [IMAGE] * plan.is_wanted + [file.path for file in loose_files(files)]
     return FlashResult(
-        written=tuple(file.path for file in differing),
-        skipped=tuple(file.path for file in files if file not in differing),
-        removed=tuple(removed),
-        bytes_written=sum(len(file.data) for file in differing),
+        written=tuple(report.written),
+        skipped=tuple(name for name in names if name not in report.written),
+        removed=removed,
+        bytes_written=report.done,
     )
 
 
-def _write(
-    bench: Bench,
-    files: Sequence[BoardFile],
-    progress: Callable[[FlashProgress], None] | None,
-) -> None:
-    total = sum(len(file.data) for file in files)
-    done = 0
-    for file in files:
-        if progress is not None:
-            progress(FlashProgress(file.path, done, total))
-        bench.files.write(file.path, file.data)
-        done += len(file.data)
-    if progress is not None:
-        progress(FlashProgress("", done, total))
+@dataclass(frozen=True)
+class _ImagePlan:
+    slots: Slots
+    target: int
+    image: bytes
+    is_wanted: bool
+    bytes_to_write: int
 
 
-def _verify(bench: Bench, files: Sequence[BoardFile]) -> None:
-    found = _found(bench, files)
-    for file in files:
-        if found.get(file.path) != file.sha256:
+def _plan_image(bench: Bench, files: Sequence[BoardFile]) -> _ImagePlan:
+    slots = Slots(bench.repl)
+    found = {number: slots.sealed(number) for number in SLOTS}
+    # As boot.py chooses: the higher sequence, the lower slot of two equal ones.
+    running = max(
+        (number for number in SLOTS if found[number]),
+        key=lambda number: (seal.sequence if (seal := found[number]) else -1, -number),
+        default=None,
+    )
+    seal = None if running is None else found[running]
+    image = application_image(files, seal.sequence + 1 if seal else 0)
+    target = 0 if running is None else 1 - running
+    if image is None:
+        return _ImagePlan(slots, target, b"", False, 0)
+    same = seal is not None and seal.body == read_seal(image).body
+    return _ImagePlan(slots, target, image, True, 0 if same else len(image))
+
+
+class _Report:
+    """What was written so far, told to `progress`."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self.done = 0
+        self.written: list[str] = []
+
+    def of_image(self, written: int) -> None:
+        self._tell(IMAGE, self.done + written)
+
+    def begins(self, path: str) -> None:
+        self._tell(path, self.done)
+
+    def wrote(self, path: str, size: int) -> None:
+        self.written.append(path)
+        self.done += size
+
+    def ends(self) -> None:
+        self._tell("", self.done)
+
+    def _tell(self, path: str, done: int) -> None:
+        if self._progress is not None:
+            self._progress(FlashProgress(path, done, self._total))
+
+
+def _verify(bench: Bench, files: Sequence[BoardFile], plan: _ImagePlan) -> None:
+    for file in loose_files(files):
+        if not _is_there(bench, file):
             raise VerifyError(f"{file.path}: not on the board as it was written")
+    if plan.bytes_to_write:
+        seal = plan.slots.sealed(plan.target)
+        if seal is None or seal != read_seal(plan.image):
+            raise VerifyError(f"{IMAGE}: not on the board as it was written")
 
 
-def _found(bench: Bench, files: Sequence[BoardFile]) -> dict[str, bytes]:
-    """Hashes of what is there: all of the application's folders, and its files outside of them."""
-    found: dict[str, bytes] = {}
-    for folder in sorted({file.path.partition("/")[0] for file in files if "/" in file.path}):
-        found.update(bench.files.hashes(folder))
-    for file in files:
-        if "/" not in file.path and bench.files.exists(file.path):
-            found[file.path] = bench.files.sha256(file.path)
-    return found
+def _is_there(bench: Bench, file: BoardFile) -> bool:
+    try:
+        return bench.files.sha256(file.path) == file.sha256
+    except NoSuchFileError:
+        return False
+
+
+def _remove_modules(bench: Bench, files: Sequence[BoardFile]) -> tuple[str, ...]:
+    folders = sorted({file.path.partition("/")[0] for file in files if "/" in file.path})
+    stale = sorted(path for folder in folders for path in bench.files.hashes(folder))
+    for path in stale:
+        bench.files.remove(path)
+    return tuple(stale)
 
 
 def _remove_if_there(bench: Bench, path: str) -> None:

@@ -1,4 +1,4 @@
-"""Writes a vehicle's identity to its board and sets its clock. Checks first, then writes."""
+"""Writes a vehicle's numbers and identity to its board, sets its clock. Checks before it writes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ import logging
 import time
 from dataclasses import dataclass, field
 
+from protocol import vehicle
 from protocol.errors import DecodeError
 from workbench.bench import Bench, on_bench
-from workbench.errors import NoSuchFileError, OtherIdentityError, ReplyError, VerifyError
+from workbench.errors import (
+    ConfigurationError,
+    NoSuchFileError,
+    OtherIdentityError,
+    ReplyError,
+    VerifyError,
+)
 from workbench.identity import (
     Identity,
     check_identity,
@@ -21,6 +28,7 @@ from workbench.identity import (
 log = logging.getLogger("workbench")
 
 IDENTITY_FILE = "identity"
+CONFIG_FILE = "config"
 
 
 @dataclass(frozen=True)
@@ -34,25 +42,48 @@ class ProvisionResult:
     written: bool
 
 
-def provision(port: str, identity: Identity, *, replace: bool = False) -> ProvisionResult:
+def provision(
+    port: str, identity: Identity, *, config: bytes | None = None, replace: bool = False
+) -> ProvisionResult:
     """Makes the board at `port` this vehicle, and starts it. Raises a ProvisionError that says
-    why not; `replace` overwrites another vehicle's identity."""
+    why not; `replace` overwrites another vehicle's identity. `config` is the file of its numbers
+    (protocol.vehicle); None leaves what is there."""
     check_identity(identity)
+    if config is not None:
+        check_config(config)
     with on_bench(port) as bench:
-        return write_identity(bench, identity, replace=replace)
+        return write_identity(bench, identity, config=config, replace=replace)
 
 
-def write_identity(bench: Bench, identity: Identity, *, replace: bool = False) -> ProvisionResult:
+def configure(port: str, config: bytes) -> bool:
+    """Gives a vehicle its numbers and leaves its identity alone. True if they were others."""
+    check_config(config)
+    with on_bench(port) as bench:
+        return write_config(bench, config)
+
+
+def check_config(config: bytes) -> None:
+    """Raises ConfigurationError."""
+    try:
+        vehicle.decode(config)
+    except DecodeError as error:
+        raise ConfigurationError(f"not the numbers of a vehicle: {error}") from error
+
+
+def write_identity(
+    bench: Bench, identity: Identity, *, config: bytes | None = None, replace: bool = False
+) -> ProvisionResult:
     check_identity(identity)
     present = _present(bench)
     same = isinstance(present, Identity) and present.is_same_vehicle(identity)
     if present is not None and not same and not replace:
         name = present.vehicle if isinstance(present, Identity) else "unreadable"
         raise OtherIdentityError(f"{bench.repl.port}: the board has an identity already: {name}")
+    # First the numbers: a board that is cut off here has no identity yet, and drives nowhere.
+    if config is not None:
+        write_config(bench, config)
     if not same:
-        bench.files.write(IDENTITY_FILE, encode_identity(identity))
-        if bench.files.read(IDENTITY_FILE) != encode_identity(identity):
-            raise VerifyError(f"{IDENTITY_FILE}: the board read back something else")
+        _write(bench, IDENTITY_FILE, encode_identity(identity))
     set_clock(bench)
     log.info("provisioned %s: vehicle %s", bench.repl.port, identity.vehicle)
     return ProvisionResult(
@@ -64,6 +95,15 @@ def write_identity(bench: Bench, identity: Identity, *, replace: bool = False) -
     )
 
 
+def write_config(bench: Bench, config: bytes) -> bool:
+    """True if the board had other numbers, or none."""
+    check_config(config)
+    if _read(bench, CONFIG_FILE) == config:
+        return False
+    _write(bench, CONFIG_FILE, config)
+    return True
+
+
 def set_clock(bench: Bench) -> None:
     """Sets the battery-backed clock to the time of this computer, in UTC."""
     now = time.gmtime()
@@ -73,14 +113,24 @@ def set_clock(bench: Bench) -> None:
 
 def _present(bench: Bench) -> Identity | bytes | None:
     """The board's identity; its bytes where they are none; None where there is no file."""
+    data = _read(bench, IDENTITY_FILE)
     try:
-        data = bench.files.read(IDENTITY_FILE)
-    except NoSuchFileError:
-        return None
-    try:
-        return decode_identity(data)
+        return None if data is None else decode_identity(data)
     except DecodeError:
         return data
+
+
+def _read(bench: Bench, name: str) -> bytes | None:
+    try:
+        return bench.files.read(name)
+    except NoSuchFileError:
+        return None
+
+
+def _write(bench: Bench, name: str, data: bytes) -> None:
+    bench.files.write(name, data)
+    if bench.files.read(name) != data:
+        raise VerifyError(f"{name}: the board read back something else")
 
 
 def _board_id(bench: Bench) -> bytes:

@@ -59,9 +59,9 @@ def _lock(image: int, path: Path) -> None:
 
 def _fill(image: int, settings: VirtualBoardSettings) -> None:
     size = os.fstat(image).st_size
-    if size == settings.image_bytes:
-        return
-    if size:
-        raise ImageError(f"{settings.image}: {size} bytes instead of {settings.image_bytes}")
-    for offset in range(0, settings.image_bytes, BLOCK_BYTES):
+    total = settings.image_bytes + settings.rom_bytes
+    # A board from before it had a ROMFS partition gets a blank one.
+    if size not in (0, settings.image_bytes, total):
+        raise ImageError(f"{settings.image}: {size} bytes instead of {total}")
+    for offset in range(size, total, BLOCK_BYTES):
         os.pwrite(image, b"\xff" * BLOCK_BYTES, offset)

@@ -11,6 +11,11 @@ from boards.errors import SettingsError
 
 BLOCK_BYTES = 4096
 SMALLEST_IMAGE_BYTES = 16 * BLOCK_BYTES
+MOST_ROM_BYTES = 8 << 20
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20}
+# Of 256 bytes of the interpreter's heap, three are its own table.
+_HEAP_OF_256 = 253
+_MAPPING_BYTES = 256  # the objects that stand for the mapping
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,7 @@ class VirtualBoardSettings:
 
     image: Path
     image_bytes: int = 1 << 20
+    rom_bytes: int = 1 << 19
     heap: str = "192k"
     can_host: str = "127.0.0.1"
     can_port: int | None = None
@@ -31,10 +37,25 @@ class VirtualBoardSettings:
                 f"image_bytes: {self.image_bytes} is not a multiple of {BLOCK_BYTES} "
                 f"from {SMALLEST_IMAGE_BYTES} upwards"
             )
+        if self.rom_bytes % (2 * BLOCK_BYTES) or not 0 <= self.rom_bytes <= MOST_ROM_BYTES:
+            raise SettingsError(
+                f"rom_bytes: {self.rom_bytes} is not a multiple of {2 * BLOCK_BYTES} "
+                f"up to {MOST_ROM_BYTES}"
+            )
         if not re.fullmatch(r"[1-9][0-9]*[kKmM]?", self.heap):
             raise SettingsError(f"heap: {self.heap!r} is not a size such as 192k")
         if self.can_port is not None and not 0 < self.can_port < 65536:
             raise SettingsError(f"can_port: {self.can_port} is not a TCP port")
+
+    @property
+    def interpreter_heap_bytes(self) -> int:
+        """The board's RAM, and room for its ROMFS partition, which the interpreter can only map
+        into its heap."""
+        digits = self.heap.rstrip("kKmM")
+        ram = int(digits) * _UNITS[self.heap[len(digits) :].lower()]
+        if not self.rom_bytes:
+            return ram
+        return ram + (self.rom_bytes + _MAPPING_BYTES) * 256 // _HEAP_OF_256
 
     @property
     def clock_file(self) -> Path:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
 import secrets
-import selectors
 import signal
 import struct
 import threading
@@ -22,17 +20,21 @@ from pathlib import Path
 from boards.errors import BoardError
 from boards.pins import read_pins
 from boards.virtual import child as interpreter
-from boards.virtual import flash_image
+from boards.virtual import flash_image, tty_link
 from boards.virtual.bridge import Pipe, read_some
 from boards.virtual.console import Console
+from boards.virtual.environment import Start, environment
+from boards.virtual.inputs import Inputs
 from boards.virtual.keyboard import Keyboard
+from boards.virtual.orders import Orders
 from boards.virtual.settings import VirtualBoardSettings
+from boards.virtual.sleep import PIN_WAKE, RTC_WAKE, Sleep
 from boards.virtual.watchdog import Watchdog
+from boards.virtual.watcher import READ, WRITE, Watcher
 
 log = logging.getLogger("boards.virtual")
 
-POWER_ON, HARD_RESET, WATCHDOG_RESET, _DEEP_SLEEP, SOFT_RESET = range(1, 6)
-_Order = tuple[Callable[[], None], threading.Event]
+POWER_ON, HARD_RESET, WATCHDOG_RESET, DEEP_SLEEP_RESET, SOFT_RESET = range(1, 6)
 _REQUEST = struct.Struct("<cI")
 # A program that ends at once is started again, but not as fast as the computer can.
 SHORT_RUN_S = 0.5
@@ -48,9 +50,10 @@ class VirtualBoard:
         self.reset_cause = POWER_ON
         self._tty = ""
         self._thread: threading.Thread | None = None
-        self._orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
+        self._orders = Orders()
         self._started = threading.Event()
         self._fault: BaseException | None = None
+        self._sleep: Sleep | None = None
 
     @property
     def tty(self) -> str:
@@ -60,6 +63,11 @@ class VirtualBoard:
     @property
     def alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def asleep(self) -> bool:
+        """In deep sleep: no program runs."""
+        return self.alive and self._sleep is not None
 
     def start(self) -> None:
         """Powers the board. Raises BoardError where it cannot run."""
@@ -93,6 +101,14 @@ class VirtualBoard:
         """Makes the board's battery-backed clock wrong by so much."""
         self._order(lambda: flash_image.set_clock_offset(self._clock, seconds))
 
+    def set_pin(self, name: str, level: int | None) -> None:
+        """Drives an input of pins.csv to 0 or 1; None: nothing is connected."""
+        self._order(lambda: self._pin_changed(name, self._inputs.set_pin(name, level)))
+
+    def set_analog(self, name: str, value: int | None) -> None:
+        """What ADC.read_u16() of an analog pin of pins.csv says; None: nothing is connected."""
+        self._order(lambda: self._inputs.set_analog(name, value))
+
     def __enter__(self) -> VirtualBoard:
         self.start()
         return self
@@ -101,15 +117,7 @@ class VirtualBoard:
         self.stop()
 
     def _order(self, work: Callable[[], None]) -> None:
-        """Has `work` done by the board's thread and waits for it; nothing to do when it is off."""
-        if not self.alive:
-            return
-        done = threading.Event()
-        self._orders.put((work, done))
-        os.eventfd_write(self._wake, 1)
-        while not done.wait(0.1):
-            if not self.alive:
-                return
+        self._orders.give(work, lambda: self.alive)
 
     # --- everything below runs in the board's thread ---
 
@@ -134,71 +142,60 @@ class VirtualBoard:
 
     def _open(self) -> None:
         self._interpreter = interpreter.find_interpreter()
-        self._pins = [pin.pin for pin in read_pins(Path(__file__).parent)]
+        self._pins = read_pins(Path(__file__).parent)
+        self._inputs = Inputs(self._pins)
+        self._armed: dict[str, int] = {}
         self._image = flash_image.open_image(self.settings)
         self._clock = flash_image.open_clock(self.settings)
         self._unique_id = flash_image.unique_id(self.settings)
         self._watchdog = Watchdog()
-        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._orders.open()
         self._requests, self._control = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._ours, self._theirs = interpreter.open_raw_pty(signals=False)
         self._tty = os.ttyname(self._theirs)
-        _publish(self._tty, self.settings.tty_link)
+        tty_link.publish(self._tty, self.settings.tty_link)
         self._to_tool, self._typing = Pipe(), Keyboard()
         self._child: interpreter.Child | None = None
         self._resume_s: float | None = None
         self._running = True
-        self._selector = selectors.DefaultSelector()
-        self._masks: dict[int, int] = {}
-        self._watch(self._wake, selectors.EVENT_READ)
-        self._watch(self._requests, selectors.EVENT_READ)
+        self._watcher = Watcher()
+        self._watcher.watch(self._orders.wake)
+        self._watcher.watch(self._requests)
 
     def _close(self) -> None:
         self._end_child(drain=False)
-        self._selector.close()
-        self._watchdog.close()
-        for descriptor in (self._image, self._clock, self._wake, self._requests, self._control):
+        self._wake_up()
+        for part in (self._watcher, self._watchdog, self._inputs, self._orders):
+            part.close()
+        for descriptor in (self._image, self._clock, self._requests, self._control):
             os.close(descriptor)
         os.close(self._ours)
         os.close(self._theirs)
-        _withdraw(self._tty, self.settings.tty_link)
+        tty_link.withdraw(self._tty, self.settings.tty_link)
 
     def _stop(self) -> None:
         self._running = False
 
-    def _power_on(self, cause: int, *, raw: bool = False) -> None:
+    def _power_on(self, cause: int, *, raw: bool = False, wake_reason: int = 0) -> None:
         self._resume_s = None
+        self._wake_up()
         if cause != SOFT_RESET:
             self._watchdog.clear()
         marker = b"\x1e" + secrets.token_hex(8).encode() + b"\x1e"
         self._console = Console(marker, raw=raw)
         self.reset_cause = cause
         self._born_s = time.monotonic()
-        files = (self._image, self._control, self._watchdog.descriptor, self._clock)
-        env = self._environment(cause, marker, files, raw)
-        self._child = interpreter.spawn(self._interpreter, self.settings.heap, env, files)
-        self._watch(self._child.ended, selectors.EVENT_READ)
+        files = (
+            *(self._image, self._control, self._watchdog.descriptor, self._clock),
+            *(self._inputs.descriptor, self._inputs.edges),
+        )
+        start = Start(cause, wake_reason, marker, files, raw)
+        env = environment(self.settings, self._pins, self._unique_id, start)
+        heap = str(self.settings.interpreter_heap_bytes)
+        self._child = interpreter.spawn(self._interpreter, heap, env, files)
+        self._watcher.watch(self._child.ended)
         self.boots += 1
         log.info("board started: %s cause %d", self.settings.image, cause)
-
-    def _environment(
-        self, cause: int, marker: bytes, files: tuple[int, ...], raw: bool
-    ) -> dict[str, str]:
-        """Bare, so that nothing of this computer reaches the firmware by accident."""
-        settings = self.settings
-        return {
-            "PATH": os.environ.get("PATH", ""),
-            **settings.env,
-            "MICROPYPATH": f".frozen:{interpreter.DEVICE_FOLDER}",
-            "TRIFLEET_DEVICE": str(interpreter.DEVICE_FOLDER),
-            "TRIFLEET_FILES": ",".join(map(str, files)),
-            "TRIFLEET_RESET_CAUSE": str(cause),
-            "TRIFLEET_UNIQUE_ID": self._unique_id.hex(),
-            "TRIFLEET_PINS": ",".join(self._pins),
-            "TRIFLEET_MARKER": marker.decode(),
-            "TRIFLEET_REPL": "raw" if raw else "friendly",
-            "TRIFLEET_CAN": f"{settings.can_host}:{settings.can_port}" if settings.can_port else "",
-        }
 
     def _end_child(self, *, drain: bool) -> int:
         """The interpreter is over, by itself or now by force."""
@@ -210,8 +207,8 @@ class VirtualBoard:
             while data := read_some(child.terminal):
                 self._show(data)
             self._to_tool.put(self._console.end())
-        self._watch(child.terminal, 0)
-        self._watch(child.ended, 0)
+        self._watcher.forget(child.terminal)
+        self._watcher.forget(child.ended)
         self._typing.clear()
         return child.close()
 
@@ -234,8 +231,8 @@ class VirtualBoard:
     def _turn(self) -> None:
         """One round: wait for something to do, do it, pass the bytes on."""
         self._adjust()
-        for key, _ in self._selector.select(self._patience_s()):
-            self._handle(key.fd)
+        for descriptor in self._watcher.ready(self._patience_s()):
+            self._handle(descriptor)
         self._flush()
         remaining = self._watchdog.remaining_ms()
         if remaining is not None and remaining <= 0:
@@ -243,14 +240,52 @@ class VirtualBoard:
             self._restart(WATCHDOG_RESET)
         if self._resume_s is not None and time.monotonic() >= self._resume_s:
             self._power_on(SOFT_RESET, raw=self._console.raw)
+        if self._sleep is not None and self._sleep.timer_is_over():
+            self._power_on(DEEP_SLEEP_RESET, wake_reason=RTC_WAKE)
+
+    def _fall_asleep(self, sleep_ms: int) -> None:
+        """Deep sleep: the watchdog goes on, as on STM32 chips with their option bytes untouched."""
+        self._end_child(drain=True)
+        settings = self.settings
+        can = (settings.can_host, settings.can_port) if settings.can_port else None
+        self._sleep = Sleep(sleep_ms, self._armed, can)
+        if self._sleep.descriptor is not None:
+            self._watcher.watch(self._sleep.descriptor)
+        log.info("board asleep: %s", settings.image)
+
+    def _wake_up(self) -> None:
+        """Whatever woke it; also where it did not sleep."""
+        self._armed = {}
+        if self._sleep is None:
+            return
+        self._forget_bus()
+        self._sleep.close()
+        self._sleep = None
+
+    def _forget_bus(self) -> None:
+        if self._sleep is not None and self._sleep.descriptor is not None:
+            self._watcher.forget(self._sleep.descriptor)
+
+    def _bus_stirs(self, sleep: Sleep) -> None:
+        self._forget_bus()
+        if sleep.hears_frame():
+            self._power_on(DEEP_SLEEP_RESET, wake_reason=PIN_WAKE)
+        elif sleep.descriptor is not None:
+            self._watcher.watch(sleep.descriptor)
+
+    def _pin_changed(self, name: str, edge: int) -> None:
+        if self._sleep is not None and self._sleep.is_woken_by(name, edge):
+            self._power_on(DEEP_SLEEP_RESET, wake_reason=PIN_WAKE)
 
     def _handle(self, descriptor: int) -> None:
-        if descriptor == self._wake:
-            self._serve_orders()
+        if descriptor == self._orders.wake:
+            self._orders.serve()
         elif descriptor == self._requests:
             self._serve_requests()
         elif descriptor == self._ours:
             self._listen()
+        elif self._sleep is not None and descriptor == self._sleep.descriptor:
+            self._bus_stirs(self._sleep)
         else:
             self._handle_child(descriptor)
 
@@ -265,15 +300,9 @@ class VirtualBoard:
 
     def _listen(self) -> None:
         if not self._typing.full:
-            self._typing.put(read_some(self._ours) or b"")
+            typed = read_some(self._ours) or b""
+            self._typing.put(b"" if self._sleep is not None else typed)  # asleep, it is deaf
             self._to_tool.reader_is_there()
-
-    def _serve_orders(self) -> None:
-        os.eventfd_read(self._wake)
-        while not self._orders.empty():
-            work, done = self._orders.get()
-            work()
-            done.set()
 
     def _serve_requests(self) -> None:
         data = read_some(self._requests) or b""
@@ -285,6 +314,10 @@ class VirtualBoard:
                 self._restart(HARD_RESET)
             elif word == b"S":
                 self._on_end()
+            elif word == b"A":
+                self._armed[self._pins[value & 0xFF].pin] = value >> 8
+            elif word == b"D":
+                self._fall_asleep(value)
 
     def _show(self, data: bytes) -> None:
         shown, answer = self._console.output(data)
@@ -299,25 +332,12 @@ class VirtualBoard:
 
     def _adjust(self) -> None:
         """Asks only for events that can be used now, so that no full buffer makes the loop spin."""
-        read, write = selectors.EVENT_READ, selectors.EVENT_WRITE
-        self._watch(self._ours, (not self._typing.full) * read | bool(self._to_tool) * write)
+        mask = (not self._typing.full) * READ | bool(self._to_tool) * WRITE
+        self._watcher.watch(self._ours, mask)
         if self._child is not None:
             typing = self._typing.ready and not self._console.deaf
-            self._watch(self._child.terminal, (not self._to_tool.full) * read | typing * write)
-
-    def _watch(self, descriptor: int, mask: int) -> None:
-        known = self._masks.get(descriptor, 0)
-        if mask == known:
-            return
-        if not mask:
-            self._selector.unregister(descriptor)
-            del self._masks[descriptor]
-            return
-        if known:
-            self._selector.modify(descriptor, mask)
-        else:
-            self._selector.register(descriptor, mask)
-        self._masks[descriptor] = mask
+            mask = (not self._to_tool.full) * READ | typing * WRITE
+            self._watcher.watch(self._child.terminal, mask)
 
     def _patience_s(self) -> float | None:
         waits = [self._to_tool.patience_s(), self._typing.patience_s()]
@@ -326,20 +346,6 @@ class VirtualBoard:
             waits.append(max(0, remaining) / 1000)
         if self._resume_s is not None:
             waits.append(max(0.0, self._resume_s - time.monotonic()))
+        if self._sleep is not None:
+            waits.append(self._sleep.patience_s())
         return min((wait for wait in waits if wait is not None), default=None)
-
-
-def _publish(tty: str, link: Path | None) -> None:
-    if link is None:
-        return
-    link.parent.mkdir(parents=True, exist_ok=True)
-    fresh = link.with_name(link.name + ".new")
-    fresh.unlink(missing_ok=True)
-    fresh.symlink_to(tty)
-    fresh.replace(link)
-
-
-def _withdraw(tty: str, link: Path | None) -> None:
-    # Another board may have taken the name over meanwhile.
-    if link is not None and link.is_symlink() and str(link.readlink()) == tty:
-        link.unlink()

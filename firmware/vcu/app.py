@@ -6,72 +6,225 @@ with the reason in the next BOOT record.
 
 import gc
 import os
+import select
 import sys
 import time
 
 import machine
 import protocol
+from protocol import lock
 
 import vcu
-import vcu.can
-from vcu import software
+from vcu import power, software, start
+from vcu.cable import Cable
 from vcu.can.machine_can import controller
 from vcu.clock import Uptime, WallClock
+from vcu.flash import crashes
 from vcu.loop import Loop
 from vcu.vcu import Vcu
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vcu.safety import Outputs
 
 WATCHDOG_MS = 8_000
 # The heap is collected before it is full, or what lives long would be scattered all over it and
 # leave no room in one piece for a presentation.
 COLLECT_BYTES = 32_768
-CRASH_FILE = "crash"
 CRASH_PAUSE_MS = 1_000
-
-# BOOT records, key 1.
-UNKNOWN, POWER_ON, HARD, WATCHDOG, DEEP_SLEEP, SOFT, CRASH = range(7)
-_CAUSES = (
-    ("PWRON_RESET", POWER_ON),
-    ("HARD_RESET", HARD),
-    ("WDT_RESET", WATCHDOG),
-    ("DEEPSLEEP_RESET", DEEP_SLEEP),
-    ("SOFT_RESET", SOFT),
-)
+LOOK_MS = 1_000  # at the supply and at who is silent
+_TYPED_BYTES = 256  # of one turn
+_DROWSY_MS = 100
 
 
 class Board:
     """What the vehicle controller needs of a board."""
 
-    def __init__(self):
+    def __init__(self, reset_cause: int) -> None:
         self.can = controller()
         self.ticks_ms = time.ticks_ms
         self.wall = WallClock(machine.RTC(), 0)
         self.uptime = Uptime(time.ticks_ms, time.ticks_diff)
         self.random = os.urandom
         self.folder = ""  # the current folder is the root of the flash
-        self.reset_cause = _reset_cause()
+        self.reset_cause = reset_cause
+        names = ("LOCK", "DRIVE_EN", "LIGHTS", "HORN")
+        self._door = machine.Pin("DOOR", machine.Pin.OUT, value=0)
+        self._pins = [machine.Pin(name, machine.Pin.OUT, value=0) for name in names]
+
+    def pins(self, outputs: "Outputs") -> None:
+        """What the safety kernel says, beside the bus: bolt, drive line, lights, horn."""
+        levels = (outputs.lock == lock.LOCKED, outputs.enable, outputs.lights, outputs.horn)
+        for pin, level in zip(self._pins, levels):
+            pin.value(level)
+
+    def release(self, door: bool) -> None:
+        """The emergency egress, beside everything else."""
+        self._door.value(door)
 
 
-def run() -> None:
+def run(minimal: bool = False, reset_cause: int = start.UNKNOWN, slept: int = power.AWAKE) -> None:
     """Does not return. Ctrl-C leads to the REPL."""
     try:
         gc.threshold(COLLECT_BYTES)
-        board = Board()
-        vehicle = Vcu(board, _software(), board.uptime.now())
+        board = Board(reset_cause)
+        vehicle = build(board, minimal)
+        keeper = Keeper(vehicle, slept, board.uptime.now())
+        # Not before here: what asks for it has to be ready to feed it.
         watchdog = machine.WDT(timeout=WATCHDOG_MS)
-        Loop(vehicle, board.uptime.now, _waiter(board.can), gc.collect, watchdog.feed).run()
+        now = board.uptime.now
+        loop = Loop(keeper, now, _waiter(board.can), gc.collect, watchdog.feed)
+        while True:
+            loop.turn()
+            keeper.tend(now())
     except Exception as error:  # the one place: nothing continues from here
-        _note_crash(error)
+        start.note_crash(error)
         # Long enough for a mechanic's Ctrl-C on a board that crashes at every start.
         time.sleep_ms(CRASH_PAUSE_MS)
         machine.reset()
 
 
-def _software() -> bytes:
-    folders = [module.__file__.rsplit("/", 1)[0] for module in (protocol, vcu, vcu.can)]
+def build(board: Board, minimal: bool) -> Vcu:
+    """`minimal`: presentations, the lock and the drive; no telemetry, no panel."""
+    now_ms = board.uptime.now()
+    if minimal:
+        return Vcu(board, software_hash(), now_ms, minimal=True)
+    return Vcu(board, software_hash(), now_ms)
+
+
+def software_hash() -> bytes:
+    folders = [str(module.__file__).rsplit("/", 1)[0] for module in (protocol, vcu)]
     return software.digest(tuple(folders))
 
 
-def _waiter(can):
+class Desk:
+    """The vehicle's commands, as the cable needs them. One presentation at a time."""
+
+    def __init__(self, vehicle: Vcu) -> None:
+        self._vehicle = vehicle
+
+    def challenge(self, life_ms: int, now_ms: int) -> "bytes | None":
+        if self._vehicle.fault:
+            return None
+        given: bytes = self._vehicle.gate.challenges.give(now_ms, life_ms)
+        return given
+
+    def offer(self, presentation: bytes, now_ms: int) -> bool:
+        if self._vehicle.commands.has_work():
+            return False
+        self._vehicle.commands.offer(presentation, now_ms)
+        return True
+
+    def outcome(self) -> "int | None":
+        if self._vehicle.commands.has_work():
+            return None
+        code: int = self._vehicle.refusals.last_code
+        return code or -int(self._vehicle.drive.lock == lock.LOCK_PENDING)
+
+
+class Keeper:
+    """The vehicle as the loop sees it, and what is looked at beside it: the health of this start,
+    the supply, silent nodes, the serial line."""
+
+    def __init__(self, vehicle: Vcu, slept: int, now_ms: int) -> None:
+        self._vehicle = vehicle
+        self._guard = power.Guard(slept, now_ms)
+        desk = Desk(vehicle)
+        self._cable = Cable(desk.challenge, desk.offer, desk.outcome)
+        typed = select.poll()
+        typed.register(sys.stdin, select.POLLIN)
+        # Asked on every turn: ipoll() takes no memory; CPython has only poll().
+        self._typed = getattr(typed, "ipoll", typed.poll)
+        self._heard_ms = now_ms
+        self._look_ms = now_ms
+        self._now_ms = now_ms
+        self._healthy_at_ms = now_ms + start.HEALTHY_MS
+        self._settled = False
+        # To the loop these are the vehicle's own.
+        self.transmit = vehicle.transmit
+        self.has_work = vehicle.has_work
+        self.work = vehicle.work
+        self.housekeeping = vehicle.housekeeping
+
+    # --- one turn, as Loop calls it ---
+
+    def receive(self, now_ms: int) -> None:
+        self._now_ms = now_ms
+        self._vehicle.receive(now_ms)
+
+    def cyclic(self, now_ms: int) -> None:
+        # Drowsy, it falls silent, so that the other nodes go to sleep.
+        if self._guard.state == power.AWAKE:
+            self._vehicle.cyclic(now_ms)
+
+    def next_deadline_ms(self) -> int:
+        if self._guard.state == power.AWAKE:
+            deadline_ms: int = self._vehicle.next_deadline_ms()
+            return deadline_ms
+        return self._now_ms + _DROWSY_MS
+
+    # --- beside it ---
+
+    def tend(self, now_ms: int) -> None:
+        self._serve_cable(now_ms)
+        if now_ms < self._look_ms:
+            return
+        self._look_ms = now_ms + LOOK_MS
+        if not self._settled and now_ms >= self._healthy_at_ms:
+            self._settled = True
+            crashes.settled("")
+        facts = self._facts(now_ms)
+        if self._guard.step(start.supply_mv(), facts, now_ms) >= power.ASLEEP:
+            start.ask_for_sleep(self._guard.state, bool(facts & power.SILENT))
+
+    def _facts(self, now_ms: int) -> int:
+        vehicle = self._vehicle
+        facts = 0
+        nodes = vehicle.nodes
+        if nodes.plugged:
+            facts |= power.PLUGGED
+        if nodes.heard & ~nodes.silent:
+            self._heard_ms = now_ms
+        if now_ms - self._heard_ms >= power.QUIET_MS:
+            facts |= power.SILENT
+        if vehicle.drive.lock == lock.LOCKED:
+            facts |= power.LOCKED
+        if vehicle.drive.is_still():
+            facts |= power.STILL
+        return facts | power.PENDING if self._is_pending(now_ms) else facts
+
+    def _is_pending(self, now_ms: int) -> bool:
+        if self._vehicle.has_work():
+            return True
+        # Without a gateway nothing can be sent: what waits on flash waits there in sleep, too.
+        gateway = self._vehicle.signals.fresh("GW_Heartbeat", now_ms) is not None
+        return gateway and self._vehicle.outbox._bytes > 0
+
+    def _serve_cable(self, now_ms: int) -> None:
+        said = self._cable.poll()
+        if self._is_typed():
+            said += self._cable.take(self._read_typed(), now_ms)
+        if said:
+            sys.stdout.write(said.decode())
+
+    def _is_typed(self) -> bool:
+        for _ in self._typed(0):
+            return True
+        return False
+
+    def _read_typed(self) -> bytes:
+        data = b""
+        while len(data) < _TYPED_BYTES and self._is_typed():
+            byte = sys.stdin.buffer.read(1)
+            if not byte:
+                break  # the console is gone
+            data += byte
+        return data
+
+
+def _waiter(can: "machine.CAN") -> "Callable[[int], None]":
     # Only the virtual board can wait for the bus itself; a chip wakes from idle() every 1 ms.
     if hasattr(can, "wait"):
         return can.wait
@@ -80,24 +233,3 @@ def _waiter(can):
         machine.idle()
 
     return wait
-
-
-def _reset_cause() -> int:
-    try:
-        os.rename(CRASH_FILE, CRASH_FILE + ".last")
-        return CRASH
-    except OSError:
-        pass  # the usual case: there was no crash
-    cause = machine.reset_cause()
-    for name, number in _CAUSES:
-        if getattr(machine, name, None) == cause:
-            return number
-    return UNKNOWN
-
-
-def _note_crash(error) -> None:
-    try:
-        with open(CRASH_FILE, "w") as file:
-            sys.print_exception(error, file)
-    except OSError:
-        pass  # flash is the fault, then; the reset is what matters

@@ -11,16 +11,21 @@ from vcu.clock import LAST_S
 from vcu.errors import StateError
 from vcu.store import is_zero
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 # A check takes seconds. On a bus that leaves no time for it, challenge and grant must not live on.
 CHECK_WITHIN_MS = 30_000
 
 
 class Commands:
-    """`vehicle` is the Vcu: its gate, lock, motion, outbox, refusals, store, state and clock."""
+    """`vehicle` is the Vcu: its gate, drive, outbox, refusals, store, state and clock."""
 
     def __init__(self, vehicle):
         self._vehicle = vehicle
         self._steps = None
+        self._reading = None  # one that is refused unchecked, and read only for its name
         self._begun_ms = 0
         self._actions = {
             command.UNLOCK: self._unlock,
@@ -29,10 +34,12 @@ class Commands:
             command.REVOKE_GRANT: self._revoke_grant,
             command.RAISE_TIME: self._raise_time,
             command.TRANSFER: self._transfer,
+            command.DEPOSIT_CODES: self._deposit_codes,
+            command.LIMIT_SPEED: self._limit_speed,
         }
 
-    def is_checking(self) -> bool:
-        return self._steps is not None
+    def has_work(self) -> bool:
+        return self._steps is not None or self._reading is not None
 
     def offer(self, data: bytes, now_ms: int) -> None:
         """A presentation came in, from whatever path."""
@@ -46,7 +53,10 @@ class Commands:
             self._steps = self._vehicle.gate.check_steps(data, now_ms, clock)
 
     def step(self, now_ms: int) -> None:
-        """One piece of the check that is under way."""
+        """One piece of what is under way."""
+        if self._reading is not None:
+            self._read(now_ms)
+            return
         try:
             next(self._steps)
         except StopIteration as stop:
@@ -60,10 +70,22 @@ class Commands:
             self._vehicle.refusals.refuse(refusal.MALFORMED, None, now_ms)
 
     def _refuse_unchecked(self, code: int, data: bytes, now_ms: int) -> None:
+        if self._reading is None:
+            self._reading = (code, presentation.decode_steps(data))
+        else:  # who floods the vehicle does not learn which one it was
+            self._vehicle.refusals.refuse(code, None, now_ms)
+
+    def _read(self, now_ms: int) -> None:
+        code, steps = self._reading
+        asked = None
         try:
-            asked = presentation.decode(data)
+            next(steps)
+            return
+        except StopIteration as stop:
+            asked = stop.value
         except (DecodeError, MemoryError):
-            asked = None
+            pass  # refused without a name
+        self._reading = None
         self._vehicle.refusals.refuse(code, asked, now_ms)
 
     def _refused(self, error: RefusedError, now_ms: int) -> None:
@@ -74,11 +96,16 @@ class Commands:
         self._vehicle.refusals.refuse(error.code, asked, now_ms)
 
     def _execute(self, authorized, now_ms: int) -> None:
+        self._vehicle.online.spent(authorized.command.challenge, now_ms)
+        if now_ms - self._begun_ms > CHECK_WITHIN_MS:
+            self._vehicle.refusals.refuse(refusal.CHALLENGE, authorized, now_ms)
+        else:
+            self.execute(authorized, now_ms)
+
+    def execute(self, authorized, now_ms: int) -> None:
+        """Do it and answer; what comes here passed every check of its own kind."""
         asked = authorized.command
-        self._vehicle.online.spent(asked.challenge, now_ms)
         try:
-            if now_ms - self._begun_ms > CHECK_WITHIN_MS:
-                raise RefusedError(refusal.CHALLENGE)
             self._require_room(asked.action)
             outcome = self._actions[asked.action](authorized, now_ms)
         except (RefusedError, StateError) as error:
@@ -91,7 +118,7 @@ class Commands:
 
     def _require_room(self, action: int) -> None:
         # What cannot be recorded is not done; but a session can always be ended.
-        ends_session = action == command.LOCK and self._vehicle.lock.state in (
+        ends_session = action == command.LOCK and self._vehicle.drive.lock in (
             lock.READY,
             lock.DRIVE,
         )
@@ -99,18 +126,17 @@ class Commands:
             raise RefusedError(refusal.STATE)
 
     def _unlock(self, authorized, now_ms: int) -> int:
-        self._vehicle.lock.unlock(authorized.limits, now_ms)
+        self._vehicle.drive.unlock(authorized.limits, now_ms)
         return record.DONE
 
     def _lock(self, authorized, now_ms: int) -> int:
-        still = self._vehicle.motion.is_still(now_ms)
-        return record.DONE if self._vehicle.lock.lock(still, now_ms) else record.PENDING
+        return record.DONE if self._vehicle.drive.end(now_ms) else record.PENDING
 
     def _raise_generation(self, authorized, now_ms: int) -> int:
         generation = authorized.command.args[0]
         if generation < self._vehicle.state.generation:
             raise RefusedError(refusal.ARGUMENT)
-        self._persist("generation", generation)
+        self.persist("generation", generation)
         self._vehicle.gate.authority.generation = generation
         return record.DONE
 
@@ -124,7 +150,7 @@ class Commands:
             raise RefusedError(refusal.STATE)
         longer = list(revoked)
         longer.append(grant_id)
-        self._persist("revoked", longer)
+        self.persist("revoked", longer)
         self._vehicle.gate.authority.revoked = self._vehicle.state.revoked
         return record.DONE
 
@@ -133,7 +159,7 @@ class Commands:
         # A floor never goes down: one that no clock reaches would end every grant for good.
         if not self._vehicle.gate.authority.time_floor <= floor_s <= LAST_S:
             raise RefusedError(refusal.ARGUMENT)
-        self._persist("time_floor", floor_s)
+        self.persist("time_floor", floor_s)
         self._vehicle.gate.authority.time_floor = floor_s
         self._vehicle.wall.raise_to(floor_s)
         return record.DONE
@@ -142,11 +168,32 @@ class Commands:
         owner = authorized.command.args[0]
         if is_zero(owner):
             raise RefusedError(refusal.ARGUMENT)
-        self._persist("owner", owner)
+        self.persist("owner", owner)
         self._vehicle.gate.authority.owner = owner
         return record.DONE
 
-    def _persist(self, name: str, value) -> None:
+    def _deposit_codes(self, authorized, now_ms: int) -> int:
+        self._vehicle.hmi.codes.deposit(authorized.chain)
+        return record.DONE
+
+    def _limit_speed(self, authorized, now_ms: int) -> int:
+        limit_mmps = authorized.command.args[0]
+        until_s = authorized.command.args[1] if limit_mmps else 0
+        clock = self._vehicle.wall.read()
+        if until_s and clock.certain and until_s <= clock.now:
+            raise RefusedError(refusal.ARGUMENT)
+        state = self._vehicle.state
+        before = state.zone_until
+        state.zone_until = until_s  # one write for both, or power could part them
+        try:
+            self.persist("zone_mmps", limit_mmps)
+        except RefusedError:
+            state.zone_until = before
+            raise
+        return record.DONE
+
+    def persist(self, name: str, value: "Any") -> None:
+        """A field of the state, durably. Raises RefusedError; then the old value still holds."""
         state = self._vehicle.state
         before = getattr(state, name)
         setattr(state, name, value)

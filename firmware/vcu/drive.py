@@ -1,91 +1,159 @@
-"""What VCU_Drive says: drive or none, the caps, and why. A cap never falls as a step in motion.
+"""Feeds the safety kernel: with what the bus says every 20 ms, and with each authorized command.
 
-A pending lock changes nothing here: a command that comes over the air has no say in how the
-vehicle behaves in traffic. Drive ends with the lock, at standstill.
+What the kernel answers stands in VCU_Drive and VCU_Lock, on the board's pins and in LOCK records.
 """
 
-from protocol import grant, lock
+from protocol import lock
 
-MAX_SPEED_MMPS = 12_500  # 45 km/h
-LIMP_SPEED_MMPS = 2_800  # 10 km/h
-RAMP_MMPSS = 500  # a twentieth of g: a bus driver's gentle brake
-TORQUE_PCT = 100
-REVERSAL_MMPS = 300
+from vcu import degrade, limits, safety, tipover
+from vcu.errors import StateError
 
-MODE_LIMP = 1
-MODE_NORMAL = 2
-NEUTRAL = 0
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from protocol.vehicle import Vehicle
+
+    from vcu.can.signals import Signals
+
+_DASH = ("Key", "Brake", "Gear", "Horn", "Lights", "SteeringAngle_cdeg")
+# Beside the effects of silent nodes: a node says itself that it is ill.
+_REPORTED = 0x100
 
 
 class Drive:
-    """The content of VCU_Drive, made once a cycle."""
+    """`pins(outputs)` is called with every answer of the kernel, `changed(state, previous, reason)`
+    after each change of the lock on the wire. `zone_mmps` is the zone's limit now, 0 for none."""
 
-    def __init__(self, fault: int):
+    def __init__(
+        self,
+        fault: int,
+        vehicle: "Vehicle",
+        signals: "Signals",
+        pins: "Callable[[safety.Outputs], None]",
+        changed: "Callable[[int, int, int], None]",
+    ) -> None:
         self._fault = fault
-        self._cap_mmps = MAX_SPEED_MMPS
-        self._at_ms = None
-        self._direction = NEUTRAL
-        self._engaged = NEUTRAL
+        self._vehicle = vehicle
+        self._guard = tipover.Guard(vehicle)
+        self._signals = signals
+        self._pins = pins
+        self._changed = changed
+        self._name_signals(signals)
+        self._state = safety.start(fault)
+        self._at_ms = 0
+        self._news = False
+        self._accel_mmps2 = 0
+        self._speed_mmps = 0
+        self._speed_at_ms = 0
+        self.nodes = 0  # the bits of degrade.py
+        self.zone_mmps = 0
+        self.limits: dict[int, int] = {}
+        self.lock = lock.LOCKED
+        self.outputs = self._ask(None, 0)
 
-    def signals(self, session, motion, inputs: dict | None, now_ms: int) -> dict:
-        """`session` is the Lock, `inputs` the fresh HMI_Inputs or None."""
-        speed_mmps = motion.speed(now_ms)
-        self._follow_cap(session, motion, inputs, now_ms)
-        self._follow_gear(inputs, speed_mmps)
-        if not session.drives():
-            return {"Reason": self._why_none(session)}
-        return {
-            "Enable": 1,
-            "Mode": MODE_NORMAL if inputs else MODE_LIMP,
-            "Direction": self._direction,
-            "TorqueCap_pct": TORQUE_PCT,
-            "SpeedCap_mmps": self._cap_mmps,
-            "Reason": _why_limited(session, speed_mmps, inputs),
-        }
+    def _name_signals(self, signals: "Signals") -> None:
+        # Looked up once: in the cycle there is no time for names.
+        self._motor = signals.slot("MC_Status1")
+        self._pack = signals.slot("BMS_Pack")
+        self._dash = signals.slot("HMI_Inputs")
+        self._speed = signals.handle("MC_Status1", "Speed_mmps")
+        self._rpm = signals.handle("MC_Status1", "Motor_rpm")
+        self._motor_ill = signals.handle("MC_Status1", "Fault")
+        self._pack_ill = signals.handle("BMS_Pack", "Fault")
+        self._inputs = tuple([signals.handle("HMI_Inputs", name) for name in _DASH])
 
-    def _why_none(self, session) -> int:
-        if self._fault:
-            return lock.DRIVE_FAULT + self._fault
-        if session.state == lock.READY:
-            return lock.DRIVE_WAITING
-        return lock.DRIVE_LOCKED if session.state == lock.LOCKED else lock.DRIVE_LOCK_PENDING
+    def saw_dash(self) -> None:
+        """A new frame of HMI_Inputs came: only what the rider does after an unlock counts."""
+        self._news = True
 
-    def _follow_cap(self, session, motion, inputs, now_ms: int) -> None:
-        target = min(MAX_SPEED_MMPS, session.limits.get(grant.MAX_SPEED_MMPS, MAX_SPEED_MMPS))
-        if inputs is None:
-            target = min(target, LIMP_SPEED_MMPS)
-        elapsed_ms = 0 if self._at_ms is None else min(now_ms - self._at_ms, 100)
+    def saw_speed(self, speed_mmps: int, at_ms: int) -> None:
+        """A new speed came: what the vehicle gains or loses moves its weight."""
+        self._accel_mmps2 = tipover.follow(
+            self._accel_mmps2, self._speed_mmps, speed_mmps, at_ms - self._speed_at_ms
+        )
+        self._speed_mmps = speed_mmps
+        self._speed_at_ms = at_ms
+
+    def is_still(self) -> bool:
+        """Was the standstill confirmed at the last step?"""
+        return self._state.still_ms >= safety.STILL_MS
+
+    def step(self, now_ms: int) -> None:
+        """What happens by itself; once a cycle of VCU_Drive."""
+        self._take(self._ask(None, now_ms))
+
+    def resume(self, session: "dict[int, int]", now_ms: int) -> None:
+        """A session that a reset interrupted goes on. Raises StateError."""
+        self._command(safety.RESUME, now_ms)
+        self.limits = session
+
+    def unlock(self, session: "dict[int, int]", now_ms: int) -> None:
+        """An authorized unlock; `session` are the grant's limits. Raises StateError where the
+        kernel's table has no line for it."""
+        self._command(safety.UNLOCK, now_ms)
+        self.limits = session
+
+    def end(self, now_ms: int) -> bool:
+        """An authorized lock: true if it took effect, false if it waits for the standstill."""
+        self._command(safety.LOCK_STILL, now_ms)
+        return self.lock == lock.LOCKED
+
+    def lock_values(self, refusal: int, values: "list[int | bytes]") -> None:
+        """The content of VCU_Lock in the table's order."""
+        values[0] = int(self.lock == lock.LOCKED)
+        values[1] = int(self.lock == lock.LOCK_PENDING)
+        values[2] = self.lock
+        values[3] = self.outputs.lock_reason
+        values[4] = refusal
+
+    def _command(self, command: str, now_ms: int) -> None:
+        outputs = self._ask(command, now_ms)
+        self._take(outputs)
+        if outputs.refused:
+            raise StateError(command)
+
+    def _ask(self, command: str | None, now_ms: int) -> safety.Outputs:
+        inputs = self._inputs_now(command, now_ms)
+        self._state, outputs = safety.step(self._state, inputs, max(0, now_ms - self._at_ms))
         self._at_ms = now_ms
-        if motion.is_still(now_ms):
-            self._cap_mmps = target
-        elif not session.drives():
-            self._cap_mmps = max(target, _rolling(motion.speed(now_ms)))
-        else:
-            step = RAMP_MMPSS * elapsed_ms // 1000
-            self._cap_mmps += max(-step, min(step, target - self._cap_mmps))
+        self._news = False
+        return outputs
 
-    def _follow_gear(self, inputs: dict | None, speed_mmps: int | None) -> None:
-        # Stale inputs keep the direction; a reversal waits until the vehicle hardly moves.
-        if inputs is None:
+    def _take(self, outputs: safety.Outputs) -> None:
+        self.outputs = outputs
+        self._pins(outputs)
+        if outputs.lock == self.lock:
             return
-        gear = inputs["Gear"]
-        slow = speed_mmps is not None and abs(speed_mmps) < REVERSAL_MMPS
-        if gear != NEUTRAL and (slow or self._engaged == NEUTRAL):
-            self._engaged = gear
-        self._direction = NEUTRAL if gear == NEUTRAL else self._engaged
+        previous, self.lock = self.lock, outputs.lock
+        if self.lock == lock.LOCKED:
+            self.limits = {}
+        self._changed(self.lock, previous, outputs.lock_reason)
 
+    def _inputs_now(self, command: str | None, now_ms: int) -> safety.Inputs:
+        signals = self._signals
+        speed = motor = hmi = steering = None
+        faults = degrade.effects(self.nodes) & degrade.LIMP
+        if signals.is_fresh(self._motor, now_ms):
+            speed = signals.value(self._speed)
+            motor = self._wheel_mmps(signals.value(self._rpm))
+            faults += _REPORTED * signals.value(self._motor_ill)
+        if signals.is_fresh(self._pack, now_ms):
+            faults += _REPORTED * signals.value(self._pack_ill)
+        if signals.is_fresh(self._dash, now_ms):
+            values = [signals.value(handle) for handle in self._inputs]
+            hmi, steering = tuple(values[:5]), values[5]
+        limit_mmps, limit = limits.goal(self._vehicle.top_speed_mmps, self.limits, self.zone_mmps)
+        tip_mmps, warn = self._vehicle.top_speed_mmps, False
+        if hmi:  # without the dash nobody knows the curve: limp and its gentle ramp are left
+            tip_mmps, warn = self._guard.limits(
+                steering, self._accel_mmps2, bool(hmi[1]), speed or 0
+            )
+        return safety.Inputs(
+            *(command, self._fault, speed, motor, hmi, self._news),
+            *(self.nodes & degrade.PLUGGED, faults, limit_mmps, limit, tip_mmps, warn),
+        )
 
-def _rolling(speed_mmps: int | None) -> int:
-    # A stale speed may be any speed.
-    return MAX_SPEED_MMPS if speed_mmps is None else min(MAX_SPEED_MMPS, abs(speed_mmps))
-
-
-def _why_limited(session, speed_mmps: int | None, inputs: dict | None) -> int:
-    if inputs is None:
-        return lock.DRIVE_INPUTS_STALE
-    if speed_mmps is None:
-        return lock.DRIVE_SPEED_STALE
-    if session.state == lock.LOCK_PENDING:
-        return lock.DRIVE_LOCK_PENDING
-    limit = session.limits.get(grant.MAX_SPEED_MMPS, MAX_SPEED_MMPS)
-    return lock.DRIVE_GRANT_LIMIT if limit < MAX_SPEED_MMPS else lock.DRIVE_FREE
+    def _wheel_mmps(self, rpm: int) -> int:
+        # Turns a minute of the motor, over the gear (permille), times the tyre's circumference.
+        return rpm * self._vehicle.tyre_mm // self._vehicle.gear_permille * 1000 // 60

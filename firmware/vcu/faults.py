@@ -1,28 +1,40 @@
-"""Faults of the nodes as the bus shows them: recorded when they appear and when they clear."""
+"""Faults of the nodes as the bus shows them, and of this board: recorded when they come and go.
+
+Codes up to 0xFFFF are what a node reports of itself; those above are ours (protocol/fault.py).
+"""
 
 from protocol import record
 from protocol.can_table import MESSAGES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vcu.can.port import Port
+    from vcu.can.signals import Signals
+    from vcu.records import Outbox
 
 CHECK_MS = 1_000
 CLEAR_MS = 5_000  # a fault that comes and goes is one fault
 MOST = 16
 
-# Above what a node can report of itself.
 SILENT = 0x1_0000  # its heartbeat stopped
 BUS_OFF = 0x1_0001
 FLASH = 0x1_0002  # the journal cannot be written
+# What vcu/crosscheck.py flags, in the order of its bits.
+GNSS_SPOOFED = 0x1_0010
+WHEELS_ON_STAND = 0x1_0011
+GNSS_LEAP = 0x1_0012
+CLOCK_JUMP = 0x1_0013
+ODOMETER_DRIFT = 0x1_0014
+FLAGGED = (GNSS_SPOOFED, WHEELS_ON_STAND, GNSS_LEAP, CLOCK_JUMP, ODOMETER_DRIFT)
 
 VCU = 1
-_HEARTBEATS = tuple(
-    (MESSAGES[name][0] - 0x700, name)
-    for name in (
-        "MC_Heartbeat",
-        "BMS_Heartbeat",
-        "CHG_Heartbeat",
-        "HMI_Heartbeat",
-        "GNSS_Heartbeat",
-        "GW_Heartbeat",
-    )
+_HEARTBEATS = (
+    "MC_Heartbeat",
+    "BMS_Heartbeat",
+    "CHG_Heartbeat",
+    "HMI_Heartbeat",
+    "GNSS_Heartbeat",
+    "GW_Heartbeat",
 )
 _REPORTS = ((2, "MC_Status2"), (3, "BMS_Temp"))
 
@@ -30,25 +42,36 @@ _REPORTS = ((2, "MC_Status2"), (3, "BMS_Temp"))
 class Faults:
     """Which faults are present, each with the time when it was last seen."""
 
-    def __init__(self, outbox):
+    def __init__(self, outbox: "Outbox") -> None:
         self._outbox = outbox
-        self._seen = {}
+        self._seen: dict[tuple[int, int], int] = {}
         self._next_ms = CHECK_MS
+        self._appeared = False
+        self.untold = 0  # looks at which a change found no room
 
-    def tick(self, signals, bus, now_ms: int) -> None:
+    def tick(self, signals: "Signals", bus: "Port", now_ms: int, flags: int = 0) -> bool:
+        """Look, once a second. `flags` is from vcu/crosscheck.py. True if a fault has come."""
         if now_ms < self._next_ms:
-            return
+            return False
         self._next_ms = now_ms + CHECK_MS
-        for node, name in _HEARTBEATS:
+        self._appeared = False
+        for name in _HEARTBEATS:
             # A node that was never heard is not fitted.
             silent = signals.heard(name) and signals.fresh(name, now_ms) is None
-            self.see(node, SILENT, silent, now_ms)
+            self.see(MESSAGES[name][0] - 0x700, SILENT, silent, now_ms)
         for node, name in _REPORTS:
             self._reported(node, signals.fresh(name, now_ms), now_ms)
         self.see(VCU, BUS_OFF, bus.is_off(), now_ms)
         self.see(VCU, FLASH, self._outbox.journal_failed, now_ms)
+        for bit in range(len(FLAGGED)):
+            self.see(VCU, FLAGGED[bit], bool(flags >> bit & 1), now_ms)
+        return self._appeared
 
-    def _reported(self, node: int, values: dict | None, now_ms: int) -> None:
+    def count(self) -> int:
+        """How many are present."""
+        return len(self._seen)
+
+    def _reported(self, node: int, values: dict[str, int] | None, now_ms: int) -> None:
         if values is None:
             return
         code = values["FaultCode"]
@@ -62,18 +85,25 @@ class Faults:
         """Record a change. What finds no room in the outbox is tried again at the next look."""
         name = (node, code)
         seen_ms = self._seen.get(name)
-        if present:
-            if seen_ms is None and (
-                len(self._seen) >= MOST or not self._record(name, True, now_ms)
-            ):
-                return
+        if present and seen_ms is None:
+            self._come(name, now_ms)
+        elif present:
             self._seen[name] = now_ms
-        elif (
-            seen_ms is not None
-            and now_ms - seen_ms >= CLEAR_MS
-            and self._record(name, False, now_ms)
-        ):
-            del self._seen[name]
+        elif seen_ms is not None and now_ms - seen_ms >= CLEAR_MS:
+            self._go(name, now_ms)
 
-    def _record(self, name: tuple, present: bool, now_ms: int) -> bool:
+    def _come(self, name: tuple[int, int], now_ms: int) -> None:
+        if len(self._seen) < MOST and self._record(name, True, now_ms):
+            self._seen[name] = now_ms
+            self._appeared = True
+        else:
+            self.untold += 1
+
+    def _go(self, name: tuple[int, int], now_ms: int) -> None:
+        if self._record(name, False, now_ms):
+            del self._seen[name]
+        else:
+            self.untold += 1
+
+    def _record(self, name: tuple[int, int], present: bool, now_ms: int) -> bool:
         return self._outbox.record(record.FAULT, {0: name[0], 1: name[1], 2: present}, now_ms)

@@ -14,6 +14,10 @@ REQUEST = MESSAGES["GW_Request"][0]
 _REQUEST_FLOW = MESSAGES["VCU_RequestFlow"][0]
 RECORD_FLOW = MESSAGES["GW_RecordFlow"][0]
 _RECORD = MESSAGES["VCU_Record"][0]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 BURST = 4  # frames in one go; the cyclic ones have their turn in between
 RETRY_MS = 2_000
 _NOTHING = 0
@@ -43,6 +47,15 @@ class Link:
 
     def publish_challenge(self) -> None:
         self._want_challenge = True
+
+    def health_sources(self) -> "list[Any]":
+        """What vcu/health.py reads: key, object, attribute."""
+        came, goes = self._receiver, self._sender
+        return [
+            *(16, self, "malformed", 16, came, "malformed", 16, goes, "malformed"),
+            *(17, came, "timeouts", 17, goes, "timeouts", 18, came, "overflows"),
+            *(19, came, "wrong_sequence", 20, came, "interrupted"),
+        ]
 
     def is_busy(self) -> bool:
         return self._receiver.is_busy() or self._sender.is_busy()

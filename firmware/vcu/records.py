@@ -18,6 +18,8 @@ _ROOM = {
     record.LOST: MINOR_BYTES,
     record.REFUSAL: MINOR_BYTES,
     record.FAULT: MINOR_BYTES,
+    record.HEALTH: MINOR_BYTES,
+    record.EGRESS: MINOR_BYTES,
     record.BOOT: MOST_BYTES,
     record.LOCK: MOST_BYTES,
     record.ANSWER: MOST_BYTES,
@@ -54,8 +56,15 @@ class Outbox:
         """Is there room for a session's records? Without it no command is taken."""
         return self._bytes < COMMAND_BYTES
 
-    def record(self, kind: int, body: dict, now_ms: int) -> bool:
-        """Seal and keep a record; events are on flash when this returns. False: no room."""
+    def is_away(self, now_ms: int) -> bool:
+        """Has nobody taken records for long?"""
+        return False
+
+    def record(self, kind: int, body: dict, now_ms: int, durable: bool | None = None) -> bool:
+        """Seal and keep a record; events are on flash when this returns. False: no room.
+
+        `durable` says whether it goes to flash, where that is not for its kind to say.
+        """
         if self._tag is None:
             return False
         if self._bytes >= _ROOM[kind]:
@@ -64,14 +73,14 @@ class Outbox:
         if kind == record.TELEMETRY and self._lost:
             self._keep(record.LOST, {0: self._lost}, now_ms)
             self._lost = 0
-        self._keep(kind, body, now_ms)
+        self._keep(kind, body, now_ms, kind != record.TELEMETRY if durable is None else durable)
         return True
 
-    def _keep(self, kind: int, body: dict, now_ms: int) -> None:
+    def _keep(self, kind: int, body: dict, now_ms: int, durable: bool = True) -> None:
         seq = self._seq
         made = record.Record(self._vehicle, self._boot, seq, now_ms, self._time(), kind, body)
         data = record.encode(made, self._tag)
-        on_flash = kind != record.TELEMETRY and self._append(seq, data)
+        on_flash = durable and self._append(seq, data)
         self._seq += 1
         self._entries.append((self._boot, seq, data, on_flash))
         self._bytes += len(data)

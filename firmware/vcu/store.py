@@ -50,6 +50,10 @@ class State:
         self.owner = b""
         self.revoked = []
         self.odometer_m = 0
+        self.codes = b""
+        self.zone_mmps = 0
+        self.zone_until = 0
+        self.session = b""
 
     def provisioned_as(self, provisioning: bytes) -> "State":
         """For an identity that was written anew: the count of boots and metres goes on."""
@@ -83,6 +87,10 @@ def encode_state(state: State) -> bytes:
             5: state.owner,
             6: state.revoked,
             7: state.odometer_m,
+            8: state.codes,
+            9: state.zone_mmps,
+            10: state.zone_until,
+            11: state.session,
         }
     )
     return data + hashlib.sha256(data).digest()
@@ -93,7 +101,7 @@ def decode_state(data: bytes) -> State:
     body = data[:-_HASH]
     if len(data) <= _HASH or hashlib.sha256(body).digest() != data[-_HASH:]:
         raise DecodeError("hash", "state")
-    value = fields.map_of(cbor.decode(body), "state", range(8))
+    value = fields.map_of(cbor.decode(body), "state", range(12))
     fields.version(value[0], "state.version")
     state = State(fields.octets(value[1], "state.provisioning", _HASH))
     state.boot = fields.uint(value[2], "state.boot", fields.MAX_TIME)
@@ -104,6 +112,10 @@ def decode_state(data: bytes) -> State:
         fields.octets(item, "state.revoked", 16) for item in fields.array(value[6], "state.revoked")
     ]
     state.odometer_m = fields.uint(value[7], "state.odometer_m")
+    state.codes = fields.octets(value[8], "state.codes")
+    state.zone_mmps = fields.uint(value[9], "state.zone_mmps", fields.MAX_TIME)
+    state.zone_until = fields.uint(value[10], "state.zone_until", fields.MAX_TIME)
+    state.session = fields.octets(value[11], "state.session")
     if len(state.owner) not in (0, 32) or len(state.revoked) > MAX_REVOKED:
         raise DecodeError("field", "state")
     return state

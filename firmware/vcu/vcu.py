@@ -2,35 +2,50 @@
 
 from protocol import access, lock, mac, record
 from protocol.challenge import Challenges
+from protocol.errors import DecodeError, RefusedError
 from protocol.link import encode_hello
 
+from vcu import configuration, limits, session
 from vcu.can.cycle import Cycle
 from vcu.can.port import Port
 from vcu.can.signals import Signals
 from vcu.challenges import Online
 from vcu.commands import Commands
+from vcu.degrade import Nodes
 from vcu.drive import Drive
-from vcu.faults import Faults
+from vcu.errors import StateError
+from vcu.hmi import Hmi
 from vcu.journal import Journal
 from vcu.link import RECORD_FLOW, REQUEST, Link
-from vcu.lock import Lock
 from vcu.motion import Motion
+from vcu.odometer import Odometer
 from vcu.provision import Provision
 from vcu.records import Outbox
 from vcu.refusals import Refusals
 from vcu.store import Store
-from vcu.telemetry import Telemetry
 from vcu.version import FIRMWARE
+from vcu.watch import Watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 MOST_FRAMES = 64  # received in one turn
+SECOND_MS = 1_000
 _OPERATIONAL = 2
 _FAULT = 4
+# Reset causes after which an open ride goes on: nobody asked for them.
+_WATCHDOG = 3
+_CRASH = 6
 
 
 class Vcu:
-    """One vehicle. `board` is what app.Board says; `software` is the hash for the heartbeat."""
+    """One vehicle. `board` is what app.Board says; `software` is the hash for the heartbeat.
 
-    def __init__(self, board, software: bytes, now_ms: int):
+    `minimal`: bus, presentations, lock, drive and panel; no telemetry, cross-checks or health.
+    """
+
+    def __init__(self, board: "Any", software: bytes, now_ms: int, minimal: bool = False) -> None:
         journal = Journal(board.folder)
         replayed = journal.replay()
         self.store = Store(board.folder)
@@ -40,37 +55,38 @@ class Vcu:
         self.wall.floor_s = provision.time_floor
         self.fault = provision.fault
         self.state = provision.state
-        self._software = int.from_bytes(software[:4], "big")
-        self._acted_ms = None
+        self._software = software[3::-1]  # as the heartbeat's signal lies on the bus
+        self._now_ms = self._second_ms = now_ms
         self._build(board, provision, journal, now_ms)
+        self._build_gate(board, provision)
+        self.watch = None if minimal else Watch(self, self._odd_config)
         self._report_start(board, provision, self.outbox.restore(replayed), now_ms)
+        self._resume(board.reset_cause, now_ms)
 
-    def _build(self, board, provision, journal, now_ms: int) -> None:
-        key = provision.key
-        tag = mac.Hmac(mac.record_key(key)).tag if key else None
-        boot = self.state.boot
+    def _build(self, board: "Any", provision: Provision, journal: Journal, now_ms: int) -> None:
+        tag = mac.Hmac(mac.record_key(provision.key)).tag if provision.key else None
         self.signals = Signals()
-        self.bus = Port(board.can, self.signals, now_ms, board.ticks_ms)
-        self._speed = self.signals.handle("MC_Status1", "Speed_mmps")
         self._status = self.signals.slot("MC_Status1")
         self._inputs = self.signals.slot("HMI_Inputs")
-        self.motion = Motion(self.state.odometer_m)
-        self.outbox = Outbox(provision.vehicle, boot, tag, journal, self.wall.time)
+        self._keys = self.signals.slot("HMI_Keys")
+        self._speed = self.signals.handle("MC_Status1", "Speed_mmps")
+        self.bus = Port(board.can, self.signals, now_ms, board.ticks_ms)
+        self.nodes = Nodes()
+        self.odometer = Odometer(self.state.odometer_m)
+        self.motion = Motion(self.odometer)
+        self.outbox = Outbox(provision.vehicle, self.state.boot, tag, journal, self.wall.time)
         self.refusals = Refusals(self.outbox)
-        self.lock = Lock(not self.fault, lambda *change: self._lock_changed(change))
-        self._drive = Drive(self.fault)
-        self._telemetry = Telemetry(self)
-        self._faults = Faults(self.outbox)
-        self._now_ms = now_ms
-        hello = encode_hello(provision.vehicle, boot, FIRMWARE)
-        self._build_gate(board, provision, hello)
-        self._cycles = (
-            (Cycle(self.bus, "VCU_Drive", now_ms), self._drive_signals),
-            (Cycle(self.bus, "VCU_Lock", now_ms), self._lock_signals),
-            (Cycle(self.bus, "VCU_Heartbeat", now_ms), self._heartbeat_signals),
-        )
+        vehicle, self._odd_config = configuration.load(board.folder)
+        self.drive = Drive(self.fault, vehicle, self.signals, board.pins, self._lock_changed)
+        self._release = board.release
+        bus = self.bus
+        self._drive_cycle = Cycle(bus, "VCU_Drive", now_ms)
+        self._lock_cycle = Cycle(bus, "VCU_Lock", now_ms)
+        self._panel_cycle = Cycle(bus, "VCU_Panel", now_ms)
+        self._beat_cycle = Cycle(bus, "VCU_Heartbeat", now_ms)
+        self.cycles = (self._drive_cycle, self._lock_cycle, self._panel_cycle, self._beat_cycle)
 
-    def _build_gate(self, board, provision, hello: bytes) -> None:
+    def _build_gate(self, board: "Any", provision: Provision) -> None:
         challenges = Challenges(board.random)
         authority = access.Authority(
             provision.vehicle,
@@ -81,17 +97,21 @@ class Vcu:
         )
         self.gate = access.Gate(authority, challenges)
         self.commands = Commands(self)
+        self.hmi = Hmi(self, self.commands.persist, self._now_ms)
         self.link = Link(
             self.bus.send,
             self.outbox,
-            hello,
+            encode_hello(provision.vehicle, self.state.boot, FIRMWARE),
             # A vehicle that obeys nobody hands out no challenge.
-            None if self.fault else lambda now_ms: self.online.message(now_ms),
+            None if self.fault else self._challenge,
             self.commands.offer,
         )
         self.online = Online(challenges, self.link.publish_challenge)
 
-    def _report_start(self, board, provision, unsent: int, now_ms: int) -> None:
+    def _challenge(self, now_ms: int) -> bytes:
+        return self.online.message(now_ms)
+
+    def _report_start(self, board: "Any", provision: Provision, unsent: int, now_ms: int) -> None:
         body = {
             0: FIRMWARE,
             1: board.reset_cause,
@@ -100,51 +120,109 @@ class Vcu:
             4: unsent,
         }
         self.outbox.record(record.BOOT, body, now_ms)
-        self.outbox.record(
-            record.LOCK, {0: self.lock.state, 1: self.lock.state, 2: self.lock.reason}, now_ms
-        )
+        state, reason = self.drive.lock, self.drive.outputs.lock_reason
+        self.outbox.record(record.LOCK, {0: state, 1: state, 2: reason}, now_ms)
+
+    def _resume(self, reset_cause: int, now_ms: int) -> None:
+        """A ride that a watchdog or a crash interrupted goes on: nobody ended it."""
+        if reset_cause in (_WATCHDOG, _CRASH):
+            try:
+                self.drive.resume(session.decode(self.state.session), now_ms)
+                return
+            except (DecodeError, StateError):
+                pass  # there was none, or it may not go on
+        self._keep_session(session.NONE)
+
+    def health_sources(self) -> "tuple[Any, ...]":
+        """What vcu/health.py reads beside the bus: key, object, attribute."""
+        out: list[Any] = []
+        for cycle in self.cycles:
+            out += (2, cycle, "missed")
+        out += self.link.health_sources()
+        out += (24, self.refusals, "untold", 27, self.state, "boot")
+        return tuple(out)
 
     # --- one turn ---
 
     def receive(self, now_ms: int) -> None:
-        """Take what the bus brought, then let the lock follow it."""
+        """Take what the bus brought."""
         self._now_ms = now_ms
         self.bus.tick(now_ms)
         for _ in range(MOST_FRAMES):
             if not self.bus.receive(now_ms):
                 break
             self._take(now_ms)
-        self.lock.step(self.motion.is_still(now_ms), self._acted_ms, now_ms)
 
     def cyclic(self, now_ms: int) -> None:
         """Send the frames whose deadline has come."""
-        for cycle, signals in self._cycles:
-            if cycle.advance(now_ms):
-                cycle.set(signals(now_ms))
-                cycle.send()
+        if self._drive_cycle.advance(now_ms):
+            self._now_ms = now_ms
+            self.drive.step(now_ms)
+            self._send_drive()
+        if self._lock_cycle.advance(now_ms):
+            self.drive.lock_values(self.refusals.last_code, self._lock_cycle.values)
+            self._lock_cycle.send()
+        if self._panel_cycle.advance(now_ms):
+            faults = self.watch.faults.count() if self.watch else 0
+            self._panel_cycle.set(self.hmi.signals(faults, now_ms))
+            self._panel_cycle.send()
+        if self._beat_cycle.advance(now_ms):
+            values = self._beat_cycle.values
+            values[0] = _FAULT if self.fault else _OPERATIONAL
+            values[1] = self.state.boot & 0xFFFF
+            values[2] = self._software
+            self._beat_cycle.send()
+
+    def _send_drive(self) -> None:
+        outputs, values = self.drive.outputs, self._drive_cycle.values
+        for place in range(len(values)):  # both are in the order of the table
+            values[place] = outputs[place]
+        self._drive_cycle.send()
 
     def next_deadline_ms(self) -> int:
-        return min([cycle.due_ms for cycle, _ in self._cycles])
+        """When the next cyclic frame is due."""
+        due_ms = self._drive_cycle.due_ms
+        for cycle in self.cycles:
+            due_ms = min(due_ms, cycle.due_ms)
+        return due_ms
 
     def transmit(self, now_ms: int) -> bool:
         """The channels to the gateway. True if a frame left."""
         return self.link.pump(now_ms)
 
     def has_work(self) -> bool:
-        return self.commands.is_checking()
+        return self.commands.has_work() or self.hmi.codes.is_checking()
 
     def work(self, now_ms: int) -> None:
         """One piece of what may take a while."""
         self._now_ms = now_ms
-        self.commands.step(now_ms)
+        if self.commands.has_work():
+            self.commands.step(now_ms)
+        else:
+            self.hmi.codes.step(now_ms)
 
     def housekeeping(self, now_ms: int) -> None:
         """What has seconds of time."""
+        self._now_ms = now_ms
         if not self.fault:
             self.online.tick(now_ms)
-        self._telemetry.tick(now_ms)
-        self._faults.tick(self.signals, self.bus, now_ms)
+        self.hmi.tick(now_ms)
+        self._release(self.hmi.egress.releases(now_ms))
         self.signals.tick(now_ms)
+        if now_ms - self._second_ms >= SECOND_MS:
+            self._second_ms = now_ms
+            self._each_second(now_ms)
+        if self.watch:
+            self.watch.tick(now_ms)
+
+    def _each_second(self, now_ms: int) -> None:
+        self.drive.nodes = self.nodes.look(self.signals, now_ms)
+        self.drive.zone_mmps = limits.zone(
+            self.state.zone_mmps, self.state.zone_until, self.wall.read()
+        )
+        if self.odometer.is_due(self.drive.lock == lock.LOCKED):
+            self.odometer.saved()
+            self._keep("odometer_m", self.odometer.metres)
 
     # --- its parts ---
 
@@ -156,38 +234,30 @@ class Vcu:
             return
         slot = self.signals.take(bus.row, frame.data, frame.length, bus.at_ms)
         if slot == self._status:
-            self.motion.saw(self.signals.value(self._speed), bus.at_ms)
+            speed_mmps = self.signals.value(self._speed)
+            self.motion.saw(speed_mmps, bus.at_ms)
+            self.drive.saw_speed(speed_mmps, bus.at_ms)
         elif slot == self._inputs:
-            inputs = self.signals.fresh("HMI_Inputs", now_ms)
-            if inputs and inputs["Key"] and inputs["Brake"] and inputs["Gear"]:
-                self._acted_ms = now_ms
+            self.drive.saw_dash()
+        elif slot == self._keys:
+            keys = self.signals.fresh("HMI_Keys", now_ms)
+            if keys:
+                self.hmi.keys(keys, now_ms)
 
-    def _lock_changed(self, change: tuple) -> None:
-        state, previous, reason = change
+    def _lock_changed(self, state: int, previous: int, reason: int) -> None:
         self.outbox.record(record.LOCK, {0: state, 1: previous, 2: reason}, self._now_ms)
-        if state == lock.LOCKED and self.motion.odometer_m != self.state.odometer_m:
-            self.state.odometer_m = self.motion.odometer_m
-            try:
-                self.store.save(self.state)
-            except OSError:
-                self.outbox.journal_failed = True  # reported as a fault of flash
+        if state == lock.DRIVE and reason == lock.RIDER_ACTION:
+            self._keep_session(session.encode(self.drive.limits))
+        elif state == lock.LOCKED:
+            self._keep_session(session.NONE)
 
-    def _drive_signals(self, now_ms: int) -> dict:
-        inputs = self.signals.fresh("HMI_Inputs", now_ms)
-        return self._drive.signals(self.lock, self.motion, inputs, now_ms)
+    def _keep_session(self, data: bytes) -> None:
+        if self.state.session != data:
+            self._keep("session", data)
 
-    def _lock_signals(self, now_ms: int) -> dict:
-        return {
-            "Locked": int(self.lock.state == lock.LOCKED),
-            "Pending": int(self.lock.state == lock.LOCK_PENDING),
-            "State": self.lock.state,
-            "Reason": self.lock.reason,
-            "Refusal": self.refusals.last_code,
-        }
-
-    def _heartbeat_signals(self, now_ms: int) -> dict:
-        return {
-            "State": _FAULT if self.fault else _OPERATIONAL,
-            "BootCount": self.state.boot & 0xFFFF,
-            "SoftwareHash": self._software,
-        }
+    def _keep(self, name: str, value: "Any") -> None:
+        """Store what is good to know after a restart; a flash that fails is reported, no more."""
+        try:
+            self.commands.persist(name, value)
+        except RefusedError:
+            self.outbox.journal_failed = True

@@ -9,6 +9,7 @@ from fleet_backend.fleet.errors import UnknownError
 from fleet_backend.fleet.quarantine import Message
 from fleet_backend.fleet.records import RecordRow
 from fleet_backend.fleet.vehicles import State
+from protocol import vss
 
 from . import models, refusals
 from .encoding import to_b64u
@@ -47,6 +48,13 @@ def fleet_vehicle(state: State, last: RecordRow | None) -> models.FleetVehicle:
     values["available"] = state.online and state.state == LOCKED
     values["last_refusal"] = None if last is None else refused_record(last).model_dump()
     return models.FleetVehicle.model_validate(values)
+
+
+def vss_values(state: State) -> models.VssValues:
+    """What is not known is left out, and so is what VSS has no name for."""
+    body = {name: getattr(state, name) for name in (*vss.FIELDS, *vss.BITS)}
+    known = {name: value for name, value in body.items() if value is not None}
+    return models.VssValues(version=vss.VERSION, time=state.time, values=vss.convert(known))
 
 
 def grant(connection: Connection, row: grants.GrantRow) -> models.Grant:

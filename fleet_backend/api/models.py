@@ -108,6 +108,16 @@ class FleetVehicle(BaseModel):
     lon_e7: int | None
     motor_temp_c: int | None
     heading_cdeg: int | None
+    inverter_temp_c: int | None
+    cell_min_mv: int | None
+    cell_max_mv: int | None
+    charging: int | None
+    gnss_speed_mmps: int | None
+    supply_mv: int | None
+    cap_mmps: int | None
+    warning: int | None
+    steering_cdeg: int | None
+    pack_temp_c: int | None
     last_refusal: dict[str, Any] | None
 
 
@@ -143,6 +153,14 @@ class Telemetry(BaseModel):
     soc_permille: Column
     pack_mv: Column
     odometer_m: Column
+
+
+class VssValues(BaseModel):
+    """The newest sample by paths of the COVESA Vehicle Signal Specification."""
+
+    version: str
+    time: int | None
+    values: dict[str, float | bool]
 
 
 class Refused(BaseModel):

@@ -25,6 +25,8 @@ TEXTS = {
     refusal.STATE: "Not possible in the vehicle's present state.",
     refusal.ARGUMENT: "The command's arguments are wrong.",
     refusal.BUSY: "The vehicle is checking another command.",
+    refusal.CODE: "The code that was typed is wrong or was used.",
+    refusal.RATE: "Too many wrong codes; the vehicle waits before it takes another.",
 }
 
 

@@ -7,13 +7,21 @@ for each other instead of failing halfway. `read` sees one moment and cannot wri
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, create_engine, insert, inspect, select
+from sqlalchemy import Connection, Engine, create_engine, insert, inspect, select, text, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from fleet_backend.fleet import sqlite
 from fleet_backend.fleet.errors import DatabaseError, SchemaVersionError
-from fleet_backend.fleet.schema import VERSION, metadata, schema_version
+from fleet_backend.fleet.schema import (
+    MEASURED,
+    MEASURED_IN_1,
+    VERSION,
+    metadata,
+    schema_version,
+    telemetry,
+    vehicle_state,
+)
 
 
 class Database:
@@ -24,11 +32,16 @@ class Database:
         self._readers = readers
 
     def create_schema(self) -> None:
-        """Make the tables where there are none. Raises SchemaVersionError for a newer database."""
+        """Make the tables where there are none, bring older ones up to this program's.
+
+        Raises SchemaVersionError for a newer database.
+        """
         with self.begin() as connection:
             if not inspect(connection).has_table(schema_version.name):
                 metadata.create_all(connection)
                 connection.execute(insert(schema_version).values(version=VERSION))
+            elif connection.execute(select(schema_version.c.version)).scalars().all() == [1]:
+                _from_1_to_2(connection)
         self.check_schema()
 
     def check_schema(self) -> None:
@@ -58,6 +71,14 @@ class Database:
         """Give the connections back; nothing is lost by not calling it."""
         self._readers.dispose()
         self._writers.dispose()
+
+
+def _from_1_to_2(connection: Connection) -> None:
+    """Version 1 had ten measured values; the others are added, and nothing is known of them."""
+    for table in (telemetry, vehicle_state):
+        for name in MEASURED[MEASURED_IN_1:]:
+            connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {name} BIGINT"))
+    connection.execute(update(schema_version).values(version=2))
 
 
 def open_database(url: str) -> Database:

@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 1
+VERSION = 2
 
 metadata = MetaData()
 
@@ -140,6 +140,7 @@ records = Table(
     Index("records_by_kind", "kind", "id"),
 )
 
+MEASURED_IN_1 = 10  # so many of these had columns in version 1
 # What a telemetry record says, one column a value; null where the vehicle had nothing fresh.
 MEASURED = (
     "speed_mmps",
@@ -152,6 +153,16 @@ MEASURED = (
     "state",
     "motor_temp_c",
     "heading_cdeg",
+    "inverter_temp_c",
+    "cell_min_mv",
+    "cell_max_mv",
+    "charging",
+    "gnss_speed_mmps",
+    "supply_mv",
+    "cap_mmps",
+    "warning",
+    "steering_cdeg",
+    "pack_temp_c",
 )
 
 telemetry = Table(

@@ -55,6 +55,16 @@ class State:
     lon_e7: int | None
     motor_temp_c: int | None
     heading_cdeg: int | None
+    inverter_temp_c: int | None
+    cell_min_mv: int | None
+    cell_max_mv: int | None
+    charging: int | None
+    gnss_speed_mmps: int | None
+    supply_mv: int | None
+    cap_mmps: int | None
+    warning: int | None
+    steering_cdeg: int | None
+    pack_temp_c: int | None
 
 
 def register(

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from fleet_backend.ingest import fast, reasons
 from fleet_backend.ingest.fast import Sample, StatementParts
-from protocol import cose, record, statement
+from protocol import bodies, cose, record, statement
 from protocol.errors import DecodeError, VerifyError
 from protocol.mac import Hmac
 
@@ -308,5 +308,5 @@ def _check_range(vehicle: str, seq: int, values: Iterable[object]) -> None:
 
 
 def _sample(found: record.Record) -> Sample:
-    values = tuple(found.body.get(key) for key in range(len(record.BODIES[record.TELEMETRY])))
+    values = tuple(found.body.get(key) for key in range(len(bodies.BODIES[record.TELEMETRY])))
     return Sample(found.vehicle, found.boot, found.seq, found.time, values)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from protocol import cbor, cose, record, statement
+from protocol import bodies, cbor, cose, record, statement
 
 _EMPTY = b"\x40"
 # Sig_structure and MAC_structure up to the payload, which follows as it stands in the document.
@@ -24,7 +24,7 @@ _U63 = _U32 + rb"|\x1b(?!\x00{4})[\x00-\x7f].{7}"
 _U48 = _U32 + rb"|\x1b\x00\x00(?!\x00\x00).{6}"
 _OCTETS_HEAD = rb"[\x40-\x57]|\x58[\x18-\xff]|\x59(?!\x00).."
 _NAME = rb"[\x61-\x77][a-z0-9-]+"
-_KEYS = record.BODIES[record.TELEMETRY]
+_KEYS = bodies.BODIES[record.TELEMETRY]
 
 
 def _values() -> Iterable[bytes]:
@@ -41,8 +41,9 @@ _STATEMENT = re.compile(
     re.DOTALL,
 )
 _SAMPLE = re.compile(
-    rb"\x84\x43\xa1\x01\x05\xa0((%s)(\x88\x01(%s)(%s)(%s)(?:%s)(%s)\x05([\xa0-\xaa])%s))"
-    rb"\x58\x20(.{32})" % (_OCTETS_HEAD, _NAME, _U32, _U32, _U48, _U32, b"".join(_values())),
+    rb"\x84\x43\xa1\x01\x05\xa0((%s)(\x88\x01(%s)(%s)(%s)(?:%s)(%s)\x05([\xa0-\x%02x])%s))"
+    rb"\x58\x20(.{32})"
+    % (_OCTETS_HEAD, _NAME, _U32, _U32, _U48, _U32, 0xA0 + len(_KEYS), b"".join(_values())),
     re.DOTALL,
 )
 
@@ -67,7 +68,7 @@ class StatementParts(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A telemetry record; `values` in the order of `record.BODIES`, None where there is none."""
+    """A telemetry record; `values` in the order of `bodies.BODIES`, None where there is none."""
 
     vehicle: str
     boot: int

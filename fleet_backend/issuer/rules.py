@@ -17,8 +17,11 @@ from .errors import DelegationError
 FRESH_S = 120
 # A grant begins this much before now: the vehicle's clock may be a little behind ours.
 BACKDATE_S = 5
-# A rider unlocks and locks. DELEGATE and what changes the vehicle's memory stay with the owner.
-RIDER_ACTIONS = 1 << (command.UNLOCK - 1) | 1 << (command.LOCK - 1)
+# A rider unlocks and locks, and may leave codes of his own on the vehicle. DELEGATE and what else
+# changes the vehicle's memory stay with the owner.
+RIDER_ACTIONS = (
+    1 << (command.UNLOCK - 1) | 1 << (command.LOCK - 1) | 1 << (command.DEPOSIT_CODES - 1)
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ def decide(data: bytes, case: Case) -> Decision | Refusal:
         return Refusal("nonce")
     if not asked.actions or asked.actions & ~RIDER_ACTIONS:
         return Refusal("actions")
+    if asked.codes and not grant.may_have_codes(asked.actions):
+        return Refusal("codes")
     if case.chain is None:
         return Refusal("no-delegation")
     try:
@@ -101,6 +106,7 @@ def _narrow(asked: request.GrantRequest, delegation: Delegation, case: Case) -> 
         parent.generation,
         case.grant_id,
         dict(parent.limits),
+        asked.codes,  # hashes that the rider signed; the codes themselves stay with him
     )
     # The vehicle's own rule has the last word: what it would call widened is never signed.
     return Decision(given, delegation) if grant.is_narrower(given, parent) else Refusal("widened")

@@ -298,6 +298,23 @@ def test_the_operator_sees_telemetry_in_columns(stand: ApiStand, client: Client)
     assert_problem(backwards, 400, "bad-value")
 
 
+def test_the_operator_sees_a_vehicle_by_the_names_of_vss(stand: ApiStand, client: Client) -> None:
+    stand.report("trike-1", lock.DRIVE, speed_mmps=5_000, pack_da=120, charging=2, warning=1)
+    found = client.operator("/v1/fleet/vehicles/trike-1/vss").json()
+    assert (found["version"], found["time"]) == ("5.1", stand.now)
+    battery = "Vehicle.Powertrain.TractionBattery."
+    known = {
+        "Vehicle.Speed": 18.0,
+        battery + "CurrentCurrent": -12.0,
+        battery + "StateOfCharge.Current": 80.0,
+        battery + "Charging.ChargingPort.AnyPosition.IsChargingCableConnected": False,
+        battery + "Charging.IsCharging": True,
+    }
+    assert known.items() <= found["values"].items()
+    place = {f"Vehicle.CurrentLocation.{name}" for name in ("Latitude", "Longitude", "Heading")}
+    assert set(found["values"]) - set(known) == place  # what is not known is not there
+
+
 def test_the_operator_sees_every_refusal_once(stand: ApiStand, client: Client) -> None:
     for number in range(4):
         stand.quarantined(f"reason-{number}")
@@ -316,6 +333,7 @@ def test_the_operator_sees_every_refusal_once(stand: ApiStand, client: Client) -
     [
         ("/v1/fleet/vehicles/nobody/events", 404, "not-found"),
         ("/v1/fleet/vehicles/nobody/telemetry", 404, "not-found"),
+        ("/v1/fleet/vehicles/nobody/vss", 404, "not-found"),
         ("/v1/fleet/vehicles/trike-1/events?cursor=-1", 400, "bad-value"),
         ("/v1/fleet/refusals?cursor=1", 400, "bad-value"),
         ("/v1/fleet/receipts/99999", 404, "not-found"),

@@ -1,66 +1,46 @@
-"""VCU instructions per unlock, counted by valgrind's lackey: exact, the same on every machine.
+"""Instructions of the vehicle's pieces of work, and their limits; `--record` writes budgets.json.
 
-x86-64 instructions of MicroPython's unix port; 1e-5 of them are about a millisecond of an
-STM32F405 at 168 MHz. The heap is that port's: its objects are twice as large as a Cortex-M's.
+tests/firmware/test_firmware_budgets.py holds the application to what is recorded there.
 """
 
 import json
-import os
-import re
-import shutil
-import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-MICROPYTHON = Path(sys.executable).with_name("micropython")
-MS_PER_INSTRUCTION = 1e-5
-SCRIPT = ROOT / "tests/bench/device_unlock.py"
-UNLOCKS = 3
+from tests.bench.instructions import (
+    BUDGETS,
+    MS_PER_INSTRUCTION,
+    budgets,
+    compile_application,
+    measure,
+)
 
 
-def main() -> int:
-    if shutil.which("valgrind") is None:
-        print("instructions: valgrind is missing (sudo apt install valgrind)", file=sys.stderr)
-        return 1
-    empty = count("delegated", 0)
-    result: dict[str, object] = {"measurement": "instructions per unlock"}
-    for case in ("direct", "delegated", "repeated"):
-        each = (count(case, UNLOCKS) - (empty if case != "repeated" else count(case, 0))) / UNLOCKS
-        result[case] = {
-            "x86_instructions": round(each),
-            "about_ms_on_f405": round(each * MS_PER_INSTRUCTION),
-        }
-    result["heap_bytes_in_use"] = heap()
-    print(json.dumps(result), flush=True)
+def main(arguments: list[str]) -> int:
+    recorded = budgets()
+    with tempfile.TemporaryDirectory() as folder:
+        compile_application(Path(folder))
+        counts = measure(Path(folder), list(recorded))
+    print(json.dumps({"measurement": "instructions", "cases": report(counts)}), flush=True)
+    if arguments == ["--record"]:
+        fresh = {name: {**recorded[name], "instructions": counts[name]} for name in recorded}
+        BUDGETS.write_text(json.dumps(fresh, indent=1) + "\n")
     return 0
 
 
-def count(case: str, times: int) -> int:
-    """Instructions of a whole run of the interpreter."""
-    done = subprocess.run(
-        ["valgrind", "--tool=lackey", "--basic-counts=yes", str(MICROPYTHON)]
-        + ["-X", "heapsize=192k", str(SCRIPT), case, str(times)],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONHASHSEED": "0"},
-    )
-    found = re.search(r"guest instrs:\s+([\d,]+)", done.stderr)
-    if found is None:
-        raise SystemExit(f"lackey printed no count: {done.stderr[-500:]}")
-    return int(found.group(1).replace(",", ""))
-
-
-def heap() -> int:
-    done = subprocess.run(
-        [str(MICROPYTHON), "-X", "heapsize=192k", str(SCRIPT), "delegated", "1"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return int(done.stdout.split()[-1])
+def report(counts: dict[str, int]) -> dict[str, dict[str, float]]:
+    """Each case with its milliseconds on an F405 and its share of the limit."""
+    limits = budgets()
+    return {
+        name: {
+            "x86_instructions": count,
+            "about_ms_on_f405": round(count * MS_PER_INSTRUCTION, 2),
+            "share_of_limit": round(count / limits[name]["limit"], 3),
+        }
+        for name, count in counts.items()
+    }
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -3,13 +3,15 @@
 Time is counted, not slept: one turn of the loop is one millisecond.
 """
 
+import os
+
 from board_fakes import FakeBoard, FakeRtc
-from vcu.clock import WallClock, to_moment
+from vcu.clock import WallClock, is_plausible, to_moment, to_seconds
 from vcu.isotp import Receiver, Sender
 from vcu.loop import Loop
 from vcu.vcu import Vcu
 
-from protocol import can, cbor, link, mac, record
+from protocol import can, cbor, link, mac, record, vehicle
 from protocol.can_table import MESSAGES
 
 VEHICLE = "tf-0001"
@@ -22,19 +24,54 @@ def identity(owner, vehicle=VEHICLE, key=KEY, time_floor=NOW_S - 86_400):
     return cbor.encode({0: 1, 1: vehicle, 2: owner, 3: key, 4: time_floor})
 
 
+# The delta of hw/vehicles/delta-passenger.toml, near enough.
+CONFIG = vehicle.Vehicle(
+    name="delta-passenger",
+    layout=vehicle.DELTA,
+    wheelbase_mm=2100,
+    track_mm=1120,
+    empty_height_mm=560,
+    empty_from_front_mm=1300,
+    full_height_mm=660,
+    full_from_front_mm=1400,
+    has_steering=True,
+    max_steering_cdeg=4000,
+    bank_permille=30,
+    grade_permille=60,
+    margin_permille=60,
+    warn_permille=850,
+    top_speed_mmps=12500,
+    limp_speed_mmps=2800,
+    max_speed_mmps=20000,
+    max_accel_mmps2=12000,
+    tyre_mm=1634,
+    gear_permille=8600,
+)
+
+
+def configure(folder):
+    """The file `config`, unless there is one."""
+    try:
+        os.stat(folder + "config")
+    except OSError:
+        with open(folder + "config", "wb") as file:
+            file.write(vehicle.encode(CONFIG))
+
+
 class Node:
     """One cyclic message of another node; `signals` None means silent."""
 
     def __init__(self, name, signals):
         self.name = name
         self.signals = signals
+        self._identifier, _, self._period_ms = MESSAGES[name][:3]
         self._alive = 0
 
     def frame(self, now_ms):
-        if self.signals is None or now_ms % MESSAGES[self.name][2]:
+        if self.signals is None or now_ms % self._period_ms:
             return None
         self._alive = (self._alive + 1) & 15
-        return MESSAGES[self.name][0], can.encode(self.name, self.signals, self._alive)
+        return self._identifier, can.encode(self.name, self.signals, self._alive)
 
 
 class Gateway:
@@ -99,7 +136,7 @@ class Gateway:
 class Bench:
     """Everything on one bus. `now_ms` is the uptime of the firmware."""
 
-    def __init__(self, folder, reset_cause=1, stores=True, moment=None, watch=None):
+    def __init__(self, folder, reset_cause=1, stores=True, moment=None, watch=None, minimal=False):
         self.now_ms = 0
         self.rtc = FakeRtc(moment or to_moment(NOW_S))
         self.board = FakeBoard(folder, WallClock(self.rtc, 0), reset_cause)
@@ -111,12 +148,14 @@ class Bench:
             "BMS_Pack": Node("BMS_Pack", {"Voltage_mV": 52_000, "Soc_permille": 800}),
             "HMI_Inputs": Node("HMI_Inputs", {}),
             "MC_Heartbeat": Node("MC_Heartbeat", {"State": 2}),
+            "HMI_Heartbeat": Node("HMI_Heartbeat", {"State": 2}),
         }
         self.frames = {}  # name -> how many the VCU sent
         self.drives = []  # VCU_Drive as it changed: (ms, signals)
         self.locks = []
         self._watch = watch
-        self.vcu = Vcu(self.board, SOFTWARE, 0)
+        configure(folder)
+        self.vcu = Vcu(self.board, SOFTWARE, 0, minimal)
         self.loop = Loop(self.vcu, self._now, self._wait, self._nothing, self._nothing)
 
     def run(self, ms):
@@ -126,6 +165,8 @@ class Bench:
 
     def turn(self):
         self.now_ms += 1
+        if self.now_ms % 1000 == 0 and is_plausible(self.rtc.moment):
+            self.rtc.moment = to_moment(to_seconds(self.rtc.moment) + 1)
         for identifier, data, _ in self.board.can.leave():
             self._sent(identifier, data)
         for name in self.nodes:
@@ -142,6 +183,13 @@ class Bench:
         self.nodes["MC_Status1"].signals = (
             None if speed_mmps is None else {"Speed_mmps": speed_mmps}
         )
+
+    def stop(self, from_mmps):
+        """Brakes as a vehicle can: half a g, then zero."""
+        for speed_mmps in range(from_mmps, 0, -100):
+            self.speed(speed_mmps)
+            self.run(20)
+        self.speed(0)
 
     def inputs(self, key, brake, gear):
         self.nodes["HMI_Inputs"].signals = {"Key": key, "Brake": brake, "Gear": gear}

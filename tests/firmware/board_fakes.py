@@ -248,3 +248,11 @@ class FakeBoard:
         self.random = FakeRandom()
         self.folder = folder
         self.reset_cause = reset_cause
+        self.outputs = None
+        self.door = False
+
+    def pins(self, outputs):
+        self.outputs = outputs
+
+    def release(self, door):
+        self.door = door

@@ -42,6 +42,7 @@ STEPS = {
     "request": request,
     "run": run,
     "speed": Bench.speed,
+    "stop": Bench.stop,
     "inputs": Bench.inputs,
 }
 

@@ -45,7 +45,7 @@ def test_start_is_hello_challenge_boot_and_lock(bench):
 
 def test_ride(bench):
     assert bench.present(by_booking(current(bench), limits={grant.MAX_SPEED_MMPS: 6000})) == DONE
-    assert bench.vcu.lock.state == lock.READY
+    assert bench.vcu.drive.lock == lock.READY
     bench.inputs(1, 1, 1)
     bench.run(200)
     drive = bench.drives[-1][1]
@@ -56,10 +56,10 @@ def test_ride(bench):
     bench.run(3_000)
     assert bench.present(by_booking(current(bench), command.LOCK)) == PENDING
     bench.run(2_000)
-    assert bench.vcu.lock.state == lock.LOCK_PENDING and bench.drives[-1][1]["Enable"]
-    bench.speed(0)
+    assert bench.vcu.drive.lock == lock.LOCK_PENDING and bench.drives[-1][1]["Enable"]
+    bench.stop(5000)
     bench.run(700)
-    assert bench.vcu.lock.state == lock.LOCKED and not bench.drives[-1][1]["Enable"]
+    assert bench.vcu.drive.lock == lock.LOCKED and not bench.drives[-1][1]["Enable"]
     changes = [(body[0], body[2]) for body in bench.kinds(record.LOCK)]
     assert changes == [
         (lock.LOCKED, lock.START),
@@ -79,7 +79,7 @@ def test_ride(bench):
 def test_no_action_locks_again(bench):
     assert bench.present(by_owner(current(bench))) == DONE
     bench.run(5_100)
-    assert bench.vcu.lock.state == lock.LOCKED and not bench.enabled()
+    assert bench.vcu.drive.lock == lock.LOCKED and not bench.enabled()
     assert bench.kinds(record.LOCK)[-1] == {0: lock.LOCKED, 1: lock.READY, 2: lock.NO_ACTION}
 
 
@@ -292,7 +292,7 @@ def test_what_cannot_be_stored_is_refused(bench, monkeypatch):
 )
 def test_commands_that_change_nothing(bench, action, args, outcome):
     assert bench.present(by_owner(current(bench), action, args)) == outcome
-    assert bench.vcu.lock.state == lock.LOCKED and bench.vcu.state.owner == b""
+    assert bench.vcu.drive.lock == lock.LOCKED and bench.vcu.state.owner == b""
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_a_check_that_was_starved_ends_with_its_challenge(bench, monkeypatch, la
     with monkeypatch.context() as patch:
         patch.setattr(bench.vcu, "has_work", lambda: False)
         assert bench.present(asked, late_ms) is None
-        assert bench.vcu.commands.is_checking()
+        assert bench.vcu.commands.has_work()
     seen = len(bench.gateway.records)
     bench.run(200)
     kinds = (record.ANSWER, record.REFUSAL)

@@ -1,22 +1,40 @@
-"""The state diagram in docs/firmware.md is the table in vcu/lock.py."""
+"""The state diagrams in docs/safety.md are the tables in vcu/safety.py."""
 
 from pathlib import Path
 
-from vcu.lock import TABLE
+from vcu import safety
 
-from protocol.lock import STATES
+from protocol import lock, texts
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/firmware.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs/safety.md"
+MODE_NAMES = {safety.LIMP: "LIMP", safety.NORMAL: "NORMAL"}
 
 
-def diagram():
-    """The table as a Mermaid diagram; what leaves the state as it is, is left out."""
-    lines = ["stateDiagram-v2", "    [*] --> LOCKED"]
-    for (state, event), target in sorted(TABLE.items()):
+def diagram(table, names, first):
+    """A table as a Mermaid diagram; what leaves the state as it is, is left out."""
+    lines = ["stateDiagram-v2", f"    [*] --> {first}"]
+    for (state, event), target in sorted(table.items()):
         if target != state:
-            lines.append(f"    {STATES[state]} --> {STATES[target]}: {event}")
+            lines.append(f"    {names[state]} --> {names[target]}: {event}")
     return "\n".join(lines)
 
 
-def test_the_page_shows_the_table():
-    assert f"```mermaid\n{diagram()}\n```" in PAGE.read_text(encoding="utf-8"), diagram()
+def test_the_page_shows_the_lock():
+    drawn = diagram(safety.TABLE, safety.STATES, "LOCKED")
+    assert f"```mermaid\n{drawn}\n```" in PAGE.read_text(encoding="utf-8"), drawn
+
+
+def test_the_page_shows_the_mode():
+    drawn = diagram(safety.MODES, MODE_NAMES, "NORMAL")
+    assert f"```mermaid\n{drawn}\n```" in PAGE.read_text(encoding="utf-8"), drawn
+
+
+def test_the_page_has_a_row_for_every_reason_and_warning():
+    page = PAGE.read_text(encoding="utf-8")
+    for table, sentences in (
+        (lock.DRIVE_REASONS, texts.DRIVE_REASONS),
+        (lock.REASONS, texts.LOCK_REASONS),
+        (lock.WARNINGS, texts.WARNINGS),
+    ):
+        for number, name in table.items():
+            assert f"| {number} | `{name}` | {sentences[number]} |" in page, name

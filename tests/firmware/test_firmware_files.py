@@ -307,5 +307,5 @@ def test_no_command_without_room_for_its_record(folder, tmp_path):
 
     with pytest.raises(RefusedError):
         bench.vcu.commands._require_room(1)
-    bench.vcu.lock.state = 2
+    bench.vcu.drive.lock = 2
     bench.vcu.commands._require_room(2)

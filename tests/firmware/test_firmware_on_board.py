@@ -3,6 +3,7 @@
 import itertools
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from bench import KEY, VEHICLE, Gateway
@@ -14,12 +15,14 @@ from hw.model.simulation import Simulation, SimulationSettings
 from hw.vehicle_config import load_vehicle
 from hw.virtual_bus import VirtualBus
 from protocol import can, command, grant, link, lock, record, refusal
+from workbench.application import board_file, collect_application
 from workbench.bench import on_bench
 from workbench.flash import flash_application
 from workbench.identity import Identity
 from workbench.provision import provision
 
 WITHIN_S = 20.0
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Stand:
@@ -210,9 +213,14 @@ class Telemetry:
 """
 
 
+def with_module(name, source):
+    """The application with one module replaced by this source."""
+    sound = [file for file in collect_application(ROOT) if file.path != name]
+    return [*sound, board_file(name.replace(".mpy", ".py"), source)]
+
+
 def test_unexpected_exception_resets_the_board_and_is_recorded(stand):
-    with on_bench(stand.board.tty) as bench:
-        bench.files.write("vcu/telemetry.py", BROKEN)
+    flash_application(stand.board.tty, with_module("vcu/telemetry.mpy", BROKEN))
 
     def crashed():
         return any(m.kind == record.BOOT and m.body[1] == 6 for m in stand.gateway.records)

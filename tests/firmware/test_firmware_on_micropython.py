@@ -105,7 +105,7 @@ def test_ride_of_a_booking(play):
             ["run", 2500],
             present(by_booking(challenge(1), command.LOCK, limits=limits)),
             ["run", 500],
-            ["speed", 0],
+            ["stop", 4000],
             ["run", 1000],
         ]
     )

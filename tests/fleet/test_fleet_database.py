@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_mock_engine, update
+from sqlalchemy import create_mock_engine, inspect, text, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -13,7 +13,16 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from fleet_backend.fleet import events, gateways, sqlite, statements
 from fleet_backend.fleet.database import open_database
 from fleet_backend.fleet.errors import DatabaseError, ExistsError, SchemaVersionError
-from fleet_backend.fleet.schema import metadata, schema_version
+from fleet_backend.fleet.schema import (
+    MEASURED,
+    MEASURED_IN_1,
+    VERSION,
+    metadata,
+    schema_version,
+    telemetry,
+    vehicle_state,
+)
+from protocol import bodies, record
 
 ROUNDS = 80
 
@@ -26,11 +35,34 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     database = open_database(_url(tmp_path))
     database.create_schema()
     with database.begin() as connection:
-        connection.execute(update(schema_version).values(version=2))
+        connection.execute(update(schema_version).values(version=VERSION + 1))
     for open_it in (database.check_schema, database.create_schema):
         with pytest.raises(SchemaVersionError, match="version"):
             open_it()
     database.close()
+
+
+def test_a_database_of_version_1_gets_the_columns_that_it_lacks(tmp_path: Path) -> None:
+    database = open_database(_url(tmp_path))
+    database.create_schema()
+    with database.begin() as connection:
+        for table in (telemetry.name, vehicle_state.name):
+            for name in MEASURED[MEASURED_IN_1:]:
+                connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
+        connection.execute(update(schema_version).values(version=1))
+    with pytest.raises(SchemaVersionError):
+        database.check_schema()
+    database.create_schema()
+    with database.read() as connection:
+        for made in (telemetry, vehicle_state):
+            found = [column["name"] for column in inspect(connection).get_columns(made.name)]
+            assert found == [column.name for column in made.columns]
+    database.close()
+
+
+def test_what_is_measured_is_what_a_sample_holds() -> None:
+    names = [name for name, _ in bodies.BODIES[record.TELEMETRY]]
+    assert list(MEASURED) == names
 
 
 def test_a_database_without_a_schema_is_refused_by_who_does_not_make_it(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ class ScriptedVcu:
             return
         self._alive += not self.frozen
         drive = {"Enable": self.enable, "Mode": 2, "Direction": 1, "TorqueCap_pct": 100}
-        drive |= {"SpeedCap_mmps": self.speed_cap_mmps, "Reason": 0}
+        drive |= {"SpeedCap_mmps": self.speed_cap_mmps, "Reason": 0, "Warning": 0}
         self._port.send(0x50, vehicle_bus().encode("VCU_Drive", drive, self._alive))
         if self._alive % 5 == 0 and not self.frozen:
             lock = {"Locked": int(self.state == LOCKED), "Pending": int(self.state == LOCK_PENDING)}

@@ -141,7 +141,7 @@ def test_every_node_sends_its_messages_as_the_other_codec_reads_them(
     nodes = ["MC", "BMS", "CHG", "HMI", "GNSS"]
     expected = {f"{node}_Heartbeat" for node in nodes}
     expected |= {"MC_Status1", "MC_Status2", "BMS_Pack", "BMS_Cells", "BMS_Temp", "CHG_Status"}
-    expected |= {"HMI_Inputs", "GNSS_Position", "GNSS_Status"}
+    expected |= {"HMI_Inputs", "HMI_Keys", "GNSS_Position", "GNSS_Status"}
     wait_until(lambda: expected <= set(counts) and counts["MC_Status1"] >= 100)
     for name in expected - {"GNSS_Position"}:
         steps = {(b - a) % 16 for a, b in zip(alive[name], alive[name][1:], strict=False)}

@@ -1,4 +1,4 @@
-"""Vehicle configurations: the two of the project, and every way to write a wrong one."""
+"""Vehicle configurations: those of the project, and every way to write a wrong one."""
 
 import math
 from pathlib import Path
@@ -8,14 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hw.errors import ConfigError
-from hw.vehicle_config import FOLDER, PARTS, load_vehicle, parse_vehicle, vehicle_names
+from hw.vehicle_config import (
+    FOLDER,
+    PARTS,
+    centre_of_mass,
+    load_vehicle,
+    parse_vehicle,
+    vehicle_names,
+)
 
 TEXT = (FOLDER / "delta-passenger.toml").read_text(encoding="utf-8")
 
 
-def test_there_is_one_of_each_layout() -> None:
+def test_both_layouts_carry_people_and_goods() -> None:
     layouts = {name: load_vehicle(name).layout for name in vehicle_names()}
-    assert layouts == {"delta-passenger": "delta", "tadpole-cargo": "tadpole"}
+    assert layouts == {
+        "delta-cargo": "delta",
+        "delta-passenger": "delta",
+        "tadpole-cargo": "tadpole",
+        "tadpole-passenger": "tadpole",
+    }
 
 
 @pytest.mark.parametrize("name", vehicle_names())
@@ -23,11 +35,30 @@ def test_the_configurations_are_plausible(name: str) -> None:
     config = load_vehicle(name)
     geometry = config.geometry
     assert config.name == name
-    # The centre of mass lies nearer to the axle with two wheels, or the vehicle would tip easily.
-    behind = geometry.com_from_front_m > geometry.wheelbase_m / 2
-    assert behind == (config.layout == "delta")
-    # Standstill: it does not tip over by standing on a slope of 20 degrees.
-    assert geometry.track_m / 2 / geometry.com_height_m > math.tan(math.radians(20))
+    for load in (0.0, 1.0):
+        height, behind = centre_of_mass(config, load)
+        # It lies nearer to the axle with two wheels, or the vehicle would tip easily.
+        assert (behind > geometry.wheelbase_m / 2) == (config.layout == "delta")
+        # Standstill: it does not tip over by standing across a slope of 20 degrees.
+        assert geometry.track_m / 2 / height > math.tan(math.radians(20))
+
+
+@pytest.mark.parametrize("name", vehicle_names())
+def test_the_centre_of_mass_goes_from_the_empty_vehicle_to_the_payload(name: str) -> None:
+    config = load_vehicle(name)
+    geometry = config.geometry
+    empty = pytest.approx((geometry.com_height_m, geometry.com_from_front_m))
+    assert centre_of_mass(config, 0.0) == empty
+    height, behind = centre_of_mass(config, 1.0)
+    total = config.mass.kerb_kg + config.mass.payload_kg
+    lifted = (height - geometry.com_height_m) * total
+    assert lifted == pytest.approx(
+        config.mass.payload_kg * (geometry.payload_height_m - geometry.com_height_m)
+    )
+    moved = (behind - geometry.com_from_front_m) * total
+    assert moved == pytest.approx(
+        config.mass.payload_kg * (geometry.payload_from_front_m - geometry.com_from_front_m)
+    )
 
 
 CASES = {
@@ -39,9 +70,15 @@ CASES = {
     "rolling = 0.014": ("rolling = nan", "resistance.rolling: expected a number"),
     "efficiency = 0.86": ('efficiency = "0.86"', "motor.efficiency: expected a number"),
     "torque_nm = 48.0": ("torque = 48.0", "motor.torque: expected one of"),
-    "payload_kg = 300.0": ("", "mass.payload_kg: expected, but missing"),
+    "payload_kg = 225.0": ("", "mass.payload_kg: expected, but missing"),
     "[limits]": ("[limit]", "limit: expected one of"),
-    "com_from_front_m = 1.32": ("com_from_front_m = 2.5", "expected less than wheelbase_m"),
+    "com_from_front_m = 1.26": ("com_from_front_m = 2.5", "a centre of mass between the axles"),
+    "payload_from_front_m = 1.72": ("payload_from_front_m = 4.5", "got 2.408 at load 1"),
+    "com_height_m = 0.54": ("com_height_m = 1.9", "geometry: it lifts a wheel at walking pace"),
+    "bank_percent = 5.0": ("bank_percent = 16", "tipover.bank_percent: expected a number from 0"),
+    "steering_sensor = true": ("steering_sensor = 1", "expected true or false, got 1"),
+    "limp_speed_mps = 2.8": ("limp_speed_mps = 13", "limits.top_speed_mps: expected limp_speed"),
+    "plausible_speed_mps = 25.0": ("plausible_speed_mps = 12.4", "to plausible_speed_mps (12.4)"),
     "gear_ratio = 8.6": ("gear_ratio = ", "is not TOML"),
 }
 
@@ -57,7 +94,7 @@ def test_errors_name_file_key_and_what_was_expected(before: str) -> None:
 
 
 def test_a_section_must_be_one() -> None:
-    text = TEXT.split("[limits]")[0]
+    text = TEXT.split("[limits]")[0] + "[tipover]" + TEXT.split("[tipover]")[1]
     with pytest.raises(ConfigError, match="limits: expected a section, got 5"):
         parse_vehicle("limits = 5\n" + text, "case.toml")
 

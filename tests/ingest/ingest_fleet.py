@@ -13,7 +13,7 @@ from fleet_backend.fleet import gateways, keys, vehicles
 from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.ingest.acceptance import KnownVehicle, View
 from fleet_backend.ingest.adapter import Message
-from protocol import ack, cbor, courier, mac, record, statement
+from protocol import ack, bodies, cbor, courier, mac, record, statement
 
 NOW = 1_790_000_000
 
@@ -37,7 +37,7 @@ class FakeVehicle:
         return record.encode(entry, mac.Hmac(self.record_key).tag)
 
     def sample(self, time: int = NOW, **values: int) -> bytes:
-        names = [name for name, _ in record.BODIES[record.TELEMETRY]]
+        names = [name for name, _ in bodies.BODIES[record.TELEMETRY]]
         full = {
             "speed_mmps": 5_000,
             "odometer_m": 123_456 + self.seq,

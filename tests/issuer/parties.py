@@ -90,9 +90,11 @@ def ask(
     actions: int = 3,
     duration_s: int = 900,
     nonce: bytes | None = None,
+    codes: list[bytes] | None = None,
 ) -> bytes:
     """A rider's signed request for a grant."""
-    asked = request.GrantRequest(vehicle, actions, duration_s, nonce or os.urandom(16), now)
+    nonce = nonce or os.urandom(16)
+    asked = request.GrantRequest(vehicle, actions, duration_s, nonce, now, codes)
     return party(rider).ask(asked)
 
 

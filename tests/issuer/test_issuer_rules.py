@@ -86,6 +86,34 @@ def test_riders_get_unlock_and_lock_only(actions: int) -> None:
     assert refused(ask(V, NOW, actions=actions), chain=chain) == "actions"
 
 
+CODES = [bytes((i,)) * 16 for i in range(3)]
+WITH_CODES = grant.CODE_ACTIONS | 1 << (command.LOCK - 1)
+
+
+def test_codes_are_copied_and_the_vehicle_would_take_the_grant() -> None:
+    chain = delegation(V, NOW, actions=WITH_CODES)
+    decision = rules.decide(ask(V, NOW, actions=WITH_CODES, codes=CODES), case(chain=chain))
+    assert isinstance(decision, rules.Decision)
+    assert decision.grant.codes == CODES
+    assert grant.decode(grant.encode(decision.grant)).codes == CODES
+    assert grant.is_narrower(decision.grant, decision.delegation.last)
+
+
+@pytest.mark.parametrize("actions", [1, 3, 0x80, 0x82])
+def test_codes_without_the_actions_are_refused(actions: int) -> None:
+    chain = delegation(V, NOW, actions=WITH_CODES)
+    assert refused(ask(V, NOW, actions=actions, codes=CODES), chain=chain) == "codes"
+
+
+def test_an_owner_may_leave_codes_out() -> None:
+    asked = ask(V, NOW, actions=WITH_CODES, codes=CODES)
+    assert refused(asked, chain=delegation(V, NOW, actions=3)) == "actions"
+
+
+def test_codes_that_are_none_are_malformed() -> None:
+    assert refused(ask(V, NOW, actions=WITH_CODES, codes=CODES[:1])) == "malformed"
+
+
 def test_actions_stay_within_the_delegation() -> None:
     assert refused(ask(V, NOW, actions=3), chain=delegation(V, NOW, actions=1)) == "actions"
 
@@ -169,18 +197,20 @@ def through_partner(actions: int) -> Chain:
 
 @settings(deadline=None)
 @given(
-    actions=st.integers(0, 0xFFFF),
+    actions=st.integers(0, 0xFFFF) | st.sampled_from([1, 3, 0x81, 0x83]),
     duration_s=st.integers(0, 0xFFFFFFFF),
-    allowed=st.integers(0, 0x1F),
+    allowed=st.integers(0, 0x1F) | st.just(0x83),
     longest=st.integers(0, 0xFFFFFFFF),
     shift=st.integers(-50_000, 50_000),
+    codes=st.none() | st.integers(0, 6),
 )
 def test_never_signs_more_than_the_owner_gave(
-    actions: int, duration_s: int, allowed: int, longest: int, shift: int
+    actions: int, duration_s: int, allowed: int, longest: int, shift: int, codes: int | None
 ) -> None:
     """Whatever is asked: the vehicle's own rules find nothing to refuse in what is issued."""
     chain = delegation(V, NOW + shift, actions=allowed, max_grant_s=longest)
-    data = ask(V, NOW, actions=actions, duration_s=duration_s)
+    mine = None if codes is None else [bytes((i,)) * 16 for i in range(codes)]
+    data = ask(V, NOW, actions=actions, duration_s=duration_s, codes=mine)
     decision = rules.decide(data, case(chain=chain))
     if isinstance(decision, rules.Refusal):
         return

@@ -24,6 +24,7 @@ from protocol import (
     request,
     rsa,
     statement,
+    vehicle,
 )
 from protocol.errors import DecodeError, ProtocolError, RefusedError, VerifyError
 
@@ -52,6 +53,7 @@ DECODERS = {
     "registration": request.decode_registration,
     "grant-request": request.decode_grant_request,
     "can": lambda data: can.decode(0x50, data),
+    "vehicle": vehicle.decode,
 }
 
 leaf = (

@@ -79,8 +79,8 @@ FAULTS = [
     (
         "expired",
         "access.py",
-        "if now >= given.not_after:",
-        "if now > given.not_after:",
+        "if now >= not_after:",
+        "if now > not_after:",
         "access/expired",
     ),
     (
@@ -134,7 +134,64 @@ FAULTS = [
         "if False:",
         "statement/refuse-other-salt",
     ),
-    ("can-crc", "can.py", "crc8(two(ROWS, row), data) != data[7]", "False", "can/refuse-crc"),
+    (
+        "vehicle-least",
+        "vehicle.py",
+        'if fields.uint(document[key], f"vehicle.{key}", most) < least:',
+        'if fields.uint(document[key], f"vehicle.{key}", most) < 0:',
+        "vehicle/refuse-13-low",
+    ),
+    (
+        "vehicle-contradiction",
+        "vehicle.py",
+        "max(vehicle.empty_from_front_mm, vehicle.full_from_front_mm) >= vehicle.wheelbase_mm",
+        "vehicle.empty_from_front_mm >= vehicle.wheelbase_mm",
+        "vehicle/refuse-load-behind-the-rear-axle",
+    ),
+    (
+        "codes-without-leave",
+        "grant.py",
+        "if not may_have_codes(actions):",
+        "if False:",
+        "grant/refuse-codes-without-deposit",
+    ),
+    (
+        "codes-in-a-delegation",
+        "grant.py",
+        "actions & (CODE_ACTIONS | DELEGATE)",
+        "actions & CODE_ACTIONS",
+        "grant/refuse-codes-in-a-delegation",
+    ),
+    (
+        "code-twice",
+        "codes.py",
+        "if fields.octets(items[i], where, ITEM_BYTES) in items[:i]:",
+        "if not fields.octets(items[i], where, ITEM_BYTES):",
+        "grant/refuse-codes-twice-the-same",
+    ),
+    ("code-rounds", "codes.py", "ROUNDS = 2_048", "ROUNDS = 2_032", "codes/hash"),
+    (
+        "code-holder-not-bound",
+        "codes.py",
+        "[AAD, vehicle, holder, drawn]",
+        "[AAD, vehicle, drawn, drawn]",
+        "codes/hash-other-holder",
+    ),
+    (
+        "zone-as-a-stop",
+        "command.py",
+        'if 0 < fields.uint(args[0], "args.0", fields.MAX_TIME) < MIN_ZONE_MMPS:',
+        'if fields.uint(args[0], "args.0", fields.MAX_TIME) < 0:',
+        "access/limit-speed-below-a-walk",
+    ),
+    (
+        "egress-without-state",
+        "bodies.py",
+        "EGRESS: 1}",
+        "EGRESS: 0}",
+        "record/refuse-egress-empty",
+    ),
+    ("can-crc", "can.py", "crc8(identifier, data) != data[7]", "False", "can/refuse-crc"),
 ]
 
 

@@ -306,6 +306,50 @@ def grant_cases():
     decode("refuse-missing-key", cbor.encode(fewer), error("missing-key"))
     decode("refuse-array", cbor.encode([1]), error("field"))
     decode("refuse-trailing", whole + b"\x00", error("trailing-bytes"))
+    grant_code_cases(decode)
+
+
+CODE_SALT = hashlib.sha256(b"salt of codes").digest()[:16]
+CODES = [hashlib.sha256(b"code %d" % i).digest()[:16] for i in range(5)]
+WITH_CODES = 0x0081  # UNLOCK and DEPOSIT_CODES
+
+
+def grant_code_cases(decode):
+    def coded(actions, value):
+        return cbor.encode({**grant_map(actions=actions), 10: value})
+
+    good = {
+        "vehicle": TRIKE,
+        "holder": {"hex": RIDER.thumbprint.hex()},
+        "actions": WITH_CODES,
+        "not_before": NOW - 60,
+        "not_after": NOW + 3600,
+        "generation": 2,
+        "grant_id": {"hex": hashlib.sha256(b"grant").digest()[:16].hex()},
+        "limits": {"map": [[0, 7000]]},
+    }
+    for name, count in (("one-code", 1), ("four-codes", 4)):
+        items = [CODE_SALT, *CODES[:count]]
+        told = {**good, "codes": [{"hex": item.hex()} for item in items]}
+        decode(name, coded(WITH_CODES, items), told)
+    one = [CODE_SALT, CODES[0]]
+    for name, actions, value in (
+        ("codes-none", WITH_CODES, []),
+        ("codes-salt-alone", WITH_CODES, one[:1]),
+        ("codes-five", WITH_CODES, [CODE_SALT, *CODES]),
+        ("codes-twice-the-same", WITH_CODES, [*one, CODES[0]]),
+        ("codes-15-bytes", WITH_CODES, [CODE_SALT, CODES[0][:15]]),
+        ("codes-text", WITH_CODES, [CODE_SALT, "x" * 16]),
+        ("codes-map", WITH_CODES, {0: CODE_SALT, 1: CODES[0]}),
+        ("codes-null", WITH_CODES, None),
+        ("codes-without-deposit", 0x0003, one),
+        ("codes-without-unlock", 0x0080, one),
+        ("codes-in-a-delegation", WITH_CODES | grant.DELEGATE, one),
+    ):
+        decode(f"refuse-{name}", coded(actions, value), error("field"))
+    limit = {**good, "actions": 0x0100}
+    decode("limit-speed", cbor.encode(grant_map(actions=0x0100)), limit)
+    decode("refuse-actions-bit-9", cbor.encode(grant_map(actions=0x0200)), error("field"))
 
 
 CHALLENGE = hashlib.sha256(b"challenge").digest()[:16]
@@ -423,6 +467,8 @@ def access_cases():
     narrowing_cases()
     clock_cases()
     signature_cases()
+    code_cases()
+    zone_cases()
 
 
 def owner_command(action, args):
@@ -512,6 +558,51 @@ def clock_cases():
     check("uncertain-longer", [(direct(**longer), 0)], refused(10), certain=False, now=0)
     early = {"certain": False, "now": 0, "time_floor": NOW + 1}
     check("uncertain-before-floor", [(direct(**hour), 0)], refused(10), **early)
+
+
+CODED = {"actions": WITH_CODES, "codes": [CODE_SALT, CODES[0]]}
+
+
+def code_cases():
+    """A deposit is a command like the others; a delegation without it lets nobody have codes."""
+    asked = make_command(RIDER, action=8)
+    deposit = presentation.encode(
+        [make_grant(OWNER, **CODED)], [OWNER.modulus, RIDER.modulus], asked
+    )
+    check("deposit-codes", [(deposit, 0)], [{"action": 8, "limits": {"map": []}}])
+    below = {**CODED, "limits": {grant.MAX_GRANT_S: 3660, grant.MAX_SPEED_MMPS: 7000}}
+    check("widened-codes", [(delegated(child=below, asked=asked), 0)], refused(13))
+    parent = {"actions": grant.DELEGATE | WITH_CODES}
+    done = [{"action": 8, "limits": {"map": [[0, 7000], [1, 3660]]}}]
+    check("delegated-codes", [(delegated(parent, below, asked=asked), 0)], done)
+    more = make_command(RIDER, action=8, args={0: 1})
+    wrong_args = presentation.encode(
+        [make_grant(OWNER, **CODED)], [OWNER.modulus, RIDER.modulus], more
+    )
+    check("argument-of-deposit", [(wrong_args, 0)], refused(18))
+    plain = presentation.encode([make_grant(OWNER)], [OWNER.modulus, RIDER.modulus], asked)
+    check("deposit-not-allowed", [(plain, 0)], refused(14))
+
+
+def zone_cases():
+    for name, args, expect in (
+        ("limit-speed", {0: 5000, 1: NOW + 600}, [owner_answer(9)]),
+        ("limit-speed-lowest", {0: 1700, 1: 0}, [owner_answer(9)]),
+        ("limit-speed-lifted", {0: 0, 1: 0}, [owner_answer(9)]),
+        ("limit-speed-below-a-walk", {0: 1699, 1: 0}, refused(18)),
+        ("limit-speed-one", {0: 1, 1: 0}, refused(18)),
+        ("limit-speed-no-end", {0: 5000}, refused(18)),
+        ("limit-speed-more", {0: 5000, 1: 0, 2: 0}, refused(18)),
+        ("limit-speed-negative", {0: -1, 1: 0}, refused(18)),
+        ("limit-speed-33-bits", {0: 5000, 1: 1 << 32}, refused(18)),
+    ):
+        check(name, [(owner_command(9, args), 0)], expect)
+    asked = make_command(RIDER, action=9, args={0: 5000, 1: 0})
+    by_rider = presentation.encode([make_grant(OWNER)], [OWNER.modulus, RIDER.modulus], asked)
+    check("limit-speed-by-a-rider", [(by_rider, 0)], refused(14))
+    operator = make_grant(OWNER, actions=0x0100)
+    allowed = presentation.encode([operator], [OWNER.modulus, RIDER.modulus], asked)
+    check("limit-speed-by-an-operator", [(allowed, 0)], [{"action": 9, "limits": {"map": []}}])
 
 
 def signature_cases():
@@ -633,6 +724,12 @@ def record_cases():
         "telemetry-nothing-fresh": (5, {}),
         "fault": (6, {0: 2, 1: 65535, 2: True}),
         "lost": (7, {0: 14}),
+        "telemetry-whole": (5, {key: 1_000 + key for key in range(20)}),
+        "fault-flagged": (6, {0: 1, 1: 0x1_0010, 2: True}),
+        "health": (8, {0: 86_400, 1: 61_440, 2: 0, 7: 3, 9: 1, 28: 12_600, 29: -7}),
+        "health-whole": (8, {key: key for key in range(30)}),
+        "egress": (9, {0: 2, 1: -40}),
+        "egress-speed-stale": (9, {0: 0}),
     }
 
     def opened(name, data, expect, key=VEHICLE_KEY):
@@ -667,7 +764,16 @@ def record_cases():
     opened("refuse-hmac-256-64", sealed(good, alg=4), error("cose-algorithm"))
     for name, changed, expected in (
         ("kind-0", value(0, {}), "field"),
+        # Of the day when there was no kind 8. A HEALTH record that says nothing is refused as well.
         ("kind-8", value(8, {}), "field"),
+        ("kind-255", value(255, {0: 1}), "field"),
+        ("health-extra", value(8, {255: 1}), "unknown-key"),
+        ("health-type", value(8, {0: -1}), "field"),
+        ("telemetry-extra", value(5, {255: 1}), "unknown-key"),
+        ("egress-empty", value(9, {}), "missing-key"),
+        ("egress-speed-alone", value(9, {1: 3}), "missing-key"),
+        ("egress-extra", value(9, {0: 0, 1: 3, 2: 0}), "unknown-key"),
+        ("egress-state-negative", value(9, {0: -1}), "field"),
         ("body-missing", value(2, {0: 1}), "missing-key"),
         ("body-extra", value(2, {0: 1, 1: 0, 2: 1, 3: 0}), "unknown-key"),
         ("body-type", value(2, {0: 1, 1: 0, 2: "x"}), "field"),
@@ -812,6 +918,94 @@ def request_cases():
         cbor.encode({0: 1, 1: TRIKE, 2: 3, 3: 1, 4: b"", 5: NOW}),
         error("field"),
     )
+    whole = {0: 1, 1: TRIKE, 2: WITH_CODES, 3: 3600, 4: bytes(16), 5: NOW}
+    items = [CODE_SALT, *CODES[:2]]
+    told = {
+        "vehicle": TRIKE,
+        "actions": WITH_CODES,
+        "duration_s": 3600,
+        "nonce": {"hex": "00" * 16},
+        "time": NOW,
+        "codes": [{"hex": item.hex()} for item in items],
+    }
+    decode("grant-codes", "grant", cbor.encode({**whole, 6: items}), told)
+    for name, value in (("none", []), ("salt-alone", items[:1]), ("number", 1)):
+        coded = cbor.encode({**whole, 6: value})
+        decode(f"refuse-codes-{name}", "grant", coded, error("field"))
+    decode("refuse-extra-key", "grant", cbor.encode({**whole, 7: 0}), error("unknown-key"))
+
+
+def stretched(vehicle, holder, drawn, code):
+    """The stretching of a code, written once more after the page."""
+    named = cbor.encode(["trifleet/code/v1", vehicle, holder, drawn])
+    salt = hashlib.sha256(named).digest()[:16]
+    pieces = [hashlib.sha256(salt + bytes([i]) + code).digest() for i in range(16)]
+    for i in range(2048):
+        pieces[i % 16] = hashlib.sha256(b"".join(pieces)).digest()
+    return hashlib.sha256(b"".join(pieces)).digest()[:16]
+
+
+def codes_cases():
+    for name, vehicle, holder, drawn, code in (
+        ("hash", TRIKE, RIDER.thumbprint, CODE_SALT, "0123456789012345"),
+        ("hash-zeros", TRIKE, RIDER.thumbprint, CODE_SALT, "0" * 16),
+        ("hash-other-vehicle", "trike-2", RIDER.thumbprint, CODE_SALT, "0123456789012345"),
+        ("hash-other-holder", TRIKE, OTHER.thumbprint, CODE_SALT, "0123456789012345"),
+        ("hash-other-salt", TRIKE, RIDER.thumbprint, CODES[0], "0123456789012345"),
+    ):
+        given = {"vehicle": vehicle, "holder": holder.hex(), "drawn": drawn.hex(), "code": code}
+        expect = stretched(vehicle, holder, drawn, code.encode()).hex()
+        case(f"codes/{name}", "codes.hash", given, expect)
+
+
+VEHICLE = {
+    0: 1, 1: "delta-passenger", 2: 0, 3: 2100, 4: 1120, 5: 540, 6: 1260, 7: 647, 8: 1422, 9: True,
+    10: 4000, 11: 50, 12: 100, 13: 30, 14: 850, 15: 12500, 16: 2800, 17: 25000, 18: 12000,
+    19: 1634, 20: 8600,
+}  # fmt: skip
+
+
+def vehicle_cases():
+    def decode(name, expect, **changes):
+        document = dict(VEHICLE)
+        document.update({int(key[1:]): value for key, value in changes.items()})
+        data = cbor.encode(document)
+        case(f"vehicle/{name}", "vehicle.decode", {"data": data.hex()}, expect or numbers(document))
+
+    def numbers(document):
+        return [document[key] for key in range(1, 21)]
+
+    decode("delta", None)
+    decode("tadpole-without-steering", None, k2=1, k9=False)
+    decode("smallest", None, k3=800, k4=400, k5=100, k6=50, k7=100, k8=50, k10=500, k11=0, k12=0,
+           k13=10, k14=500, k15=1000, k16=500, k17=1000, k18=1000, k19=600, k20=500)  # fmt: skip
+    decode("largest", None, k3=5000, k4=3000, k5=2000, k6=4999, k7=2000, k8=4999, k10=8000, k11=150,
+           k12=200, k13=200, k14=1000, k15=32000, k16=32000, k17=32767, k18=50000, k19=4000,
+           k20=30000)  # fmt: skip
+    for key, low, high in (
+        (2, None, 2), (3, 799, 5001), (4, 399, 3001), (5, 99, 2001), (6, 49, 5001), (7, 99, 2001),
+        (8, 49, 5001), (10, 499, 8001), (11, None, 151), (12, None, 201), (13, 9, 201),
+        (14, 499, 1001), (15, 999, 32001), (16, 499, 32001), (17, 999, 32768), (18, 999, 50001),
+        (19, 599, 4001), (20, 499, 30001),
+    ):  # fmt: skip
+        if low is not None:
+            decode(f"refuse-{key}-low", error("field"), **{f"k{key}": low})
+        decode(f"refuse-{key}-high", error("field"), **{f"k{key}": high})
+    decode("refuse-negative", error("field"), k11=-1)
+    decode("refuse-true-for-a-number", error("field"), k11=True)
+    decode("refuse-a-number-for-true", error("field"), k9=1)
+    decode("refuse-version", error("version"), k0=2)
+    decode("refuse-name", error("identifier"), k1="Delta")
+    decode("refuse-another-key", error("unknown-key"), k21=0)
+    decode("refuse-mass-behind-the-rear-axle", error("contradiction"), k6=2100)
+    decode("refuse-load-behind-the-rear-axle", error("contradiction"), k8=2100)
+    decode("refuse-limp-above-top", error("contradiction"), k16=12501)
+    decode("refuse-top-above-the-sensors", error("contradiction"), k17=12499)
+    missing = {key: VEHICLE[key] for key in VEHICLE if key != 20}
+    given = {"data": cbor.encode(missing).hex()}
+    case("vehicle/refuse-missing-key", "vehicle.decode", given, error("missing-key"))
+    given = {"data": cbor.encode(VEHICLE).hex() + "00"}
+    case("vehicle/refuse-trailing", "vehicle.decode", given, error("trailing-bytes"))
 
 
 def can_cases():
@@ -843,6 +1037,16 @@ def can_cases():
     position += (-561_645_000).to_bytes(4, "little", signed=True)
     values = {"Latitude_e7": -349_011_000, "Longitude_e7": -561_645_000}
     decode("gnss", 0x420, position, {"message": "GNSS_Position", "values": values, "alive": 0})
+    # By hand: Led bits 8-10, Sound 11-12, Typed 13-17, Number from bit 24, battery in byte 5.
+    panel = {"Screen": 64, "Led": 2, "Sound": 1, "Typed": 16, "Number": 300, "Battery_pct": 80}
+    raw = bytes([64, 2 | 1 << 3, 16 >> 3, 300 & 0xFF, 300 >> 8, 80, 3])
+    raw = bytes([raw[0], raw[1] | (16 & 7) << 5, *raw[2:]])
+    whole = raw + bytes([crc8_j1850(0xB0, raw)])
+    decode("panel", 0xB0, whole, {"message": "VCU_Panel", "values": panel, "alive": 3})
+    raw = bytes([200, 10 | 1 << 4, 0, 0, 0, 0, 15])
+    whole = raw + bytes([crc8_j1850(0x411, raw)])
+    keys = {"Presses": 200, "Digit": 10, "Egress": 1}
+    decode("panel-keys", 0x411, whole, {"message": "HMI_Keys", "values": keys, "alive": 15})
 
 
 def crc8_j1850(identifier, data):
@@ -868,7 +1072,9 @@ def make_all():
     link_cases()
     courier_cases()
     request_cases()
+    codes_cases()
     can_cases()
+    vehicle_cases()
 
 
 def main(check_only):

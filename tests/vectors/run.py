@@ -17,6 +17,7 @@ from protocol import (
     can,
     cbor,
     challenge,
+    codes,
     command,
     courier,
     errors,
@@ -28,6 +29,7 @@ from protocol import (
     request,
     rsa,
     statement,
+    vehicle,
 )
 
 
@@ -91,7 +93,8 @@ def grant_decode(given):
     if grant.encode(read) != payload:
         return "another encoding came back"
     names = "vehicle holder actions not_before not_after generation grant_id limits"
-    return attributes(read, names)
+    # Vectors from before there were codes name none.
+    return attributes(read, names + " codes" if read.codes else names)
 
 
 def command_decode(given):
@@ -189,7 +192,14 @@ def request_decode(given):
     if given["as"] == "registration":
         return request.decode_registration(bytes.fromhex(given["payload"]))
     read = request.decode_grant_request(bytes.fromhex(given["payload"]))
-    return attributes(read, "vehicle actions duration_s nonce time")
+    names = "vehicle actions duration_s nonce time"
+    return attributes(read, names + " codes" if read.codes else names)
+
+
+def codes_hash(given):
+    holder, drawn = bytes.fromhex(given["holder"]), bytes.fromhex(given["drawn"])
+    salt = codes.salt_for(given["vehicle"], holder, drawn)
+    return codes.stretch(salt, given["code"].encode()).hex()
 
 
 def can_decode(given):
@@ -197,6 +207,15 @@ def can_decode(given):
     if can.encode(name, values, alive).hex() != given["data"] and not given.get("padding"):
         return "another encoding came back"
     return {"message": name, "values": values, "alive": alive}
+
+
+def vehicle_decode(given):
+    data = bytes.fromhex(given["data"])
+    read = vehicle.decode(data)
+    if vehicle.encode(read) != data:
+        return "another encoding came back"
+    # A list: the keys of the map in their order, without the version.
+    return list(read)
 
 
 OPERATIONS = {
@@ -215,7 +234,9 @@ OPERATIONS = {
     "link.decode": link_decode,
     "courier.decode": courier_decode,
     "request.decode": request_decode,
+    "codes.hash": codes_hash,
     "can.decode": can_decode,
+    "vehicle.decode": vehicle_decode,
 }
 
 

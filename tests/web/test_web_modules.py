@@ -15,7 +15,7 @@ from web_stand import Visitor, WebServer
 from web_vehicle import Entry
 
 from fleet_backend.ledger import merkle
-from protocol import cbor, cose, record, rsa
+from protocol import bodies, cbor, cose, fault, record, rsa
 from protocol.errors import DecodeError
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -228,6 +228,32 @@ def test_notes_that_are_not_exactly_as_specified_are_refused(server: WebServer, 
     assert page.evaluate(script, [cases, vkey]) == [True] + [False] * (len(cases) - 1)
 
 
+def test_a_grant_with_codes_is_read_and_one_with_other_keys_is_not(page: Page) -> None:
+    script = """async (texts) => {
+      const { decodeGrantUnverified } = await import("/static/ui/documents.js");
+      const { fromHex } = await import("/static/ui/bytes.js");
+      return texts.map((text) => {
+        try {
+          return decodeGrantUnverified(fromHex(text)).vehicle;
+        } catch (error) {
+          if (error.constructor.name !== "DecodeError") throw error;
+          return null;
+        }
+      });
+    }"""
+    names = ("good", "one-code", "four-codes", "limit-speed")
+    bad = ("extra-key", "missing-key", "codes-none", "codes-salt-alone", "codes-five")
+    bad += ("codes-15-bytes", "codes-text", "codes-map", "codes-null", "version-2", "array")
+    sealed = []
+    for name in (*names, *(f"refuse-{one}" for one in bad)):
+        case = json.loads((VECTORS / f"grant/{name}.json").read_text())
+        payload = bytes.fromhex(case["input"]["payload"])
+        sealed.append(cose.assemble(cose.PS256, payload, bytes(256)).hex())
+    told = [TRIKE] * len(names) + [None] * len(bad)
+    assert page.evaluate(script, sealed) == told
+
+
+TRIKE = "trike-1"  # of the vectors
 RECORDS = """async (texts) => {
   const { decodeRecordUnsealed } = await import("/static/ui/records.js");
   const { fromHex } = await import("/static/ui/bytes.js");
@@ -257,9 +283,9 @@ def python_record(data: bytes) -> list[object] | None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(list(record.BODIES)),
+            st.sampled_from(list(bodies.BODIES)),
             st.dictionaries(st.integers(0, 7), FIELD, max_size=2),
-            st.dictionaries(st.integers(0, 11), FIELD, max_size=2),
+            st.dictionaries(st.integers(0, 31), FIELD, max_size=2),
             st.sampled_from([32, 32, 32, 32, 31, 0]),
         ),
         min_size=20,
@@ -279,7 +305,7 @@ def test_records_are_read_where_python_reads_them(
     plain: dict[str, object] = {"uint": 5, "sint": -5, "octets": b"1", "text": "a", "boolean": True}
     documents = list(noise)
     for kind, fields, values, seal in changes:
-        body = {key: plain[check] for key, (_, check) in enumerate(record.BODIES[kind])}
+        body = {key: plain[check] for key, (_, check) in enumerate(bodies.BODIES[kind])}
         payload: list[object] = [1, "v-1", 1, 2, 3, 4, kind, {**body, **values}]
         for place, value in fields.items():
             payload[place] = value
@@ -287,6 +313,61 @@ def test_records_are_read_where_python_reads_them(
     assert page.evaluate(RECORDS, [data.hex() for data in documents]) == [
         python_record(data) for data in documents
     ]
+
+
+SENTENCES = """async (items) => {
+  const { describe } = await import("/static/ui/records.js");
+  const { recordText } = await import("/static/ui/sentences.js");
+  const { LANGUAGES, setLanguage } = await import("/static/ui/i18n.js");
+  return Object.keys(LANGUAGES).map((tag) => {
+    setLanguage(tag);
+    return items.map(([kind, body]) => recordText(...describe(kind, body)));
+  });
+}"""
+
+
+def test_faults_and_health_in_words(server: WebServer, page: Page) -> None:
+    page.goto(f"{server.url}/fleet")  # words need the page's import map
+    items = [
+        ["FAULT", {"node": 1, "code": fault.GNSS_SPOOFED, "present": True}],
+        ["FAULT", {"node": 6, "code": fault.SILENT, "present": False}],
+        ["FAULT", {"node": 3, "code": 17, "present": True}],
+        ["FAULT", {"node": 99, "code": 17, "present": False}],
+        ["HEALTH", {"uptime_s": 7_260, "heap_free": 62_464, "bus_offs": 2, "bad_crc": 0}],
+        ["HEALTH", {"heap_free": 1_024}],
+    ]
+    english, french = page.evaluate(SENTENCES, items)
+    assert english == [
+        "Fault: the position moves while the wheels stand (vehicle controller).",
+        "No longer: it does not answer (satellite receiver).",
+        "Fault 17 (battery).",
+        "Fault 17 has gone (node 99).",
+        "Condition, running for 2 h 1 min: times off the bus: 2, 61 kB of memory free.",
+        "Condition, running for –: nothing went wrong, 1 kB of memory free.",
+    ]
+    assert french[0].startswith("Défaut\u00a0: la position se déplace")
+    assert french[3] == "Le défaut 17 a disparu (nœud 99)."
+    assert not any("{" in text for text in english + french)
+
+
+@given(st.sampled_from([record.FAULT, record.HEALTH]), st.data())
+@settings(
+    max_examples=20, deadline=None, phases=(Phase.generate,),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+def test_any_fault_or_health_record_is_a_sentence(
+    server: WebServer, page: Page, kind: int, data: st.DataObject
+) -> None:
+    values = {"uint": st.integers(0, 2**53 - 1), "sint": st.integers(-(2**53) + 1, 2**53 - 1)}
+    values["boolean"] = st.booleans()
+    fields = {name: values[check] for name, check in bodies.BODIES[kind]}
+    drawn = st.fixed_dictionaries({}, optional=fields)
+    if kind == record.FAULT:
+        drawn = st.fixed_dictionaries(fields)
+    bodies_drawn = data.draw(st.lists(drawn, min_size=5, max_size=20))
+    page.goto(f"{server.url}/fleet")
+    for texts in page.evaluate(SENTENCES, [[record.KINDS[kind], body] for body in bodies_drawn]):
+        assert all(text and "{" not in text and "undefined" not in text for text in texts)
 
 
 def test_a_receipt_holds_whatever_a_record_in_it_is(server: WebServer, page: Page) -> None:

@@ -198,8 +198,8 @@ FAMILIES = {
     "step-hint": ["standstill"],
     "event": [
         "boot", "boot-unprovisioned", "lock", "answer-done", "answer-pending", "refusal",
-        "telemetry", "fault", "fault-cleared", "lost", "unknown", "unreadable",
-        "unrecorded",
+        "telemetry", "fault", "fault-cleared", "fault-named", "fault-named-cleared", "lost",
+        "health", "egress", "unknown", "unreadable", "unrecorded",
     ],
 }  # fmt: skip
 
@@ -240,11 +240,49 @@ def test_every_key_that_is_used_has_words() -> None:
 
 def test_every_refusal_reason_and_action_of_the_protocol_has_words() -> None:
     from fleet_backend.ingest import reasons
-    from protocol import command, lock, refusal
+    from protocol import bodies, command, fault, lock, refusal
 
     english = words("en")
     keys = [f"refusal.{name}" for name in refusal.NAMES.values()]
     keys += [f"reason.{name}" for name in lock.REASONS.values()]
     keys += [f"action.{name}" for name in command.NAMES.values()]
     keys += [f"quarantine.{name}" for name in reasons.TEXTS]
+    keys += [f"fault.{name}" for name in fault.NAMES.values()]
+    keys += [f"node.{name}" for name in fault.NODES.values()]
+    keys += [f"health.{name}" for name in bodies.TROUBLES]
     assert [key for key in keys if key not in english] == []
+
+
+def names_in_records_js(name: str) -> list[str]:
+    text = (STATIC / "ui" / "records.js").read_text()
+    found = re.search(rf"const {name} = ([\[{{].*?[\]}}]);", text, re.DOTALL)
+    assert found is not None, name
+    return re.findall(r'"([^"]*)"', found[1])
+
+
+def test_names_of_the_pages_are_those_of_the_protocol() -> None:
+    from protocol import bodies, fault, lock, record, refusal
+
+    for name, table in {
+        "KINDS": record.KINDS,
+        "NODES": fault.NODES,
+        "REASONS": lock.REASONS,
+        "REFUSALS": refusal.NAMES,
+        "STATES": lock.STATES,
+    }.items():
+        shown = {i: word for i, word in enumerate(names_in_records_js(name)) if word}
+        assert shown == table, name
+    assert names_in_records_js("TROUBLES") == list(bodies.TROUBLES)
+    text = (STATIC / "ui" / "records.js").read_text()
+    needed = ", ".join(f"{record.KINDS[kind]}: {n}" for kind, n in bodies.NEEDED.items())
+    assert f"const NEEDED = {{ {needed} }};" in text
+    fields = [name for kind in bodies.BODIES.values() for name, _ in kind]
+    assert names_in_records_js("BODIES") == fields
+
+
+def test_fault_codes_of_the_pages_are_those_of_the_protocol() -> None:
+    from protocol import fault
+
+    text = (STATIC / "ui" / "records.js").read_text()
+    codes = re.findall(r'(0x1[0-9a-f]{4}): "(\w+)"', text)
+    assert {int(code, 16): name for code, name in codes} == fault.NAMES

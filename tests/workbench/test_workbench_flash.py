@@ -1,6 +1,14 @@
 """The application gets onto a board whole, again and again, whatever was there before."""
 
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 import serial
@@ -9,8 +17,10 @@ from boards.virtual import VirtualBoard
 from workbench import application, flash
 from workbench.application import board_file, collect_application
 from workbench.bench import on_bench
-from workbench.errors import ApplicationError
+from workbench.errors import ApplicationError, WorkbenchError
+from workbench.slots import Slots
 
+MPREMOTE = Path(sys.executable).with_name("mpremote")
 ROOT = Path(flash.__file__).resolve().parent.parent
 MAIN = b"""import os
 import time
@@ -19,7 +29,7 @@ try:
 except OSError:
     import app.hello
     while True:
-        print("running", app.hello.TEXT)
+        print("running", app.hello.TEXT, app.hello.__file__)
         time.sleep_ms(20)
 """
 
@@ -28,7 +38,7 @@ except OSError:
 def checkout(tmp_path: Path) -> Path:
     root = tmp_path / "checkout"
     for name, text in [
-        ("firmware/boot.py", "# nothing\n"),
+        ("firmware/boot.py", (ROOT / "firmware/boot.py").read_text()),
         ("firmware/main.py", MAIN.decode()),
         ("firmware/app/__init__.py", ""),
         ("firmware/app/hello.py", "TEXT = 'hello'\n"),
@@ -39,10 +49,15 @@ def checkout(tmp_path: Path) -> Path:
     return root
 
 
-def run_until(board: VirtualBoard, name: str) -> bytes:
-    """Content of a file that the application writes when it runs."""
-    with on_bench(board.tty) as bench:
-        return bench.files.read(name)
+def says(board: VirtualBoard, words: bytes, timeout_s: float = 10.0) -> None:
+    """The running application prints this."""
+    with serial.Serial(board.tty, timeout=timeout_s) as port:
+        assert words in port.read_until(words)
+
+
+def change(checkout: Path, text: str) -> tuple[application.BoardFile, ...]:
+    (checkout / "firmware/app/hello.py").write_text(f"TEXT = {text!r}\n")
+    return collect_application(checkout)
 
 
 def test_collects_compiled_modules_and_plain_starts(checkout: Path) -> None:
@@ -67,60 +82,139 @@ def test_names_the_source_that_does_not_compile(checkout: Path) -> None:
         collect_application(checkout / "nowhere")
 
 
-def test_the_projects_own_application_compiles() -> None:
-    assert any(file.path.startswith("protocol/") for file in collect_application(ROOT))
-
-
 def test_flashes_runs_and_then_writes_nothing_more(board: VirtualBoard, checkout: Path) -> None:
     files = collect_application(checkout)
     steps: list[flash.FlashProgress] = []
     result = flash.flash_application(board.tty, files, progress=steps.append)
-    assert result.written[-1] == "main.py"
-    assert set(result.written) == {file.path for file in files}
+    assert result.written == ("application", "boot.py", "main.py")
     assert steps[-1].bytes_done == steps[-1].bytes_total == result.bytes_written
-    wait_for_run(board)
+    assert [step.bytes_done for step in steps] == sorted(step.bytes_done for step in steps)
+    says(board, b"running hello /rom/app/hello.mpy\n")
     again = flash.flash_application(board.tty, files)
     assert again.written == again.removed == ()
-    assert set(again.skipped) == {file.path for file in files}
+    assert again.skipped == result.written
 
 
-def wait_for_run(board: VirtualBoard) -> None:
-    with serial.Serial(board.tty, timeout=10) as port:
-        assert b"running hello" in port.read_until(b"running hello\n")
-
-
-def test_repairs_a_short_file_and_removes_what_shadows(board: VirtualBoard, checkout: Path) -> None:
-    files = collect_application(checkout)
-    flash.flash_application(board.tty, files)
-    hello = next(file for file in files if file.path == "app/hello.mpy")
-    with on_bench(board.tty) as bench:
-        bench.files.write("app/hello.mpy", hello.data[:-5])
-        bench.files.write("app/hello.py", b"TEXT = 'shadow'\n")
-        bench.files.write("kept", b"not of the application")
-    result = flash.flash_application(board.tty, files)
-    assert result.written == ("app/hello.mpy", "main.py")
-    assert result.removed == ("app/hello.py",)
-    wait_for_run(board)
-    assert run_until(board, "kept") == b"not of the application"
-
-
-def test_a_cut_flash_starts_nothing_and_is_finished_later(
+def test_an_older_layout_is_cleared_and_what_is_not_of_it_stays(
     board: VirtualBoard, checkout: Path
 ) -> None:
-    flash.flash_application(board.tty, collect_application(checkout))
-    (checkout / "firmware/app/hello.py").write_text("TEXT = 'hello again'\n")
-    (checkout / "protocol/cbor.py").write_text("VERSION = 2\n")
-    files = collect_application(checkout)
+    with on_bench(board.tty) as bench:
+        bench.files.write("app/hello.py", b"TEXT = 'shadow'\n")
+        bench.files.write("kept", b"not of the application")
+        bench.files.write("crashes", b"!!!!!")
+    result = flash.flash_application(board.tty, collect_application(checkout))
+    assert result.removed == ("app/hello.py",)
+    says(board, b"running hello /rom/app/hello.mpy\n")
+    with on_bench(board.tty) as bench:
+        assert bench.files.read("kept") == b"not of the application"
+        assert not bench.files.exists("crashes")  # new software begins anew
+        # Not even now, because the image comes first.
+        bench.files.write("app/hello.py", b"TEXT = 'shadow'\n")
+    says(board, b"running hello /rom/app/hello.mpy\n")
 
-    def cut(step: flash.FlashProgress) -> None:
-        if step.path == "protocol/cbor.mpy":
+
+def test_flashes_into_the_other_slot_each_time(board: VirtualBoard, checkout: Path) -> None:
+    for number, text in enumerate(("one", "two", "three")):
+        flash.flash_application(board.tty, change(checkout, text))
+        says(board, b"running %s " % text.encode())
+        with on_bench(board.tty) as bench:
+            sealed = Slots(bench.repl).sealed(number % 2)
+            assert sealed is not None and sealed.sequence == number
+
+
+def cut_at(nth: int, action: Callable[[], None]) -> Callable[[flash.FlashProgress], None]:
+    seen = []
+
+    def progress(step: flash.FlashProgress) -> None:
+        seen.append(step)
+        if len(seen) == nth + 1:
+            action()
             raise KeyboardInterrupt  # the mechanic's cable
 
-    with pytest.raises(KeyboardInterrupt):
-        flash.flash_application(board.tty, files, progress=cut)
+    return progress
+
+
+def test_a_cut_at_any_piece_leaves_the_old_or_the_new_application(
+    board: VirtualBoard, checkout: Path
+) -> None:
+    flash.flash_application(board.tty, change(checkout, "old"))
+    big = "new" + "x" * 9_000  # several blocks of the partition
+    (checkout / "firmware/main.py").write_bytes(MAIN + b"# a newer one\n")
+    files = change(checkout, big)
+    finished = 0
+    for nth in range(12):
+        try:
+            flash.flash_application(board.tty, files, progress=cut_at(nth, board.power_cut))
+            finished = nth
+            break
+        except (KeyboardInterrupt, WorkbenchError):  # releasing the bench fails, too
+            begin = time.monotonic()
+            with serial.Serial(board.tty, timeout=10) as port:
+                said = port.read_until(b"running ") + port.read(3)
+            assert said[-3:] in (b"old", b"new"), said
+            assert time.monotonic() - begin < 10
+    # 9 kB in pieces of 2, main.py and the end: each was cut once, and then it went through.
+    assert finished >= 6
+    says(board, b"running new")
+
+
+@pytest.mark.faults
+def test_power_cuts_at_random_moments(board: VirtualBoard, checkout: Path) -> None:
+    seed = time.time_ns()
+    print("seed", seed)
+    random = Random(seed)
+    flash.flash_application(board.tty, change(checkout, "0"))
+    running = 0
+    for number in range(1, 41):
+        files = change(checkout, str(number) + "x" * 9_000)
+        cut = threading.Timer(random.uniform(0.1, 1.2), board.power_cut)
+        cut.start()
+        with suppress(WorkbenchError):
+            flash.flash_application(board.tty, files)
+        cut.join()
+        board.reset()  # whatever the tool left in the REPL
+        with serial.Serial(board.tty, timeout=10) as port:
+            said = port.read_until(b"running ") + port.read(4)
+        shown = int(re.split(rb"[ x]", said.rpartition(b"running ")[2])[0])
+        assert shown in (running, number), said
+        running = shown
+
+
+def test_a_damaged_image_is_not_run_and_said(board: VirtualBoard, checkout: Path) -> None:
+    flash.flash_application(board.tty, change(checkout, "old"))
+    flash.flash_application(board.tty, change(checkout, "new"))
     with on_bench(board.tty) as bench:
-        assert not bench.files.exists("main.py")
-    assert flash.flash_application(board.tty, files).written == ("protocol/cbor.mpy", "main.py")
+        slots = Slots(bench.repl)
+        # One bit of the running image goes to 0, as flash that wears out.
+        bench.repl.exec(
+            f"at = {slots.slot_bytes} + 60\n"
+            "assert vfs.rom_ioctl(4, 0, at, bytes((_rom[at] & (_rom[at] - 1),))) == 0"
+        )
+        assert slots.sealed(1) is None and slots.sealed(0) is not None
+    with serial.Serial(board.tty, timeout=10) as port:
+        said = port.read_until(b"running old")
+    assert b"slot 1 holds a damaged application, which is not run" in said
+    # Flashing again writes the damaged one, and with a higher number than the good one has.
+    result = flash.flash_application(board.tty, change(checkout, "new"))
+    assert result.written == ("application",)
+    says(board, b"running new")
+
+
+def test_without_an_application_the_repl_comes(board: VirtualBoard, checkout: Path) -> None:
+    files = [file for file in collect_application(ROOT) if "/" not in file.path]
+    flash.flash_application(board.tty, files)  # the real boot.py and main.py, and no modules
+    boots = board.boots
+    with serial.Serial(board.tty, timeout=10) as port:
+        board.reset()
+        assert b"no application" in port.read_until(b">>> ")
+    time.sleep(0.3)
+    assert board.boots == boots + 1
+
+
+def test_refuses_an_image_that_does_not_fit(board: VirtualBoard, checkout: Path) -> None:
+    files = [*collect_application(checkout), board_file("app/big.mpy", bytes(300_000))]
+    with pytest.raises(ApplicationError, match="do not fit a slot of 262144"):
+        flash.flash_application(board.tty, files)
 
 
 def test_an_application_with_a_watchdog_does_not_disturb_the_work(board: VirtualBoard) -> None:
@@ -135,6 +229,15 @@ def test_an_application_with_a_watchdog_does_not_disturb_the_work(board: Virtual
         boots = board.boots
         bench.repl.exec("import time; time.sleep_ms(600)")  # longer than the watchdog allows
         assert (board.boots, board.reset_cause) == (boots, 2)
+
+
+def test_mpremote_works_on_a_board_that_runs_the_projects_application(board: VirtualBoard) -> None:
+    flash.flash_application(board.tty)
+    code = "import vcu, sys; print(vcu.__file__, sys.path[0])"
+    line = [str(MPREMOTE), "connect", board.tty, "exec", code, "+", "fs", "ls"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "/rom/vcu/__init__.mpy /rom" in done.stdout and "boot.py" in done.stdout
 
 
 def test_the_compiler_is_found() -> None:

@@ -11,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boards.virtual import VirtualBoard
+from hw.vehicle_config import load_vehicle
 from protocol import cbor
 from protocol.errors import DecodeError
+from trifleet.vehicle_file import config_file
 from workbench.bench import on_bench
 from workbench.errors import (
+    ConfigurationError,
     IdentifierError,
     OtherIdentityError,
     OwnerError,
@@ -23,7 +26,7 @@ from workbench.errors import (
     WeakKeyError,
 )
 from workbench.identity import Identity, check_identity, decode_identity, encode_identity
-from workbench.provision import IDENTITY_FILE, provision
+from workbench.provision import CONFIG_FILE, IDENTITY_FILE, configure, provision
 
 KEY = hashlib.sha256(b"a vehicle").digest()
 OWNER = hashlib.sha256(b"an owner").digest()
@@ -108,6 +111,36 @@ def test_refuses_a_board_whose_identity_cannot_be_read(board: VirtualBoard) -> N
     with pytest.raises(OtherIdentityError, match="unreadable"):
         provision(board.tty, GOOD)
     assert provision(board.tty, GOOD, replace=True).written
+
+
+DELTA, TADPOLE = (config_file(load_vehicle(name)) for name in ("delta-cargo", "tadpole-cargo"))
+
+
+@pytest.mark.parametrize("config", [b"", DELTA[:-1], DELTA + b"\0", encode_identity(GOOD)])
+def test_refuses_what_are_not_the_numbers_of_a_vehicle(config: bytes) -> None:
+    with pytest.raises(ConfigurationError):
+        provision("/dev/no-port-is-opened", GOOD, config=config)
+    with pytest.raises(ConfigurationError):
+        configure("/dev/no-port-is-opened", config)
+
+
+def test_writes_the_numbers_of_the_vehicle_beside_its_identity(board: VirtualBoard) -> None:
+    assert provision(board.tty, GOOD, config=DELTA).written
+    assert not provision(board.tty, GOOD).written  # leaves them
+    assert not configure(board.tty, DELTA)
+    assert configure(board.tty, TADPOLE)
+    board.power_cut()
+    with on_bench(board.tty) as bench:
+        assert bench.files.read(CONFIG_FILE) == TADPOLE
+        assert decode_identity(bench.files.read(IDENTITY_FILE)) == GOOD
+
+
+def test_another_vehicle_is_refused_before_its_numbers_are_touched(board: VirtualBoard) -> None:
+    provision(board.tty, GOOD, config=DELTA)
+    with pytest.raises(OtherIdentityError):
+        provision(board.tty, replace(GOOD, vehicle="veh-2"), config=TADPOLE)
+    with on_bench(board.tty) as bench:
+        assert bench.files.read(CONFIG_FILE) == DELTA
 
 
 def test_survives_a_power_cut_whole(board: VirtualBoard) -> None:

@@ -70,7 +70,7 @@ class CAN:
             self._ring = bytearray(_RING * _SLOT_BYTES)
             self._wire = None
             self._given = self._whole = None
-            self._news = False
+            self._news = self._heard = False
             self._state = CAN.STATE_STOPPED
             _controller = self
         self.init(*args, **kwargs)
@@ -319,6 +319,7 @@ class CAN:
                 self._handler = handler
 
     def _store(self, id, flags, data):
+        self._heard = True
         if not self._accepts(id, flags):
             return
         if self._count == _RING:
@@ -363,3 +364,23 @@ def wait_for_interrupt(timeout_ms):
         select.poll().poll(timeout_ms)
     else:
         _controller.wait(timeout_ms)
+
+
+def sleep_until_stirred(edges, bus, timeout_ms):
+    # True if the bus has something (where it is listened to); False after an edge or the time.
+    poll = select.poll()
+    poll.register(edges, select.POLLIN)
+    can = _controller
+    if bus and can is not None and can._state != CAN.STATE_STOPPED and can._wire:
+        if can._count:
+            return True
+        can._wire.listen(poll)
+        can._heard = False
+    for stream, _ in poll.poll(timeout_ms):
+        if stream is edges:
+            edges.read(8)
+        else:
+            can._service()
+            if can._heard or can._state == CAN.STATE_BUS_OFF:
+                return True
+    return False

@@ -8,7 +8,7 @@ _ERASED = b"\xff" * 256
 class Flash:
     def __init__(self):
         self._file = vboard.flash
-        self._blocks = self._file.seek(0, 2) // BLOCK_BYTES
+        self._blocks = vboard.FLASH_BYTES // BLOCK_BYTES
 
     def readblocks(self, block, buffer, offset=0):
         self._file.seek(block * BLOCK_BYTES + offset)

@@ -54,6 +54,10 @@ class Wire:
     def wait(self, timeout_ms):
         self._poll.poll(timeout_ms)
 
+    def listen(self, poll):
+        # For a sleep that the bus ends.
+        poll.register(self._socket, select.POLLIN)
+
     def send(self, id, data, flags):
         # False where the socket takes nothing now.
         letter = "tTrR"[(1 if flags & 2 else 0) + (2 if flags & 1 else 0)]

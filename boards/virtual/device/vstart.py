@@ -1,4 +1,4 @@
-# What a port's main() does on a microcontroller: mount the flash, run boot.py and main.py.
+# What a port's main() does on a microcontroller: mount ROMFS and flash, run boot.py and main.py.
 # A flash that is neither blank nor readable is reported and left alone, not formatted.
 import os
 import sys
@@ -6,6 +6,7 @@ import utime
 import vboard
 import vfs
 import __main__
+import vrom
 from vflash import Flash
 
 
@@ -39,10 +40,13 @@ def run(name):
 
 
 def start():
-    rom = vfs.VfsPosix(os.getenv("TRIFLEET_DEVICE"))
+    chip = vfs.VfsPosix(os.getenv("TRIFLEET_DEVICE"))
     vfs.umount("/")  # the host's files are out of reach from here on
-    vfs.mount(rom, "/rom", readonly=True)
-    sys.path[:] = ["", ".frozen", "/flash", "/flash/lib", "/rom"]
+    vfs.mount(chip, "/chip", readonly=True)
+    sys.path[:] = ["", ".frozen"]
+    vrom.mount()
+    sys.path.extend(("/flash", "/flash/lib", "/chip"))
+    vrom.install()
     mount_flash()
     run("boot.py")
     if os.getenv("TRIFLEET_REPL") != "raw":  # a soft reset in the raw REPL leaves main.py out

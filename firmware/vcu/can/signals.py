@@ -26,6 +26,7 @@ RECEIVED = (
     "MC_Status1",
     "MC_Status2",
     "BMS_Pack",
+    "BMS_Cells",
     "BMS_Temp",
     "CHG_Status",
     "HMI_Inputs",

@@ -62,6 +62,13 @@ def show_telemetry(
     return models.Telemetry.model_validate({"time": found.time, **found.columns})
 
 
+@router.get("/vehicles/{vehicle}/vss")
+def show_vss(vehicle: VehicleId, services: Use) -> models.VssValues:
+    """What the vehicle measured last, by the names and in the units of VSS."""
+    with services.database.read() as connection:
+        return items.vss_values(vehicles.state(connection, vehicle))
+
+
 @router.get("/refusals")
 def list_refusals(services: Use, cursor: Cursor = None, limit: Limit = 50) -> models.RefusedPage:
     """What vehicles refused and what the backend did not believe, newest first."""

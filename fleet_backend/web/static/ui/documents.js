@@ -8,7 +8,9 @@ export const UNLOCK = 1;
 export const LOCK = 2;
 export const ACTIONS = {
   1: "UNLOCK", 2: "LOCK", 3: "RAISE_GENERATION", 4: "REVOKE_GRANT", 5: "RAISE_TIME", 6: "TRANSFER",
+  8: "DEPOSIT_CODES", 9: "LIMIT_SPEED",
 };
+const CODES = 10; // the one key of a grant that may be missing
 const MAX_PRESENTATION_BYTES = 4094;
 
 const RSA_HEAD = "300d06092a864886f70d0101010500";
@@ -45,14 +47,20 @@ export const commandId = async (command) => (await sha256(command)).slice(0, 16)
 /** What the phone needs of a grant. The vehicle verifies it; here it is a claim. */
 export function decodeGrantUnverified(bytes) {
   const value = decode(split(bytes, PS256, "grant").payload);
-  if (!(value instanceof Map) || value.size !== 9 || value.get(0) !== 1) {
-    throw new DecodeError("field", "grant");
-  }
+  const whole = value instanceof Map && Array.from({ length: 9 }, (_, key) => key).every(
+    (key) => value.has(key));
+  if (!whole || value.get(0) !== 1) throw new DecodeError("field", "grant");
+  if (value.size !== (value.has(CODES) ? 10 : 9)) throw new DecodeError("unknown-key", "grant");
+  if (value.has(CODES) && !areCodes(value.get(CODES))) throw new DecodeError("field", "grant.codes");
   return {
     vehicle: value.get(1), holder: value.get(2), actions: value.get(3),
     notBefore: value.get(4), notAfter: value.get(5), grantId: value.get(7),
   };
 }
+
+/** A salt and one to four hashes, of 16 bytes each. */
+const areCodes = (value) => Array.isArray(value) && value.length >= 2 && value.length <= 5
+  && value.every((item) => item instanceof Uint8Array && item.length === 16);
 
 /** The 256 bytes in the middle of a 2048-bit key's SubjectPublicKeyInfo. */
 export function modulusOfSpki(spki) {

@@ -1,0 +1,181 @@
+"""The drive on the whole vehicle: what a rider, the nodes and couriers bring about on the bus."""
+
+import itertools
+
+import pytest
+from bench import Bench, Node, identity
+from signer import OWNER, by_booking, by_owner, by_rider
+
+from protocol import command, grant, lock, record, refusal
+
+DONE = (record.ANSWER, record.DONE)
+
+
+@pytest.fixture
+def bench(tmp_path):
+    (tmp_path / "identity").write_bytes(identity(OWNER.thumbprint))
+    made = Bench(f"{tmp_path}/")
+    made.run(1_500)
+    return made
+
+
+def current(bench):
+    return bench.gateway.challenges[-1][0]
+
+
+def unlock(bench, limits=None):
+    asked = by_booking(current(bench), limits=limits) if limits else by_owner(current(bench))
+    assert bench.present(asked) == DONE
+
+
+def drive_off(bench, speed_mmps=0, limits=None):
+    unlock(bench, limits)
+    bench.inputs(1, 1, 1)
+    bench.run(100)
+    bench.inputs(1, 0, 1)
+    for speed in range(0, speed_mmps + 1, 100):
+        bench.speed(speed)
+        bench.run(20)
+
+
+def shown(bench):
+    return bench.drives[-1][1]
+
+
+def plug(bench, plugged):
+    bench.nodes.setdefault("CHG_Status", Node("CHG_Status", {})).signals = {"Plugged": plugged}
+    bench.run(600)
+
+
+def test_what_the_rider_does_before_the_unlock_does_not_count(bench):
+    bench.inputs(1, 1, 1)
+    bench.run(100)
+    bench.nodes["HMI_Inputs"].signals = None
+    unlock(bench)
+    bench.run(150)
+    assert not bench.enabled() and bench.vcu.drive.lock == lock.READY
+
+
+def test_each_missing_step_of_the_start_is_named(bench):
+    unlock(bench)
+    for inputs, reason in (
+        ((0, 0, 0), lock.DRIVE_KEY_OFF),
+        ((1, 0, 0), lock.DRIVE_GEAR),
+        ((1, 0, 2), lock.DRIVE_BRAKE),
+    ):
+        bench.inputs(*inputs)
+        bench.run(120)
+        assert shown(bench)["Reason"] == reason and not shown(bench)["Enable"]
+    bench.inputs(1, 1, 2)
+    bench.run(120)
+    assert shown(bench)["Enable"] and shown(bench)["Direction"] == 2
+
+
+def test_no_start_with_the_charger_plugged_even_if_it_falls_silent(bench):
+    plug(bench, 1)
+    unlock(bench)
+    bench.inputs(1, 1, 1)
+    bench.run(200)
+    assert shown(bench)["Reason"] == lock.DRIVE_CHARGER and not bench.enabled()
+    bench.nodes["CHG_Status"].signals = None
+    bench.run(2_500)
+    assert not bench.enabled()
+    plug(bench, 0)
+    assert bench.enabled()
+
+
+def test_a_plug_while_moving_warns_and_ends_drive_at_standstill(bench):
+    drive_off(bench, 5_000)
+    plug(bench, 1)
+    assert shown(bench)["Enable"] and shown(bench)["Warning"] & lock.WARN_CHARGER
+    bench.stop(5_000)
+    bench.run(700)
+    assert not shown(bench)["Enable"] and shown(bench)["Reason"] == lock.DRIVE_CHARGER
+    assert bench.kinds(record.LOCK)[-1] == {0: lock.READY, 1: lock.DRIVE, 2: lock.CHARGER}
+    plug(bench, 0)
+    assert not shown(bench)["Enable"] and shown(bench)["Reason"] == lock.DRIVE_BRAKE
+    bench.inputs(1, 1, 1)
+    bench.run(100)
+    assert shown(bench)["Enable"]
+
+
+@pytest.mark.parametrize("name", ["MC_Status1", "HMI_Inputs", "BMS_Pack", "MC_Heartbeat"])
+def test_a_silent_node_never_ends_drive(bench, name):
+    drive_off(bench, 8_000)
+    bench.nodes[name].signals = None
+    seen = len(bench.drives)
+    bench.run(20_000)
+    assert all(signals["Enable"] for _, signals in bench.drives[seen:]) and shown(bench)["Enable"]
+    if name in ("MC_Status1", "HMI_Inputs"):
+        assert shown(bench)["Mode"] == 1 and shown(bench)["TorqueCap_pct"] == 40
+        assert shown(bench)["Direction"] == 1 and shown(bench)["Warning"] & lock.WARN_LIMP
+
+
+def test_a_dash_that_dies_leads_to_limp_gently(bench):
+    drive_off(bench, 10_000)
+    bench.nodes["HMI_Inputs"].signals = None
+    begin = len(bench.drives)
+    bench.run(10_000)
+    torques = [signals["TorqueCap_pct"] for _, signals in bench.drives[begin:]]
+    assert torques == sorted(torques, reverse=True) and torques[-1] == 40
+    assert max(a - b for a, b in itertools.pairwise(torques)) <= 1
+    # Well above the cap, which then falls by half a metre a second each second.
+    assert 2_800 < shown(bench)["SpeedCap_mmps"] < 8_000
+    bench.run(20_000)
+    assert shown(bench)["SpeedCap_mmps"] == 2_800
+
+
+def test_a_lock_while_moving_waits(bench):
+    drive_off(bench, 5_000)
+    asked = by_owner(current(bench), command.LOCK)
+    assert bench.present(asked) == (record.ANSWER, record.PENDING)
+    bench.run(3_000)
+    assert shown(bench)["Enable"] and shown(bench)["Reason"] == lock.DRIVE_LOCK_PENDING
+    bench.stop(5_000)
+    bench.run(700)
+    assert bench.vcu.drive.lock == lock.LOCKED and not shown(bench)["Enable"]
+    assert bench.present(by_owner(current(bench), command.LOCK)) == DONE
+
+
+def test_a_second_unlock_and_a_held_session_are_refused_with_a_reason(bench):
+    drive_off(bench)
+    bench.inputs(0, 0, 0)
+    bench.run(700)
+    assert bench.kinds(record.LOCK)[-1][2] == lock.KEY_OFF
+    assert bench.present(by_owner(current(bench))) == (record.REFUSAL, refusal.STATE)
+
+
+def test_limits_of_the_grant_show_as_beginner(bench):
+    drive_off(bench, 1_000, {grant.MAX_SPEED_MMPS: 3_000})
+    assert shown(bench)["SpeedCap_mmps"] == 3_000 and shown(bench)["Mode"] == 3
+    assert shown(bench)["Reason"] == lock.DRIVE_GRANT_LIMIT
+
+
+def test_the_pins_follow_the_kernel(bench):
+    assert bench.board.outputs.lock == lock.LOCKED and not bench.board.outputs.enable
+    bench.nodes["HMI_Inputs"].signals = {"Lights": 1, "Horn": 1}
+    bench.run(100)
+    assert bench.board.outputs.lights and bench.board.outputs.horn
+    drive_off(bench)
+    assert bench.board.outputs.enable and bench.board.outputs.lock == lock.DRIVE
+
+
+def test_commands_at_every_moment_of_a_ride_change_nothing_that_moves(bench):
+    """Forged, replayed, for another vehicle, locks: drive stays until the vehicle stands."""
+    drive_off(bench, 6_000)
+    seen = len(bench.drives)
+    for asked in (
+        by_owner(bytes(16)),
+        by_rider(current(bench), command.LOCK, vehicle="tf-0002"),
+        bytes(range(200)),
+        b"\x83\x99\x0f\xf0" + b"\x80" * 4080,
+    ):
+        assert bench.present(asked)[0] == record.REFUSAL
+    for action, args in (
+        (command.RAISE_GENERATION, {0: 9}),
+        (command.LOCK, {}),
+        (command.LOCK, {}),
+    ):
+        assert bench.present(by_owner(current(bench), action, args))[0] == record.ANSWER
+    bench.run(5_000)
+    assert all(signals["Enable"] for _, signals in bench.drives[seen:])
