@@ -193,12 +193,20 @@ class RemoteCan:
 
     def run(self, code):
         try:
-            return literal_eval(self._repl.exec(code).decode() or "None")
+            text = self._repl.exec(code).decode().strip()
         except DeviceError as error:
             for kind in (ValueError, OverflowError, IndexError, OSError):
                 if str(error).startswith(kind.__name__):
                     raise kind(str(error)) from error
             raise
+        # Several things printed are a tuple.
+        if not text:
+            return None
+        return literal_eval(text) if text[0] in "[(" or " " not in text else literal(text)
+
+
+def literal(text):
+    return tuple(literal_eval(word) for word in text.split(" "))
 
 
 class Virtual:

@@ -1,5 +1,7 @@
 """One behaviour, whatever controller is behind it: the shape of machine.CAN, as documented."""
 
+from pathlib import Path
+
 import pytest
 from board_fakes import FakeCan
 from can_backends import EXT, RTR, Fake, Mcp, SlcanStand, Virtual
@@ -7,7 +9,10 @@ from vcu.can.port import COUNTERS, Port
 from vcu.can.signals import Signals
 
 from protocol import can
+from workbench.application import collect_application
+from workbench.files import BoardFiles
 
+ROOT = Path(__file__).resolve().parents[2]
 ACTIVE, WARNING, PASSIVE, BUS_OFF = range(1, 5)
 LOCAL = {
     "machine_can": Fake,
@@ -310,3 +315,62 @@ def test_the_port_works_on_it(name):
     assert len(got) == 3 and port.send(0x50, b"12345678")
     assert stand.leave() == [(0x50, b"12345678", 0)]
     assert port.counters()[COUNTERS.split().index("bus_offs")] == 1
+
+
+PORT_ON_BOARD = """
+import time
+from machine import CAN
+from vcu.can.cycle import Cycle
+from vcu.can.machine_can import controller
+from vcu.can.port import COUNTERS, Port
+from vcu.can.signals import Signals
+c = controller()
+signals = Signals()
+port = Port(c, signals, time.ticks_ms(), time.ticks_ms)
+drive = Cycle(port, "VCU_Drive", 0)
+slot = signals.slot("MC_Status1")
+speed = signals.handle("MC_Status1", "Speed_mmps")
+def turns(ms):
+    taken = 0
+    end = time.ticks_add(time.ticks_ms(), ms)
+    while time.ticks_diff(end, time.ticks_ms()) > 0:
+        now = time.ticks_ms()
+        port.tick(now)
+        while port.receive(now):
+            frame = port.frame
+            taken += signals.take(port.row, frame.data, frame.length, port.at_ms) >= 0
+        c.wait(5)
+    return taken
+"""
+
+
+def test_the_port_works_on_the_virtual_board(tmp_path):
+    stand = Virtual(tmp_path)
+    try:
+        files = BoardFiles(stand.repl)
+        for file in collect_application(ROOT):
+            if file.path.startswith(("protocol/__init__", "protocol/can", "protocol/errors",
+                                     "vcu/__init__", "vcu/can/")):  # fmt: skip
+                files.write(file.path, file.data)
+        run = stand.can.run
+        stand.repl.exec(PORT_ON_BOARD)
+        assert run("print(turns(50), port.joined, drive.send())") == (0, False, False)
+        stand.deliver(0x110, can.encode("MC_Status1", {"Speed_mmps": -7}, 1))
+        stand.leave()
+        assert run("print(turns(50), port.joined, signals.value(speed))") == (1, True, -7)
+        for alive in (2, 2, 3):
+            stand.deliver(0x110, can.encode("MC_Status1", {}, alive))
+        stand.deliver(0x333, bytes(8))
+        stand.leave()
+        assert run("print(turns(50), signals.repeated, port.unknown)") == (2, 1, 0)
+        assert run("print(drive.send(), port.send(0x518, b'12345678'), turns(20))") == (
+            True, True, 0,
+        )  # fmt: skip
+        assert sorted(stand.leave()) == [
+            (0x50, can.encode("VCU_Drive", {}, 0), 0),
+            (0x518, b"12345678", 0),
+        ]
+        stand.bus_off()
+        assert run("print(turns(50), port.is_off(), drive.send())") == (0, True, False)
+    finally:
+        stand.close()
