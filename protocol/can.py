@@ -20,6 +20,9 @@ _SIGN_AT = 17
 # Small integers have 31 bits on small machines, and a value may begin 7 bits into its first byte.
 # A wider signal costs an allocation there when it is read, and may be given as bytes for sending.
 SMALL_BITS = 23
+# Added to the handle of a wide signal, and put beside its start: all but 16 bits of it, and these.
+_UPPER = 16 - (16 << _WIDTH_AT)
+_LOWER = 16 << _WIDTH_AT
 
 
 def crc8(identifier: int, data: "bytes | bytearray | memoryview") -> int:
@@ -42,6 +45,7 @@ def _crc_table() -> bytes:
 
 
 _CRC_TABLE = _crc_table()
+_EMPTY = bytes(8)
 
 
 # --- without allocation: a row is the offset of a message in ROWS ---
@@ -86,20 +90,22 @@ def check(row: int, data: "bytes | bytearray | memoryview", length: int) -> int:
 
 
 def _is_within(data: "bytes | bytearray | memoryview", at: int) -> bool:
-    # Of a wide signal the upper part decides, and the lower 16 bits where the upper parts are same.
-    handle = _handle(at)
     signed = SIGNALS[at + 1] & SIGNED
-    bits = SIGNALS[at + 1] & BITS
-    if bits <= SMALL_BITS:
-        found = value(data, handle)
-        return _limit(at + 2, 8, signed) <= found <= _limit(at + 6, 8, signed)
-    low = value(data, handle & HANDLE_START | 16 << _WIDTH_AT)
-    high = value(data, handle + 16 - (16 << _WIDTH_AT))
-    least = _limit(at + 4, 0, signed)
-    most = _limit(at + 8, 0, signed)
-    if high == least and low < two(SIGNALS, at + 2):
+    if SIGNALS[at + 1] & BITS > SMALL_BITS:
+        return _is_wide_within(data, at, signed)
+    found = value(data, _handle(at))
+    return _limit(at + 2, 8, signed) <= found <= _limit(at + 6, 8, signed)
+
+
+def _is_wide_within(data: "bytes | bytearray | memoryview", at: int, signed: int) -> bool:
+    # The upper part decides, and the lower 16 bits where the upper parts are the same.
+    high = value(data, _handle(at) + _UPPER)
+    low = value(data, SIGNALS[at] | _LOWER)
+    limit = _limit(at + 4, 0, signed)
+    if high < limit or (high == limit and low < two(SIGNALS, at + 2)):
         return False
-    return least <= high <= most and (high < most or low <= two(SIGNALS, at + 6))
+    limit = _limit(at + 8, 0, signed)
+    return high < limit or (high == limit and low <= two(SIGNALS, at + 6))
 
 
 def _limit(at: int, more_bits: int, signed: int) -> int:
@@ -157,18 +163,26 @@ def encode_into(row: int, values: "list[int | bytes]", alive: int, data: bytearr
 
     A signal of 32 bits may be given as its four bytes, little endian.
     """
-    for i in range(8):
-        data[i] = 0
-    first = ROWS[row + 8]
-    for i in range(ROWS[row + 9]):
-        number = values[i]
-        at = (first + i) * SIGNAL
-        if isinstance(number, bytes):
-            _put_bytes(data, at, number)
-        else:
-            _require_within(row, i, number)
-            put(data, _handle(at), number)
+    data[:] = _EMPTY
+    _put_all(row, values, data)
     _seal(row, alive, data)
+
+
+def _put_all(row: int, values: "list[int | bytes]", data: bytearray) -> None:
+    i = 0
+    at = ROWS[row + 8] * SIGNAL
+    while i < ROWS[row + 9]:
+        _put_signal(row, at, values[i], data)
+        at += SIGNAL
+        i += 1
+
+
+def _put_signal(row: int, at: int, number: "int | bytes", data: bytearray) -> None:
+    if isinstance(number, bytes):
+        _put_bytes(data, at, number)
+    else:
+        _require_within(row, at, number)
+        put(data, _handle(at), number)
 
 
 def _put_bytes(data: bytearray, at: int, number: bytes) -> None:
@@ -179,8 +193,7 @@ def _put_bytes(data: bytearray, at: int, number: bytes) -> None:
         data[(start >> 3) + i] = number[i]
 
 
-def _require_within(row: int, signal: int, number: int) -> None:
-    at = (ROWS[row + 8] + signal) * SIGNAL
+def _require_within(row: int, at: int, number: int) -> None:
     signed = SIGNALS[at + 1] & SIGNED
     if SIGNALS[at + 1] & BITS <= SMALL_BITS:
         least = _limit(at + 2, 8, signed)
@@ -188,10 +201,14 @@ def _require_within(row: int, signal: int, number: int) -> None:
     else:
         least = four(SIGNALS, at + 2, signed)
         most = four(SIGNALS, at + 6, signed)
-    if not least <= number <= most:
-        name = MESSAGES.names(row)[signal + 1]
-        message = MESSAGES.name(row)
-        raise EncodeError(f"{message}.{name}: {number} is outside {least} to {most}")
+    if number < least or number > most:
+        _refuse(row, at, number)
+
+
+def _refuse(row: int, at: int, number: int) -> None:
+    message = MESSAGES.name(row)
+    name, _, _, _, least, most = MESSAGES[message][5][at // SIGNAL - ROWS[row + 8]]
+    raise EncodeError(f"{message}.{name}: {number} is outside {least} to {most}")
 
 
 def _seal(row: int, alive: int, data: bytearray) -> None:
@@ -228,8 +245,7 @@ def encode(name: str, values: "dict[str, int]", alive: int = 0) -> bytes:
     for i in range(1, len(names)):
         number = values.get(names[i], 0)
         seen += names[i] in values
-        _require_within(row, i - 1, number)
-        put(data, _handle((ROWS[row + 8] + i - 1) * SIGNAL), number)
+        _put_signal(row, (ROWS[row + 8] + i - 1) * SIGNAL, number, data)
     if seen != len(values):
         raise EncodeError(f"{name} has no such signal among {sorted(values)}")
     _seal(row, alive, data)

@@ -4,9 +4,20 @@ Frames are 8 bytes, padded with 0xCC; a message has 1 to 4,095 bytes. Anything e
 ignored, so a damaged transfer yields no message rather than a wrong one.
 """
 
+# Only for the checker of types.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vcu.can.shape import Data
+
 MAX_BYTES = 4095
 TIMEOUT_MS = 1_000  # N_Bs and N_Cr
-BLOCK_SIZE = 32
+# A message may not hold the channel by being slow: on a free bus the longest takes a second.
+MESSAGE_MS = 10_000
+# The names of what the two machines count.
+RECEIVER_COUNTERS = "malformed wrong_sequence timeouts overflows interrupted too_slow"
+SENDER_COUNTERS = "malformed timeouts refused too_slow"
+# A block fits the receive FIFO of the larger chips, for as long as nobody empties it.
+BLOCK_SIZE = 16
 MAX_WAITS = 10  # N_WFTmax
 
 _FRAME = 8
@@ -26,24 +37,37 @@ FLOW_OVERFLOW = _padded(bytes((0x32, 0, 0)))
 class Receiver:
     """Puts messages together. After `take`, `reply` holds a flow control frame to send, or None."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._buffer = bytearray(MAX_BYTES)
         self._size = 0  # 0: no message is under way
         self._have = 0
         self._sequence = 0
         self._block = 0
         self._last_ms = 0
-        self.reply = None
+        self._begun_ms = 0
+        self.reply: "bytes | None" = None
         self.malformed = 0
         self.wrong_sequence = 0
         self.timeouts = 0
         self.overflows = 0
         self.interrupted = 0
+        self.too_slow = 0
+
+    def counters(self) -> "tuple[int, ...]":
+        """In the order of RECEIVER_COUNTERS."""
+        return (
+            self.malformed,
+            self.wrong_sequence,
+            self.timeouts,
+            self.overflows,
+            self.interrupted,
+            self.too_slow,
+        )
 
     def is_busy(self) -> bool:
         return self._size > 0
 
-    def take(self, frame: bytes, now_ms: int) -> bytes | None:
+    def take(self, frame: "Data", now_ms: int) -> "bytes | None":
         """Feed one frame; returns the message that it completes."""
         self.tick(now_ms)
         self.reply = None
@@ -62,10 +86,15 @@ class Receiver:
         return None
 
     def tick(self, now_ms: int) -> None:
-        """Give up on a sender that stopped (N_Cr)."""
-        if self._size and now_ms - self._last_ms >= TIMEOUT_MS:
+        """Give up on a sender that stopped (N_Cr), or that does not come to an end."""
+        if not self._size:
+            return
+        if now_ms - self._last_ms >= TIMEOUT_MS:
             self._size = 0
             self.timeouts += 1
+        elif now_ms - self._begun_ms >= MESSAGE_MS:
+            self._size = 0
+            self.too_slow += 1
 
     def _begin(self) -> None:
         # A new message ends the one that was under way (section 9.8.3 of the standard).
@@ -73,7 +102,7 @@ class Receiver:
             self._size = 0
             self.interrupted += 1
 
-    def _single(self, frame: bytes) -> bytes | None:
+    def _single(self, frame: "Data") -> "bytes | None":
         size = frame[0] & 15
         if not 1 <= size <= 7:
             self.malformed += 1
@@ -81,7 +110,7 @@ class Receiver:
         self._begin()
         return bytes(frame[1 : 1 + size])
 
-    def _first(self, frame: bytes, now_ms: int) -> None:
+    def _first(self, frame: "Data", now_ms: int) -> None:
         size = (frame[0] & 15) << 8 | frame[1]
         if size == 0:  # the escape for lengths of 32 bits: more than we take
             self._begin()
@@ -98,9 +127,10 @@ class Receiver:
         self._sequence = 1
         self._block = 0
         self._last_ms = now_ms
+        self._begun_ms = now_ms
         self.reply = FLOW_CONTINUE
 
-    def _consecutive(self, frame: bytes, now_ms: int) -> bytes | None:
+    def _consecutive(self, frame: "Data", now_ms: int) -> "bytes | None":
         if not self._size:
             self.malformed += 1
             return None
@@ -129,8 +159,8 @@ class Sender:
     `frame(now)` is the frame to send now, or None; `sent(now)` says that the bus took it.
     """
 
-    def __init__(self):
-        self._message = None
+    def __init__(self) -> None:
+        self._message: "bytes | None" = None
         self._at = 0
         self._sequence = 0
         self._waiting = False  # for flow control
@@ -139,9 +169,15 @@ class Sender:
         self._gap_ms = 0
         self._since_ms = 0
         self._next_ms = 0
+        self._begun_ms = 0
         self.timeouts = 0
         self.refused = 0
         self.malformed = 0
+        self.too_slow = 0
+
+    def counters(self) -> "tuple[int, ...]":
+        """In the order of SENDER_COUNTERS."""
+        return self.malformed, self.timeouts, self.refused, self.too_slow
 
     def is_busy(self) -> bool:
         return self._message is not None
@@ -156,19 +192,26 @@ class Sender:
         self._waiting = False
         self._waits = 0
         self._since_ms = now_ms
+        self._begun_ms = now_ms
 
     def abort(self) -> None:
         self._message = None
 
     def tick(self, now_ms: int) -> bool:
-        """True if the message was given up: no flow control came, or nothing left (N_Bs, N_As)."""
-        if self._message is None or now_ms - self._since_ms < TIMEOUT_MS:
+        """True if the message was given up: no flow control came, nothing left (N_Bs, N_As), or the
+        receiver is too slow."""
+        if self._message is None:
+            return False
+        if now_ms - self._since_ms >= TIMEOUT_MS:
+            self.timeouts += 1
+        elif now_ms - self._begun_ms >= MESSAGE_MS:
+            self.too_slow += 1
+        else:
             return False
         self._message = None
-        self.timeouts += 1
         return True
 
-    def frame(self, now_ms: int) -> bytes | None:
+    def frame(self, now_ms: int) -> "bytes | None":
         message = self._message
         if message is None or self._waiting:
             return None
@@ -184,7 +227,7 @@ class Sender:
 
     def sent(self, now_ms: int) -> bool:
         """The frame left. True if it was the last one of the message."""
-        size = len(self._message)
+        size = len(self._message or b"")
         self._since_ms = now_ms
         self._sequence = (self._sequence + 1) & 15
         if self._at == 0 and size > 7:
@@ -201,7 +244,7 @@ class Sender:
             self._waiting = self._left_in_block == 0
         return False
 
-    def flow(self, frame: bytes, now_ms: int) -> bool:
+    def flow(self, frame: "Data", now_ms: int) -> bool:
         """Feed a flow control frame. True if it ended the message: the receiver cannot take it."""
         if len(frame) != _FRAME or frame[0] >> 4 != _FLOW or frame[0] & 15 > _OVERFLOW:
             self.malformed += 1

@@ -51,10 +51,11 @@ class Link:
     def health_sources(self) -> "list[Any]":
         """What vcu/health.py reads: key, object, attribute."""
         came, goes = self._receiver, self._sender
-        out: list[Any] = [16, self, "malformed", 16, came, "malformed", 16, goes, "malformed"]
-        out += (17, came, "timeouts", 17, goes, "timeouts", 18, came, "overflows")
-        out += (19, came, "wrong_sequence", 20, came, "interrupted")
-        return out
+        sources: list[Any] = [16, self, "malformed"]
+        for machine in (came, goes):
+            sources += [16, machine, "malformed", 17, machine, "timeouts", 17, machine, "too_slow"]
+        sources += [18, came, "overflows", 19, came, "wrong_sequence", 20, came, "interrupted"]
+        return sources
 
     def is_busy(self) -> bool:
         return self._receiver.is_busy() or self._sender.is_busy()

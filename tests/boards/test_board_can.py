@@ -170,3 +170,15 @@ def test_refuses_what_the_controller_refuses(can_repl: RawRepl) -> None:
 
 def test_no_bus_connected_is_a_bus_off(repl: RawRepl) -> None:
     assert repl.exec(OPEN + "print(c.state() == CAN.STATE_BUS_OFF)") == b"True\n"
+
+
+def test_a_wait_ends_when_the_handler_took_what_came(can_repl: RawRepl, bus: VirtualBus) -> None:
+    can_repl.exec(
+        "import time\nc.set_filters(None)\nseen = []\n"
+        "def handler(can):\n    while message := can.recv():\n        seen.append(message[0])\n"
+        "c.irq(handler, CAN.IRQ_RX, True)\n"
+    )
+    with SlcanClient(bus.port) as client:
+        client.send(0x55, b"")
+        # An hour is longer than the test waits for an answer.
+        assert can_repl.exec("print(c.wait(3_600_000), seen)") == b"0 [85]\n"

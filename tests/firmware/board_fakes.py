@@ -52,6 +52,7 @@ class FakeCan:
         self._fifo = []
         self._buffers = [None] * self.TX_QUEUE_LEN
         self._filters = ()
+        self._known = {}
         self._errors = 0
         self._counters = [0] * 8
         self._handler = None
@@ -81,6 +82,7 @@ class FakeCan:
         if len(checked) > self.FILTERS_MAX:
             raise ValueError("too many filters")
         self._filters = checked
+        self._known = {}  # a filter asks the same again and again
 
     def state(self):
         return self._state
@@ -171,10 +173,13 @@ class FakeCan:
         return found_room
 
     def _passes(self, identifier, flags):
-        for wanted, mask, kind in self._filters:
-            if kind == flags & self.FLAG_EXT_ID and not (identifier ^ wanted) & mask:
-                return True
-        return False
+        key = identifier << 1 | (flags & self.FLAG_EXT_ID) >> 1
+        if key not in self._known:
+            self._known[key] = any(
+                kind == flags & self.FLAG_EXT_ID and not (identifier ^ wanted) & mask
+                for wanted, mask, kind in self._filters
+            )
+        return self._known[key]
 
     def interrupt(self):
         if self._handler and self._fifo and not self.held:

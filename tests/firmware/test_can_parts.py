@@ -307,7 +307,7 @@ def test_each_fault_of_a_frame_has_its_own_counter():
     assert not signals.heard("HMI_Inputs")
     counted = (signals.repeated, signals.wrong_crc, signals.wrong_length)
     assert counted + (signals.skipped, signals.wrong_range) == (1, 1, 2, 1, 1)
-    assert signals.take(MESSAGES.row("BMS_Cells"), bytes(8), 8, 0) == -1  # nobody needs it
+    assert signals.take(MESSAGES.row("VCU_Lock"), bytes(8), 8, 0) == -1  # our own
 
 
 @pytest.mark.parametrize(("period_ms", "fast"), [(20, False), (11, False), (7, True), (1, True)])

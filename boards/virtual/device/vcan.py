@@ -192,8 +192,8 @@ class CAN:
     def get_timings(self, list=None):
         return _filled(list, self._timings)
 
-    # Only here, not on hardware: sleeps until a frame is received or sent or the bus is lost, at
-    # most `timeout_ms`. Returns how many frames recv() has.
+    # Only here, not on hardware: sleeps until a frame is received or sent, a handler ran or the bus
+    # is lost, at most `timeout_ms`. Returns how many frames recv() has.
     def wait(self, timeout_ms):
         self._require_init()
         self._service()
@@ -312,6 +312,7 @@ class CAN:
             or (self._count and self._trigger & CAN.IRQ_RX)
         ):
             handler, self._handler = self._handler, None  # not from within itself
+            self._news = True  # it may have taken the frames that wait() waits for
             try:
                 handler(self)
             finally:

@@ -44,6 +44,11 @@ class Listening:
         self._since_ms = now_ms
         self._activity = -1
 
+    def skip(self) -> None:
+        """The controller could not even listen at this bit rate."""
+        self._silent = 0
+        self.index = (self.index + 1) % self._bitrates
+
     def look(self, activity: int, now_ms: int) -> int:
         """`activity` changes when anything happens on the bus. STAY, NEXT bit rate, or JOIN."""
         if self._activity < 0:

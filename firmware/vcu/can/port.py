@@ -155,14 +155,21 @@ class Port:
     def _restart(self, now_ms: int) -> None:
         self._remember()
         self._back_off.restarted(now_ms)
-        if self._failed:
+        if not self.joined:
+            self._listening.skip()  # as errors are elsewhere: not this bit rate, perhaps
             self._open(now_ms)
-        elif self.joined and not self._heard:
-            # It spoke on a bus that only seemed silent, and went off: not our bit rate, perhaps.
+        elif self._failed:
+            self._open(now_ms)
+        elif not self._heard:
+            # It spoke on a bus that only seemed silent, and went off.
             self.joined = False
             self._open(now_ms)
         else:
-            self._can.restart()
+            try:
+                self._can.restart()
+            except OSError:  # as in _open()
+                self._failed = True
+                self.failures += 1
 
     def _open(self, now_ms: int) -> None:
         """Starts the controller anew, which is what a change of mode or bit rate takes."""

@@ -50,22 +50,12 @@ class Ring:
                 self._put(frame[0], frame[1])  # type: ignore[arg-type]
 
     def _put(self, identifier: int, data: memoryview) -> None:
-        head = self._head
-        after = (head + 1) & self._mask
         self.received = self.received + 1 & _MOST
+        after = (self._head + 1) & self._mask
         if after == self._tail:
             self.overflows = self.overflows + 1 & _MOST
             return
-        at = head * _SLOT
-        slot = self._bytes
-        length = len(data)
-        arrived = self._ticks_ms()
-        slot[at] = identifier & 0xFF
-        slot[at + 1] = identifier >> 8
-        slot[at + 2] = length
-        slot[at + 4] = arrived & 0xFF
-        slot[at + 5] = arrived >> 8 & 0xFF
-        slot[at + 6 : at + 6 + length] = data
+        _write(self._bytes, self._head * _SLOT, identifier, data, self._ticks_ms())
         self._head = after  # last: from here on the frame may be taken
 
     def _count_unwanted(self, remote: int) -> None:
@@ -90,3 +80,13 @@ class Ring:
             data[i] = slot[at + 6 + i]
         self._tail = (tail + 1) & self._mask
         return True
+
+
+# In a function of its own, for the sake of its size: see vcu/can/signals.py.
+def _write(slot: bytearray, at: int, identifier: int, data: memoryview, now_ms: int) -> None:
+    slot[at] = identifier & 0xFF
+    slot[at + 1] = identifier >> 8
+    slot[at + 2] = len(data)
+    slot[at + 4] = now_ms & 0xFF
+    slot[at + 5] = now_ms >> 8 & 0xFF
+    slot[at + 6 : at + 6 + len(data)] = data

@@ -5,9 +5,13 @@ faster than the table says: a node that repeats itself goes stale. `take`, `is_f
 allocate nothing.
 """
 
+# A function whose variables and operands exceed eleven words gets memory for each call in
+# MicroPython. What runs in the cycle stays below.
+
 from array import array
 
 from protocol import can
+from protocol.can import RIGHT, WRONG_CRC, WRONG_LENGTH, check
 from protocol.can_rows import ROW
 from protocol.can_table import MESSAGES
 
@@ -69,30 +73,27 @@ class Signals:
         slot = self._slots[row // ROW]
         if slot == _NO_SLOT:
             return -1
-        found = can.check(row, data, length)
-        if found == can.WRONG_LENGTH:
+        found = check(row, data, length)
+        if found == WRONG_LENGTH:
             self.wrong_length += 1
-        elif found == can.WRONG_CRC:
+        elif found == WRONG_CRC:
             self.wrong_crc += 1
-        elif self._moved(slot, row, data) and self._keeps_pace(slot, row, at_ms):
-            if found == can.RIGHT:
-                self._store(slot, data, at_ms)
+        elif self._moved(slot, data) and self._keeps_pace(slot, at_ms):
+            if found == RIGHT:
+                self._at_ms[slot] = at_ms & MASK
+                self._store(slot, data)
                 return slot
             self.wrong_range += 1
         return -1
 
-    def _store(self, slot: int, data: "Data", at_ms: int) -> None:
-        at = 8 * slot
-        frames = self._frames
-        for i in range(8):
-            frames[at + i] = data[i]
-        self._at_ms[slot] = at_ms & MASK
+    def _store(self, slot: int, data: "Data") -> None:
+        self._frames[8 * slot : 8 * slot + 8] = data
         self._state[slot] = _FRESH
 
-    def _moved(self, slot: int, row: int, data: "Data") -> bool:
-        if not can.is_protected(row):
+    def _moved(self, slot: int, data: "Data") -> bool:
+        if not can.is_protected(self._rows[slot]):
             return True
-        alive = can.alive_of(row, data)
+        alive = can.alive_of(self._rows[slot], data)
         last = self._alive[slot]
         self._alive[slot] = alive
         if alive == last:
@@ -102,10 +103,10 @@ class Signals:
             self.skipped += 1
         return True
 
-    def _keeps_pace(self, slot: int, row: int, at_ms: int) -> bool:
+    def _keeps_pace(self, slot: int, at_ms: int) -> bool:
         # Each frame costs half a period and time pays it back: twice the rate for ever, and some
         # frames at once after a pause, because a bus delays.
-        period_ms = can.cycle_ms(row)
+        period_ms = can.cycle_ms(self._rows[slot])
         ahead_ms = self._ahead_ms[slot] - elapsed(at_ms, self._seen_ms[slot])
         self._seen_ms[slot] = at_ms & MASK
         if ahead_ms < 0:
