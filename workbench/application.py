@@ -1,25 +1,29 @@
-"""What belongs on a board: firmware/ and protocol/ compiled, as one ROMFS image; boot.py and
-main.py as they are, beside it.
+"""What belongs on a board: firmware/ and protocol/ made smaller and compiled, as one ROMFS image;
+boot.py and main.py as they are, beside it.
 
 The same sources give the same bytes, in the same order.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench import romfs
 from workbench.errors import ApplicationError
+from workbench.shrink import shrink
 
 # Looked for by name as source, and so small that nothing is gained.
 AS_SOURCE = frozenset({"boot.py", "main.py"})
+# Which of the bus controllers a board has, its wiring says: nobody imports the others.
+KEPT = frozenset({"vcu.can.mcp2518fd", "vcu.can.slcan"})
 
 
 @dataclass(frozen=True)
@@ -31,14 +35,27 @@ class BoardFile:
     sha256: bytes
 
 
-def collect_application(root: Path) -> tuple[BoardFile, ...]:
-    """`root` is a checkout. Raises ApplicationError naming the source that does not compile."""
+def collect_application(
+    root: Path, users: Mapping[str, str] | None = None
+) -> tuple[BoardFile, ...]:
+    """`root` is a checkout; `users` are texts that use the application beside main.py. Raises
+    ApplicationError naming the source that does not compile."""
     compiler = find_compiler()
-    sources = _sources(root / "firmware", "") + _sources(root / "protocol", "protocol/")
+    sources = _sources(root / "firmware", "") | _sources(root / "protocol", "protocol/")
     if not sources:
         raise ApplicationError(f"{root}: neither firmware/ nor protocol/ has a source")
+    for name, text in sources.items():
+        _check(name, text)
+    loose = {name: text for name, text in sources.items() if name in AS_SOURCE}
+    modules = {_module(name): text for name, text in sources.items() if name not in AS_SOURCE}
+    small = shrink(modules, loose | dict(users or {}), KEPT) if loose else modules
+    files = [board_file(name, text.encode()) for name, text in loose.items()]
     with tempfile.TemporaryDirectory() as folder:
-        files = [_board_file(path, name, compiler, Path(folder)) for path, name in sources]
+        files += [
+            _compiled(small[_module(name)], name, compiler, Path(folder))
+            for name in sources
+            if name not in AS_SOURCE and _module(name) in small
+        ]
     return tuple(sorted(files, key=lambda file: file.path))
 
 
@@ -70,20 +87,31 @@ def find_compiler() -> Path:
     return Path(found)
 
 
-def _sources(folder: Path, prefix: str) -> list[tuple[Path, str]]:
-    return [
-        (path, prefix + path.relative_to(folder).as_posix())
+def _sources(folder: Path, prefix: str) -> dict[str, str]:
+    return {
+        prefix + path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
         for path in sorted(folder.rglob("*.py"))
         if "__pycache__" not in path.parts
-    ]
+    }
 
 
-def _board_file(path: Path, name: str, compiler: Path, scratch: Path) -> BoardFile:
-    if name in AS_SOURCE:
-        return board_file(name, path.read_bytes())
-    target = scratch / "module.mpy"
+def _check(name: str, text: str) -> None:
+    try:
+        ast.parse(text, name)
+    except (SyntaxError, ValueError) as error:
+        raise ApplicationError(f"{name}: {error}") from error
+
+
+def _module(name: str) -> str:
+    """As it is imported."""
+    return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _compiled(text: str, name: str, compiler: Path, scratch: Path) -> BoardFile:
+    source, target = scratch / "module.py", scratch / "module.mpy"
+    source.write_text(text, encoding="utf-8")
     # -s: the name in tracebacks, which would otherwise be this computer's path.
-    command = [str(compiler), "-s", name, "-o", str(target), str(path)]
+    command = [str(compiler), "-s", name, "-o", str(target), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ApplicationError(f"{name}: {done.stderr.strip() or done.stdout.strip()}")

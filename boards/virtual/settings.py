@@ -16,6 +16,8 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20}
 # Of 256 bytes of the interpreter's heap, three are its own table.
 _HEAP_OF_256 = 253
 _MAPPING_BYTES = 256  # the objects that stand for the mapping
+# What `machine` and its like take here, in Python; a chip has them in C, in its flash.
+CHIP_BYTES = 32 << 10
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,10 @@ class VirtualBoardSettings:
 
     @property
     def interpreter_heap_bytes(self) -> int:
-        """The board's RAM, and room for its ROMFS partition, which the interpreter can only map
-        into its heap."""
+        """The board's RAM, room for the chip's own modules, and for its ROMFS partition, which the
+        interpreter can only map into its heap."""
         digits = self.heap.rstrip("kKmM")
-        ram = int(digits) * _UNITS[self.heap[len(digits) :].lower()]
+        ram = int(digits) * _UNITS[self.heap[len(digits) :].lower()] + CHIP_BYTES
         if not self.rom_bytes:
             return ram
         return ram + (self.rom_bytes + _MAPPING_BYTES) * 256 // _HEAP_OF_256

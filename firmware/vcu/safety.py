@@ -57,7 +57,7 @@ TABLE: dict[tuple[int, str | None], int] = {
 DRIVING = (DRIVE, LOCK_PENDING, RESUMED)
 # What VCU_Lock and the records call a state: there are four, and why the last change came.
 WIRE = (0, 1, 2, 3, names.READY, names.LOCK_PENDING, names.DRIVE)
-REASONS: dict[str | None, int] = {
+CAUSES: dict[str | None, int] = {
     UNLOCK: names.COMMAND,
     LOCK_STILL: names.COMMAND,
     LOCK_MOVING: names.COMMAND,
@@ -133,7 +133,7 @@ def step(state: State, inputs: Inputs, dt_ms: int) -> tuple[State, Outputs]:
     lock = TABLE.get((state.lock, event), state.lock)
     reason, since_ms = state.reason, min(state.since_ms + dt_ms, ACTION_WITHIN_MS)
     if lock != state.lock:
-        reason, since_ms = REASONS[event], 0
+        reason, since_ms = CAUSES[event], 0
     mode, clear_ms = _mode(state, inputs, dt_ms)
     cap_umps = _cap(state, inputs, mode, still, dt_ms)
     torque_ppm = _torque(state, mode, dt_ms)

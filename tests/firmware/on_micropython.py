@@ -14,15 +14,18 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 MICROPYTHON = Path(sys.executable).with_name("micropython")
 BENCH = ("bench.py", "board_fakes.py", "panel_bench.py")
+SCRIPTS = ("scenario.py", "panel_scenario.py")
 
 
 def build(folder):
     """The image of the application and the bench's own modules; returns the image's path."""
+    users = {name: (HERE / name).read_text() for name in BENCH + SCRIPTS}
     for name in BENCH:
         line = [find_compiler(), "-s", name, "-o", folder / name.replace(".py", ".mpy")]
         subprocess.run([*line, HERE / name], check=True)
     image = folder / "app.romfs"
-    files = {file.path: file.data for file in collect_application(ROOT) if "/" in file.path}
+    application = collect_application(ROOT, users)
+    files = {file.path: file.data for file in application if "/" in file.path}
     image.write_bytes(romfs.build(files))
     return image
 

@@ -113,7 +113,7 @@ def every_event_has_its_reason(k):
         k.STILL: names.STANDSTILL,
         k.KEY: names.KEY_OFF,
         k.PLUG: names.CHARGER,
-    } == k.REASONS
+    } == k.CAUSES
 
 
 @rule
@@ -159,7 +159,7 @@ def every_state_and_command(k):
         assert name == (target or source), (source, event)
         assert outputs.refused == (0 if target else refusal.STATE), (source, event)
         changed = target not in (None, source)
-        assert after.reason == (k.REASONS[getattr(k, event)] if changed else before.reason)
+        assert after.reason == (k.CAUSES[getattr(k, event)] if changed else before.reason)
         assert after.since_ms == (0 if changed else 20)
 
 

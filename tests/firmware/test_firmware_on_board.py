@@ -15,6 +15,7 @@ from hw.model.simulation import Simulation, SimulationSettings
 from hw.vehicle_config import load_vehicle
 from hw.virtual_bus import VirtualBus
 from protocol import can, command, grant, link, lock, record, refusal
+from trifleet.vehicle_file import config_file
 from workbench.application import board_file, collect_application
 from workbench.bench import on_bench
 from workbench.flash import flash_application
@@ -104,7 +105,8 @@ def flashed(tmp_path_factory):
     image = tmp_path_factory.mktemp("board") / "flash.img"
     with VirtualBoard(VirtualBoardSettings(image=image)) as board:
         flash_application(board.tty)
-        provision(board.tty, Identity(VEHICLE, OWNER.thumbprint, KEY, int(time.time()) - 3600))
+        identity = Identity(VEHICLE, OWNER.thumbprint, KEY, int(time.time()) - 3600)
+        provision(board.tty, identity, config=config_file(load_vehicle("delta-passenger")))
     return image
 
 
