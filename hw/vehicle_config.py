@@ -16,8 +16,8 @@ from hw.model.rollover import Condition, lifts
 
 FOLDER = Path(__file__).with_name("vehicles")
 LAYOUTS = ("delta", "tadpole")
-# What every vehicle must do on all of its wheels, see docs/tipover.md: brakes as the rules for such
-# vehicles ask for, a drive that pulls as hard as that of a small car.
+# What every vehicle must do on all of its wheels, see docs/tipover.md: a hard stop on a dry street
+# and a brisk start.
 BRAKING_MPS2 = 5.0
 DRIVING_MPS2 = 2.0
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")

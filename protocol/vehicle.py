@@ -40,27 +40,27 @@ Vehicle = namedtuple(
     ),
 )
 
-# The keys that are numbers, with the least and the most of each.
+# Key, least and most of every number; flat, because each tuple costs memory.
 _RANGES = (
-    (2, DELTA, TADPOLE),
-    (3, 800, 5000),
-    (4, 400, 3000),
-    (5, 100, 2000),
-    (6, 50, 5000),
-    (7, 100, 2000),
-    (8, 50, 5000),
-    (10, 500, 8000),
-    (11, 0, 150),
-    (12, 0, 200),
-    (13, 10, 200),
-    (14, 500, 1000),
-    (15, 1000, 32000),
-    (16, 500, 32000),
-    (17, 1000, 32767),  # MC_Status1.Speed_mmps ends there
-    (18, 1000, 50000),
-    (19, 600, 4000),
-    (20, 500, 30000),
-)
+    2, DELTA, TADPOLE,
+    3, 800, 5000,
+    4, 400, 3000,
+    5, 100, 2000,
+    6, 50, 5000,
+    7, 100, 2000,
+    8, 50, 5000,
+    10, 500, 8000,
+    11, 0, 150,
+    12, 0, 200,
+    13, 10, 200,
+    14, 500, 1000,
+    15, 1000, 32000,
+    16, 500, 32000,
+    17, 1000, 32767,  # MC_Status1.Speed_mmps ends there
+    18, 1000, 50000,
+    19, 600, 4000,
+    20, 500, 30000,
+)  # fmt: skip
 _KEYS = 21
 
 
@@ -83,8 +83,9 @@ def decode(data: bytes) -> Vehicle:
     fields.version(document[0], "vehicle.version")
     fields.identifier(document[1], "vehicle.name")
     fields.boolean(document[9], "vehicle.has_steering")
-    for key, least, most in _RANGES:
-        if fields.uint(document[key], f"vehicle.{key}", most) < least:
+    for i in range(0, len(_RANGES), 3):
+        key = _RANGES[i]
+        if fields.uint(document[key], f"vehicle.{key}", _RANGES[i + 2]) < _RANGES[i + 1]:
             raise DecodeError("field", f"vehicle.{key}")
     vehicle = Vehicle(*[document[key] for key in range(1, _KEYS)])
     _check(vehicle)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vcu.can.signals import Signals
 
 _DASH = ("Key", "Brake", "Gear", "Horn", "Lights", "SteeringAngle_cdeg")
+WARN_MS = 500  # or the warning before a wheel lifts would flicker
 # Beside the effects of silent nodes: a node says itself that it is ill.
 _REPORTED = 0x100
 
@@ -46,6 +47,7 @@ class Drive:
         self._accel_mmps2 = 0
         self._speed_mmps = 0
         self._speed_at_ms = 0
+        self._warn_until_ms = 0
         self.nodes = 0  # the bits of degrade.py
         self.zone_mmps = 0
         self.limits: dict[int, int] = {}
@@ -69,9 +71,13 @@ class Drive:
 
     def saw_speed(self, speed_mmps: int, at_ms: int) -> None:
         """A new speed came: what the vehicle gains or loses moves its weight."""
-        self._accel_mmps2 = tipover.follow(
-            self._accel_mmps2, self._speed_mmps, speed_mmps, at_ms - self._speed_at_ms
-        )
+        elapsed_ms = at_ms - self._speed_at_ms
+        if elapsed_ms >= safety.STALE_MS:
+            self._accel_mmps2 = 0  # nobody knows what was in between
+        else:
+            self._accel_mmps2 = tipover.follow(
+                self._accel_mmps2, self._speed_mmps, speed_mmps, elapsed_ms
+            )
         self._speed_mmps = speed_mmps
         self._speed_at_ms = at_ms
 
@@ -144,11 +150,13 @@ class Drive:
             values = [signals.value(handle) for handle in self._inputs]
             hmi, steering = tuple(values[:5]), values[5]
         limit_mmps, limit = limits.goal(self._vehicle.top_speed_mmps, self.limits, self.zone_mmps)
-        tip_mmps, warn = self._vehicle.top_speed_mmps, False
+        tip_mmps = self._vehicle.top_speed_mmps
         if hmi:  # without the dash nobody knows the curve: limp and its gentle ramp are left
-            tip_mmps, warn = self._guard.limits(
-                steering, self._accel_mmps2, bool(hmi[1]), speed or 0
-            )
+            accel = 0 if speed is None else self._accel_mmps2
+            tip_mmps, near = self._guard.limits(steering, accel, bool(hmi[1]), speed or 0)
+            if near:
+                self._warn_until_ms = now_ms + WARN_MS
+        warn = now_ms < self._warn_until_ms
         return safety.Inputs(
             *(command, self._fault, speed, motor, hmi, self._news),
             *(self.nodes & degrade.PLUGGED, faults, limit_mmps, limit, tip_mmps, warn),

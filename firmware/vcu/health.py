@@ -81,7 +81,7 @@ class Health:
 
     def _add_bus(self, body: dict[int, int]) -> None:
         counts = self._bus.counters()
-        for place in range(len(_BUS_KEYS)):
+        for place in range(len(counts)):
             key = _BUS_KEYS[place]
             if key:
                 body[key] = body.get(key, 0) + counts[place]

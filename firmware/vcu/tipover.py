@@ -150,8 +150,13 @@ def follow(accel_mmps2: int, before_mmps: int, speed_mmps: int, dt_ms: int) -> i
     if dt_ms <= 0:
         return accel_mmps2
     raw = (speed_mmps - before_mmps) * 1000 // dt_ms
-    raw = max(-_MOST_MMPS2, min(_MOST_MMPS2, raw))
-    return accel_mmps2 + (raw - accel_mmps2) * min(dt_ms, _FILTER_MS) // _FILTER_MS
+    if raw > _MOST_MMPS2:
+        raw = _MOST_MMPS2
+    elif raw < -_MOST_MMPS2:
+        raw = -_MOST_MMPS2
+    if dt_ms >= _FILTER_MS:
+        return raw
+    return accel_mmps2 + (raw - accel_mmps2) * dt_ms // _FILTER_MS
 
 
 def _ratio(upper: int, lower_q16: int) -> int:

@@ -55,7 +55,8 @@ class Vcu:
         self.wall.floor_s = provision.time_floor
         self.fault = provision.fault
         self.state = provision.state
-        self._software = software[3::-1]  # as the heartbeat's signal lies on the bus
+        # As the heartbeat's signal lies on the bus.
+        self._software = bytes((software[3], software[2], software[1], software[0]))
         self._now_ms = self._second_ms = now_ms
         self._build(board, provision, journal, now_ms)
         self._build_gate(board, provision)
@@ -196,10 +197,11 @@ class Vcu:
     def work(self, now_ms: int) -> None:
         """One piece of what may take a while."""
         self._now_ms = now_ms
-        if self.commands.has_work():
-            self.commands.step(now_ms)
-        else:
+        # Codes come first: their back-off bounds them, so they hold nothing up for long.
+        if self.hmi.codes.is_checking():
             self.hmi.codes.step(now_ms)
+        else:
+            self.commands.step(now_ms)
 
     def housekeeping(self, now_ms: int) -> None:
         """What has seconds of time."""

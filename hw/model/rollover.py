@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from hw.vehicle_config import VehicleConfig
 
 GRAVITY_MPS2 = 9.81
-# After this many halvings of 100 m/s nothing is left that a float could tell apart.
-_HALVINGS = 60
+# Of 100 m/s: down to a tenth of a nanometre a second.
+_HALVINGS = 40
 
 Vector = tuple[float, float, float]
 

@@ -4,9 +4,9 @@ import gc
 import json
 import sys
 
-from vcu import safety
+from vcu import deposits, panel, safety
 
-from protocol import access, challenge, mac, record, rsa
+from protocol import access, challenge, codes, grant, mac, record, rsa
 
 VECTORS = sys.argv[3]
 
@@ -89,6 +89,34 @@ def collect(times):
     return held
 
 
+def code_piece(number, times):
+    # Of the stretching of a typed code: up to piece `number`, and one further where `times` is 1.
+    steps = codes.stretch_steps(bytes(16), b"0123456789012345")
+    for _ in range(number + times):
+        next(steps)
+
+
+def code_store(times):
+    # A full store, read and written as for each code that is entered.
+    sixteen = [bytes((i,)) * 16 for i in range(4)]
+    times_of = (100, 2_000_000_000)
+    items = [
+        deposits.Deposit(
+            sixteen[:2] + [name], name, *times_of, 1, grant.CODE_ACTIONS, {0: 9, 1: 9}, sixteen
+        )
+        for name in sixteen
+    ]
+    data = deposits.encode_deposits(deposits.Deposits(bytes(32), 0, items))
+    for _ in range(times):
+        deposits.encode_deposits(deposits.decode_deposits(data, bytes(32)))
+
+
+def panel_show(times):
+    seen = panel.Seen(2, 1, 12, 255, 1_700, 40, False, 2, 20, 1, 9, 60, False)
+    for _ in range(times):
+        panel.show(seen)
+
+
 CASES = {
     "unlock_two_signatures": lambda times: unlock("direct", times),
     "unlock_three_signatures": lambda times: unlock("delegated", times),
@@ -102,6 +130,9 @@ CASES = {
     "piece_compare": lambda times: piece(21, times),
     "seal_record": seal,
     "collect": collect,
+    "piece_code": lambda times: code_piece(3, times),
+    "code_store": code_store,
+    "panel_show": panel_show,
 }
 
 CASES[sys.argv[1]](int(sys.argv[2]))

@@ -7,17 +7,24 @@ be compared.
 
 import gc
 import json
+import os
 import sys
 
 sys.path.insert(0, __file__.rsplit("/", 1)[0] if "/" in __file__ else ".")
 
-from bench import Bench
+image_bytes = 0
+if os.getenv("APPLICATION"):
+    import rom
+
+    image_bytes = rom.mount(os.getenv("APPLICATION"))
+
+from bench import Bench  # noqa: E402  (found in the image)
 
 
 def heap(bench):
     gc.collect()
     if hasattr(gc, "mem_alloc"):
-        print(json.dumps(["heap", gc.mem_alloc(), gc.mem_free()]))
+        print(json.dumps(["heap", gc.mem_alloc() - image_bytes, gc.mem_free()]))
 
 
 def present(bench, path):

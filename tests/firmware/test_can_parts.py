@@ -342,7 +342,7 @@ def test_any_frame_is_a_known_message_or_nothing(identifier, data, now_ms):
 
 def test_names_that_are_not_received():
     with pytest.raises(KeyError):
-        Signals().slot("VCU_Lock")
+        Signals().slot("VCU_Panel")
     with pytest.raises(KeyError):
         Signals().fresh("VCU_Drive", 0)
 

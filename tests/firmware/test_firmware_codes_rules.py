@@ -183,6 +183,36 @@ def test_refusals_of_a_flood_are_few_records():
     assert kinds == [record.REFUSAL] * len(kinds) and len(kinds) <= 12
 
 
+def test_a_clock_that_is_not_sure_ends_no_deposit():
+    vehicle = FakeVehicle()
+    made = Codes(vehicle, vehicle.persist, 0)
+    for number in range(4):
+        made.deposit([given_grant(RIGHT, number=number)])
+    vehicle.wall = Part(read=lambda: Clock(NOW_S + 10 * 86_400, False))
+    with pytest.raises(RefusedError):
+        made.deposit([given_grant(RIGHT, number=4)])
+    vehicle.wall = Part(read=lambda: Clock(NOW_S + 10 * 86_400, True))
+    made.deposit([given_grant(RIGHT, number=4)])
+    assert len(vehicle.kept().items) == 1
+
+
+def test_enter_ends_a_session_that_a_reset_in_motion_went_on_with():
+    """Nobody knows who opened it: it must not stay open for want of a phone."""
+    vehicle = FakeVehicle()
+    made = Codes(vehicle, vehicle.persist, 0)
+    vehicle.drive.lock, vehicle.drive.outputs = lock.DRIVE, Part(lock_reason=lock.RESUMED)
+    made.tick()
+    vehicle.drive.lock, vehicle.drive.outputs = lock.READY, Part(lock_reason=lock.STANDSTILL)
+    made.tick()
+    made.enter(b"", 1_000)
+    assert vehicle.executed == [(command.LOCK, b"", 1_000)]
+    made.tick()
+    vehicle.drive.lock = lock.READY
+    made.tick()
+    made.enter(b"", 2_000)  # the next session is somebody's
+    assert len(vehicle.executed) == 1 and vehicle.refusals.last_code == refusal.ACTION
+
+
 class Typing(RuleBasedStateMachine):
     """Against a set of unused codes and a count: what opens is unused, and only once."""
 

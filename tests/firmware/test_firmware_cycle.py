@@ -43,12 +43,13 @@ class SlowVcu:
             setattr(self, name, getattr(bench.vcu, name))
 
     def receive(self, now_ms):
-        frames = min(len(self._bench.board.can._ring), 64)
+        before = self._vcu.bus.frame.received
         self._vcu.receive(now_ms)
+        frames = self._vcu.bus.frame.received - before
         self._bench.spend(TURN_US + frames * RECEIVE_US)
 
     def cyclic(self, now_ms):
-        due = sum(now_ms >= cycle.due_ms for cycle, _ in self._vcu._cycles)
+        due = sum(now_ms >= cycle.due_ms for cycle in self._vcu.cycles)
         before = self._vcu.outbox._seq
         self._vcu.cyclic(now_ms)
         self._bench.spend(due * SEND_US + (due > 0) * cost_us("safety_step"))
@@ -97,7 +98,7 @@ class SlowBench(Bench):
     def catch_up(self):
         while self.now_ms < self.now_us // 1000:
             self.now_ms += 1
-            for identifier, data in self.board.can.leave():
+            for identifier, data, _ in self.board.can.leave():
                 self._sent(identifier, data)
                 if identifier == 0x050:
                     self.sent_ms.append(self.now_ms)

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 from vcu import degrade
+from vcu.can.signals import Signals
 from vcu.degrade import BMS, CHG, GNSS, GW, HMI, LIMP, MC, NO_START, PLUGGED, WARN, Nodes
-from vcu.signals import Signals
 
 from protocol import can
 from protocol.can_table import MESSAGES
@@ -60,7 +60,7 @@ class Bus:
     def hear(self, name, values, now_ms):
         self._alive = (self._alive + 1) & 15
         data = can.encode(name, values, self._alive)
-        return self.signals.take(MESSAGES[name][0], data, now_ms)
+        return self.signals.take(MESSAGES.row(name), data, len(data), now_ms)
 
 
 def test_nodes_are_heard_fall_silent_and_come_back():

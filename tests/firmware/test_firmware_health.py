@@ -42,18 +42,20 @@ def test_the_counters_are_those_whose_rise_is_an_event():
 
 def test_it_gathers_what_is_there_and_leaves_out_what_is_not():
     part = Part(bus_offs=3, supply_mv=None)
-    health = Health(Outbox(), (9, part, "bus_offs", 28, part, "supply_mv", 29, part, "temp_c"))
+    health = Health(
+        Outbox(), Bus(), (9, part, "bus_offs", 28, part, "supply_mv", 29, part, "temp_c")
+    )
     assert health.body(61_999) == {0: 61, 9: 3}
 
 
 def test_of_two_sources_the_sum_counts():
     one, other = Part(malformed=2), Part(malformed=5)
-    health = Health(Outbox(), (16, one, "malformed", 16, other, "malformed"))
+    health = Health(Outbox(), Bus(), (16, one, "malformed", 16, other, "malformed"))
     assert health.body(0)[16] == 7
 
 
 def test_a_part_that_is_made_later_is_added():
-    health = Health(Outbox(), ())
+    health = Health(Outbox(), Bus(), ())
     health.add(3, Part(piece_ms=7), "piece_ms")
     assert health.body(0) == {0: 0, 3: 7}
 

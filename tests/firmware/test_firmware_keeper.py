@@ -112,7 +112,7 @@ def test_at_rest_it_falls_silent_hears_and_wakes(bench, app):
     assert not app.asked  # the others still talk
     challenge = bench.gateway.challenges[-1][0]
     assert bench.present(by_owner(challenge)) == (record.ANSWER, record.DONE)
-    assert bench.vcu.lock.state == lock.READY
+    assert bench.vcu.drive.lock == lock.READY
     bench.frames.clear()
     bench.run(2_000)
     assert {"VCU_Drive", "VCU_Lock", "VCU_Heartbeat"} <= set(bench.frames)
@@ -132,7 +132,7 @@ def test_never_while_unlocked(bench, app):
     challenge = bench.gateway.challenges[-1][0]
     assert bench.present(by_owner(challenge)) == (record.ANSWER, record.DONE)
     bench.run(500)
-    assert bench.vcu.lock.state == lock.DRIVE
+    assert bench.vcu.drive.lock == lock.DRIVE
     silence(bench)
     app.volts_mv = 9_000
     bench.run(15_000)
@@ -150,7 +150,7 @@ def test_never_while_it_moves_or_nobody_knows(bench, app):
 
 def test_never_with_a_plug(bench, app, monkeypatch):
     fresh = bench.vcu.signals.fresh
-    plugged = {"Plugged": 1}
+    plugged = {"Plugged": 1, "Charging": 0}
     monkeypatch.setattr(
         bench.vcu.signals,
         "fresh",
@@ -209,7 +209,7 @@ def test_the_line_gets_challenges_and_answers(bench, app):
     console.said, console.typed = "", b"present " + asked + b"\n"
     bench.run(3_000)
     assert console.said == "answer done\r\n"
-    assert bench.vcu.lock.state == lock.READY
+    assert bench.vcu.drive.lock == lock.READY
     # In its place a second time: spent.
     console.said, console.typed = "", b"present " + asked + b"\n"
     bench.run(3_000)
@@ -231,7 +231,7 @@ def test_the_line_says_that_a_lock_is_pending(bench, app):
     console.said, console.typed = "", b"present " + asked + b"\n"
     bench.run(3_000)
     assert console.said == "answer pending\r\n"
-    assert bench.vcu.lock.state == lock.LOCK_PENDING
+    assert bench.vcu.drive.lock == lock.LOCK_PENDING
 
 
 def test_what_the_gateway_presents_meanwhile_is_not_mixed_up_with_the_line(bench, app):
@@ -242,7 +242,7 @@ def test_what_the_gateway_presents_meanwhile_is_not_mixed_up_with_the_line(bench
     bench.run(1)
     assert console.said == "refused 19 BUSY\r\n"
     bench.run(3_000)
-    assert bench.vcu.lock.state == lock.READY and console.said == "refused 19 BUSY\r\n"
+    assert bench.vcu.drive.lock == lock.READY and console.said == "refused 19 BUSY\r\n"
 
 
 def test_a_flood_on_the_line_takes_a_bounded_piece_of_each_turn(bench, app):

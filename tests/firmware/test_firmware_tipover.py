@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tipover_stand import ACCELS_MPS2, compare, roads, steering_cdegs, worst_roads
 from vcu import tipover
@@ -125,6 +125,7 @@ def any_vehicle(draw: st.DrawFn) -> VehicleConfig:
         raise
 
 
+@settings(max_examples=300)
 @given(config=any_vehicle(), data=st.data())
 def test_no_vehicle_that_the_schema_accepts_lifts_a_wheel(
     config: VehicleConfig, data: st.DataObject

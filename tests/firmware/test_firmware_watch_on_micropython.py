@@ -70,7 +70,7 @@ def vehicle_steps(seed):
         steps += [
             ["signal", name, dict(signals[name]) if chance.random() > 0.1 else None],
             ["set", "motion", "speed_mmps", chance.choice([0, 0, 3_000, None])],
-            ["set", "lock", "state", chance.choice([0, 0, 0, 2])],
+            ["set", "drive", "lock", chance.choice([0, 0, 0, 2])],
             ["set", "outbox", "away", chance.random() < 0.2],
             ["number", chance.choice(["missed", "bus_offs"]), chance.randrange(3)],
             ["run", chance.randrange(100, 20_000), chance.choice([0, 0, 1, 8]), True],

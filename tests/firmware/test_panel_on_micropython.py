@@ -2,57 +2,31 @@
 every record and every frame of the panel."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from bench import VEHICLE, identity
 from board_fakes import challenge
+from on_micropython import MICROPYTHON, build, on_board, on_cpython
 from signer import OWNER, RIDER, RIDER_ID, by_rider
 
 from protocol import codes, command, grant, panel, record, refusal
 
-ROOT = Path(__file__).resolve().parents[2]
-HERE = Path(__file__).parent
-BIN = Path(sys.executable).parent
-HEAP = "320k"  # the bench around the firmware takes the rest
+HEAP = 320 * 1024  # the bench around the firmware takes the rest
 
-pytestmark = pytest.mark.skipif(not (BIN / "micropython").exists(), reason="no MicroPython here")
+pytestmark = pytest.mark.skipif(not MICROPYTHON.exists(), reason="no MicroPython here")
 
 DRAWN = b"salt of a phone!"
 CODE = "4711081512345678"
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
-    """The application as .mpy, as it lies on a board, and the bench beside it."""
-    target = tmp_path_factory.mktemp("mpy")
-    bench = [HERE / name for name in ("bench.py", "board_fakes.py", "panel_bench.py")]
-    for folder, sources in (
-        (target, bench),
-        (target / "protocol", (ROOT / "protocol").glob("*.py")),
-        (target / "vcu", (ROOT / "firmware/vcu").glob("*.py")),
-    ):
-        folder.mkdir(exist_ok=True)
-        for source in sources:
-            output = folder / f"{source.stem}.mpy"
-            line = [BIN / "mpy-cross", "-O2", "-s", source.name, "-o", output, source]
-            subprocess.run(line, check=True)
-    return target
-
-
-def play(folder, line, environment, steps):
+def prepare(folder, steps):
     folder.mkdir()
     (folder / "identity").write_bytes(identity(OWNER.thumbprint))
     (folder / "steps").write_text("".join(json.dumps(step) + "\n" for step in steps))
-    line = [*line, HERE / "panel_scenario.py", f"{folder}/", folder / "steps"]
-    done = subprocess.run(line, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-500:] + done.stderr
-    return [json.loads(text) for text in done.stdout.splitlines()]
+    return f"{folder}/", folder / "steps"
 
 
-def test_both_interpreters_type_the_same(tmp_path, compiled):
+def test_both_interpreters_type_the_same(tmp_path):
     salt = codes.salt_for(VEHICLE, RIDER.thumbprint, DRAWN)
     mine = [DRAWN, codes.stretch(salt, CODE.encode())]
     asked = tmp_path / "deposit"
@@ -76,11 +50,10 @@ def test_both_interpreters_type_the_same(tmp_path, compiled):
         ["run", 2_000],
         *(["code", CODE] for _ in range(4)),
     ]
-    board = [BIN / "micropython", "-X", f"heapsize={HEAP}"]
-    on_board = play(tmp_path / "board", board, {"MICROPYPATH": str(compiled)}, steps)
-    path = {"PYTHONPATH": f"{ROOT / 'firmware'}:{ROOT}"}
-    here = play(tmp_path / "here", [sys.executable], path, steps)
-    assert on_board == here
+    image = build(tmp_path)
+    there = on_board(image, HEAP, "panel_scenario.py", *prepare(tmp_path / "board", steps))
+    here = on_cpython("panel_scenario.py", *prepare(tmp_path / "here", steps))
+    assert there == here
     told = [(item[3], dict(item[4])) for item in here if item[0] == "record"]
     answers = [body for kind, body in told if kind == record.ANSWER]
     assert answers[1] == {0: mine[1].hex(), 1: command.UNLOCK, 2: RIDER_ID.hex(), 3: record.DONE}

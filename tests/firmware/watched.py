@@ -48,18 +48,27 @@ class Signals:
 class Motion:
     def __init__(self):
         self.speed_mmps = 0
-        self.odometer_m = 0
 
     def speed(self, now_ms):
         return self.speed_mmps
 
 
-class Lock:
-    state = 0
+class Odometer:
+    metres = 0
+
+
+class Drive:
+    lock = 0
 
 
 class Bus:
+    """`counts` as vcu/can/port.py lists them."""
+
     off = False
+    counts = ()
+
+    def counters(self):
+        return self.counts
 
     def is_off(self):
         return self.off
@@ -72,11 +81,12 @@ class Vehicle:
         self.outbox = Outbox()
         self.signals = Signals()
         self.motion = Motion()
-        self.lock = Lock()
+        self.odometer = Odometer()
+        self.drive = Drive()
         self.bus = Bus()
         self.telemetry = Telemetry(self)
         self.faults = Faults(self.outbox)
-        self.health = Health(self.outbox, sources)
+        self.health = Health(self.outbox, self.bus, sources)
         self.now_ms = 0
 
     def run(self, ms, flags=0, used=False, step_ms=20):

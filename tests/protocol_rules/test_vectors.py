@@ -137,8 +137,8 @@ FAULTS = [
     (
         "vehicle-least",
         "vehicle.py",
-        'if fields.uint(document[key], f"vehicle.{key}", most) < least:',
-        'if fields.uint(document[key], f"vehicle.{key}", most) < 0:',
+        "_RANGES[i + 2]) < _RANGES[i + 1]:",
+        "_RANGES[i + 2]) < 0:",
         "vehicle/refuse-13-low",
     ),
     (

@@ -22,7 +22,8 @@ export const KINDS = [
 // By the number of the heartbeat, and the codes that the vehicle controller gives.
 export const NODES = ["", "VCU", "MC", "BMS", "CHG", "HMI", "GNSS", "GW"];
 export const FAULTS = {
-  0x10000: "SILENT", 0x10001: "BUS_OFF", 0x10002: "FLASH", 0x10010: "GNSS_SPOOFED",
+  0x10000: "SILENT", 0x10001: "BUS_OFF", 0x10002: "FLASH",
+  0x10003: "CONFIG_MISSING", 0x10004: "CONFIG_UNREADABLE", 0x10010: "GNSS_SPOOFED",
   0x10011: "WHEELS_ON_STAND", 0x10012: "GNSS_LEAP", 0x10013: "CLOCK_JUMP",
   0x10014: "ODOMETER_DRIFT",
 };

@@ -188,6 +188,8 @@ export default {
   "fault.SILENT": "it does not answer",
   "fault.BUS_OFF": "the bus is down",
   "fault.FLASH": "the memory for records cannot be written",
+  "fault.CONFIG_MISSING": "its own measurements are missing, so it goes at walking pace",
+  "fault.CONFIG_UNREADABLE": "its own measurements cannot be read, so it goes at walking pace",
   "fault.GNSS_SPOOFED": "the position moves while the wheels stand",
   "fault.WHEELS_ON_STAND": "the wheels turn while the position stands",
   "fault.GNSS_LEAP": "the position leaped",

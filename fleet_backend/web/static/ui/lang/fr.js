@@ -196,6 +196,8 @@ export default {
   "fault.SILENT": "il ne répond pas",
   "fault.BUS_OFF": "le bus est coupé",
   "fault.FLASH": "la mémoire des enregistrements ne peut être écrite",
+  "fault.CONFIG_MISSING": "ses propres mesures manquent, il roule donc au pas",
+  "fault.CONFIG_UNREADABLE": "ses propres mesures sont illisibles, il roule donc au pas",
   "fault.GNSS_SPOOFED": "la position se déplace alors que les roues sont arrêtées",
   "fault.WHEELS_ON_STAND": "les roues tournent alors que la position est fixe",
   "fault.GNSS_LEAP": "la position a fait un saut",
