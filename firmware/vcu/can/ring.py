@@ -41,6 +41,7 @@ class Ring:
         self.overflows = 0
         self.remotes = 0
         self.extended = 0
+        self.received = 0  # that the loop took
         self.identifier = 0
         self.length = 0
         self.age_ms = 0  # how long ago it arrived, modulo 2^16
@@ -76,6 +77,7 @@ class Ring:
         if tail == self._head:
             return False
         self._tail = tail
+        self.received += 1
         self.identifier = self._identifiers[tail]
         self.data = self._views[tail]
         self.length = self._lengths[tail]
