@@ -1,7 +1,7 @@
 """CAN frames by the table generated from hw/can/vehicle.dbc: pack, unpack, CRC, alive counter.
 
-`check`, `value`, `put`, `decode_into` and `encode_into` allocate nothing: they are for the cycle of
-the vehicle. `encode` and `decode` speak of signals by name.
+`check`, `value`, `put`, `seal`, `decode_into` and `encode_into` allocate nothing: they are for the
+cycle of the vehicle. `encode` and `decode` speak of signals by name.
 """
 
 from protocol.can_rows import BITS, LIMITED, NO_ALIVE, SIGNAL, SIGNED, four, two
@@ -28,10 +28,13 @@ _LOWER = 16 << _WIDTH_AT
 def crc8(identifier: int, data: "bytes | bytearray | memoryview") -> int:
     """CRC-8 SAE J1850 over the identifier (little endian) and the first seven bytes."""
     crc = _CRC_TABLE[0xFF ^ identifier & 0xFF]
-    crc = _CRC_TABLE[crc ^ identifier >> 8]
-    for i in range(7):
-        crc = _CRC_TABLE[crc ^ data[i]]
-    return crc ^ 0xFF
+    return _crc(_CRC_TABLE[crc ^ identifier >> 8], data)
+
+
+def _crc(crc: int, data: "bytes | bytearray | memoryview") -> int:
+    table = _CRC_TABLE
+    crc = table[table[table[crc ^ data[0]] ^ data[1]] ^ data[2]]
+    return table[table[table[table[crc ^ data[3]] ^ data[4]] ^ data[5]] ^ data[6]] ^ 0xFF
 
 
 def _crc_table() -> bytes:
@@ -63,6 +66,11 @@ def timeout_ms(row: int) -> int:
     return two(ROWS, row + 6)
 
 
+def alive_start(row: int) -> int:
+    """The first bit of its alive counter, or NO_ALIVE."""
+    return ROWS[row + 3]
+
+
 def is_protected(row: int) -> bool:
     """Has it a CRC and an alive counter?"""
     return ROWS[row + 3] != NO_ALIVE
@@ -78,13 +86,14 @@ def check(row: int, data: "bytes | bytearray | memoryview", length: int) -> int:
     """RIGHT, or what is wrong with the first `length` bytes of `data` as this message."""
     if length != ROWS[row + 2]:
         return WRONG_LENGTH
-    if ROWS[row + 3] != NO_ALIVE and crc8(two(ROWS, row), data) != data[7]:
+    if ROWS[row + 3] != NO_ALIVE and _crc(ROWS[row + 12], data) != data[7]:
         return WRONG_CRC
+    limited = ROWS[row + 13]
     at = ROWS[row + 8] * SIGNAL
-    end = at + ROWS[row + 9] * SIGNAL
-    while at < end:
-        if SIGNALS[at + 1] & LIMITED and not _is_within(data, at):
+    while limited:
+        if limited & 1 and not _is_within(data, at):
             return WRONG_RANGE
+        limited >>= 1
         at += SIGNAL
     return RIGHT
 
@@ -158,64 +167,73 @@ def decode_into(
         values[i] = value(data, _handle((first + i) * SIGNAL))
 
 
-def encode_into(row: int, values: "list[int | bytes]", alive: int, data: bytearray) -> None:
-    """Fills the 8 bytes of `data`; `values` in the table's order. Raises EncodeError.
+def plan(row: int) -> "list[int]":
+    """For encode_into: least, most and handle of each signal, made once."""
+    out = []
+    for i in range(ROWS[row + 9]):
+        at = (ROWS[row + 8] + i) * SIGNAL
+        signed = SIGNALS[at + 1] & SIGNED
+        out += [four(SIGNALS, at + 2, signed), four(SIGNALS, at + 6, signed), _handle(at)]
+    return out
+
+
+def encode_into(
+    row: int, ways: "list[int]", values: "list[int | bytes]", alive: int, data: bytearray
+) -> None:
+    """Fills the 8 bytes of `data`; `values` in the table's order, `ways` from plan(row). Raises
+    EncodeError.
 
     A signal of 32 bits may be given as its four bytes, little endian.
     """
     data[:] = _EMPTY
-    _put_all(row, values, data)
-    _seal(row, alive, data)
+    wrong = _put_all(ways, values, data)
+    if wrong >= 0:
+        _refuse(row, wrong, values[wrong])
+    seal(row, alive, data)
 
 
-def _put_all(row: int, values: "list[int | bytes]", data: bytearray) -> None:
+def _put_all(ways: "list[int]", values: "list[int | bytes]", data: bytearray) -> int:
+    # The first signal whose value does not fit, or -1. In parts, for the sake of their size.
     i = 0
-    at = ROWS[row + 8] * SIGNAL
-    while i < ROWS[row + 9]:
-        _put_signal(row, at, values[i], data)
-        at += SIGNAL
+    while i < len(values):
+        if not _put_signal(ways, 3 * i, values[i], data):
+            return i
         i += 1
+    return -1
 
 
-def _put_signal(row: int, at: int, number: "int | bytes", data: bytearray) -> None:
+def _put_signal(ways: "list[int]", i: int, number: "int | bytes", data: bytearray) -> bool:
     if isinstance(number, bytes):
-        _put_bytes(data, at, number)
-    else:
-        _require_within(row, at, number)
-        put(data, _handle(at), number)
+        _put_bytes(data, ways[i + 2], number)
+        return True
+    if not ways[i] <= number <= ways[i + 1]:
+        return False
+    if number:
+        put(data, ways[i + 2], number)
+    return True
 
 
-def _put_bytes(data: bytearray, at: int, number: bytes) -> None:
-    start = SIGNALS[at]
-    if SIGNALS[at + 1] & BITS != 32 or len(number) != 4 or start & 7:
+def _put_bytes(data: bytearray, way: int, number: bytes) -> None:
+    if way >> _WIDTH_AT & BITS != 32 or len(number) != 4 or way & 7:
         raise EncodeError("only a whole signal of 32 bits can be given as bytes")
     for i in range(4):
-        data[(start >> 3) + i] = number[i]
+        data[((way & HANDLE_START) >> 3) + i] = number[i]
 
 
-def _require_within(row: int, at: int, number: int) -> None:
-    signed = SIGNALS[at + 1] & SIGNED
-    if SIGNALS[at + 1] & BITS <= SMALL_BITS:
-        least = _limit(at + 2, 8, signed)
-        most = _limit(at + 6, 8, signed)
-    else:
-        least = four(SIGNALS, at + 2, signed)
-        most = four(SIGNALS, at + 6, signed)
-    if number < least or number > most:
-        _refuse(row, at, number)
-
-
-def _refuse(row: int, at: int, number: int) -> None:
+def _refuse(row: int, signal: int, number: "int | bytes") -> None:
     message = MESSAGES.name(row)
-    name, _, _, _, least, most = MESSAGES[message][5][at // SIGNAL - ROWS[row + 8]]
-    raise EncodeError(f"{message}.{name}: {number} is outside {least} to {most}")
+    name, _, _, _, least, most = MESSAGES[message][5][signal]
+    raise EncodeError(f"{message}.{name}: {number!r} is outside {least} to {most}")
 
 
-def _seal(row: int, alive: int, data: bytearray) -> None:
+def seal(row: int, alive: int, data: bytearray) -> None:
+    """Gives a frame of 8 bytes its alive counter and CRC; nothing to do if it has none."""
     start = ROWS[row + 3]
     if start != NO_ALIVE:
-        data[start >> 3] |= (alive & 15) << (start & 7)
-        data[7] = crc8(two(ROWS, row), data)
+        at = start >> 3
+        start &= 7
+        data[at] = data[at] & ~(15 << start) | (alive & 15) << start
+        data[7] = _crc(ROWS[row + 12], data)
 
 
 # --- by names ---
@@ -239,16 +257,12 @@ def signal_number(name: str, signal: str) -> int:
 def encode(name: str, values: "dict[str, int]", alive: int = 0) -> bytes:
     """A frame's data. Signals that `values` leaves out are 0. Raises EncodeError."""
     row = MESSAGES.row(name)
-    names = MESSAGES.names(row)
+    ways = plan(row)
     data = bytearray(8)
-    seen = 0
-    for i in range(1, len(names)):
-        number = values.get(names[i], 0)
-        seen += names[i] in values
-        _put_signal(row, (ROWS[row + 8] + i - 1) * SIGNAL, number, data)
-    if seen != len(values):
+    numbers: "list[int | bytes]" = [values.get(signal, 0) for signal in MESSAGES.names(row)[1:]]
+    if any(signal not in MESSAGES.names(row)[1:] for signal in values):
         raise EncodeError(f"{name} has no such signal among {sorted(values)}")
-    _seal(row, alive, data)
+    encode_into(row, ways, numbers, alive, data)
     return bytes(data[: ROWS[row + 2]])
 
 

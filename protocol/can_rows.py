@@ -4,10 +4,11 @@ Nested tuples of the same content would take a fifth of a small controller's hea
 its flash.
 """
 
-# A row of ROWS, 12 bytes, numbers little endian: identifier (2), length, first bit of the alive
+# A row of ROWS, 14 bytes, numbers little endian: identifier (2), length, first bit of the alive
 # counter (255: not protected), cycle in ms (2), timeout in ms (2), first signal, number of signals,
-# offset in NAMES (2). Rows are in the order of their identifiers.
-ROW = 12
+# offset in NAMES (2), CRC after the identifier, signals that are LIMITED, one bit each from the
+# first on. Rows are in the order of their identifiers.
+ROW = 14
 NO_ALIVE = 255
 # A signal of SIGNALS, 10 bytes: start bit, bits with SIGNED and LIMITED, minimum (4), maximum (4).
 SIGNAL = 10

@@ -143,11 +143,22 @@ def _literal(data: bytes) -> str:
 def _signal_line(message: Message, row: Row) -> str:
     if row.bits > MOST_BITS:
         raise _refuse(message, message.get_signal_by_name(row.name), f"has over {MOST_BITS} bits")
-    low, high = _bounds(row.bits, row.signed)
-    limited = (row.minimum, row.maximum) != (low, high)
-    form = bytes([row.start, row.bits | limited << 6 | row.signed << 7])
+    form = bytes([row.start, row.bits | _is_limited(row) << 6 | row.signed << 7])
     limits = [value.to_bytes(4, "little", signed=row.signed) for value in row[4:]]
     return f"    {_literal(form + b''.join(limits))}  # {row.name}"
+
+
+def _is_limited(row: Row) -> bool:
+    return (row.minimum, row.maximum) != _bounds(row.bits, row.signed)
+
+
+def crc8(data: bytes, crc: int = 0xFF) -> int:
+    """CRC-8 SAE J1850 before its final XOR."""
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc << 1 ^ 0x1D if crc & 0x80 else crc << 1) & 0xFF
+    return crc
 
 
 def _names(message: Message, rows: list[Row]) -> list[str]:
@@ -157,6 +168,9 @@ def _names(message: Message, rows: list[Row]) -> list[str]:
 def _row_line(message: Message, first: int, names_at: int) -> str:
     identifier, length, cycle_ms, timeout_ms, alive_start, rows = describe(message)
     alive = NO_ALIVE if alive_start is None else alive_start
+    limited = sum(_is_limited(row) << number for number, row in enumerate(rows))
+    if limited > 255:
+        raise _refuse(message, None, "has a limit on a signal after the eighth")
     if first + len(rows) > MOST_SIGNALS:
         raise _refuse(message, None, f"is beyond {MOST_SIGNALS} signals")
     data = (
@@ -166,6 +180,7 @@ def _row_line(message: Message, first: int, names_at: int) -> str:
         + timeout_ms.to_bytes(2, "little")
         + bytes([first, len(rows)])
         + names_at.to_bytes(2, "little")
+        + bytes([crc8(identifier.to_bytes(2, "little")), limited])
     )
     return f"    {_literal(data)}  # 0x{identifier:X} {message.name}"
 

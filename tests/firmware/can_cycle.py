@@ -151,6 +151,7 @@ class Stand:
         drive = self.drive
         if drive.advance(now_ms):
             drive.values[4] = self.signals.value(self.speed) & 0xFFFF
+            drive.values[5] = now_ms >> 6 & 1  # new at times, and the same at others
             drive.send()
         if self.lock.advance(now_ms):
             self.lock.send()
@@ -176,8 +177,8 @@ def spoil_receive(stand):
 def spoil_send(stand):
     encode_into = can.encode_into
 
-    def allocates(row, values, alive, data):
-        encode_into(row, list(values), alive, data)
+    def allocates(row, plan, values, alive, data):
+        encode_into(row, plan, list(values), alive, data)
 
     can.encode_into = allocates
 

@@ -38,7 +38,7 @@ def test_encode_into_and_decode_into_agree_with_the_named_half(
     name, values, alive = case
     row = MESSAGES.row(name)
     data = bytearray(b"\xff" * 8)
-    can.encode_into(row, list(values.values()), alive, data)
+    can.encode_into(row, can.plan(row), list(values.values()), alive, data)
     assert bytes(data) == can.encode(name, values, alive)
     assert can.check(row, data, 8) == can.RIGHT
     back = [0] * len(values)
@@ -76,21 +76,21 @@ def test_each_limit_is_kept_on_both_sides(name: str) -> None:
             values: list[int | bytes] = [0] * len(MESSAGES[name][5])
             values[number] = value
             if inside:
-                can.encode_into(row, values, 0, bytearray(8))
+                can.encode_into(row, can.plan(row), values, 0, bytearray(8))
             else:
                 with pytest.raises(EncodeError, match=f"{name}.{signal}: {value} is outside"):
-                    can.encode_into(row, values, 0, bytearray(8))
+                    can.encode_into(row, can.plan(row), values, 0, bytearray(8))
 
 
 def test_a_signal_of_32_bits_may_be_given_as_bytes() -> None:
     row = MESSAGES.row("VCU_Heartbeat")
     data = bytearray(8)
-    can.encode_into(row, [2, 513, b"\x78\x56\x34\xf2"], 5, data)
+    can.encode_into(row, can.plan(row), [2, 513, b"\x78\x56\x34\xf2"], 5, data)
     known = {"State": 2, "BootCount": 513, "SoftwareHash": 0xF2345678}
     assert bytes(data) == can.encode("VCU_Heartbeat", known, 5)
     for values in ([b"\x00\x00\x00\x02", 0, 0], [0, 0, b"\x00"]):
         with pytest.raises(EncodeError):
-            can.encode_into(row, values, 0, bytearray(8))
+            can.encode_into(row, can.plan(row), values, 0, bytearray(8))
 
 
 def test_names_and_identifiers_that_do_not_exist() -> None:

@@ -191,7 +191,7 @@ FAULTS = [
         "EGRESS: 0}",
         "record/refuse-egress-empty",
     ),
-    ("can-crc", "can.py", "crc8(identifier, data) != data[7]", "False", "can/refuse-crc"),
+    ("can-crc", "can.py", "_crc(ROWS[row + 12], data) != data[7]", "False", "can/refuse-crc"),
 ]
 
 

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from vcu.can.port import Port
 
 
+_NOTHING = b""  # no signal has such a value
+
+
 class Cycle:
     """One message of the table: its values, when it is due, and its alive counter.
 
@@ -19,11 +22,14 @@ class Cycle:
         self.name = name
         self._port = port
         self._row = MESSAGES.row(name)
+        self._plan = can.plan(self._row)
         self._slot = port.queue.slot(can.identifier_of(self._row))
         self.period_ms = can.cycle_ms(self._row)
         self.due_ms = now_ms + self.period_ms
         self.missed = 0
         self.values: "list[int | bytes]" = [0] * (len(MESSAGES.names(self._row)) - 1)
+        self._encoded: "list[int | bytes]" = [_NOTHING] * len(self.values)  # what `_data` has
+        self._data = bytearray(8)
         self._alive = 15
 
     def advance(self, now_ms: int) -> bool:
@@ -52,7 +58,13 @@ class Cycle:
         queue = self._port.queue
         if not queue.withdraw(self._slot):
             self._alive = (self._alive + 1) & 15
-        can.encode_into(self._row, self.values, self._alive, queue.buffer(self._slot))
-        queue.commit(self._slot)
+        if self.values == self._encoded:
+            can.seal(self._row, self._alive, self._data)
+        else:
+            self._encoded[0] = _NOTHING
+            can.encode_into(self._row, self._plan, self.values, self._alive, self._data)
+            for i in range(len(self.values)):  # a slice would be a list of its own
+                self._encoded[i] = self.values[i]
+        queue.commit(self._slot, self._data)
         self._port.pump()
         return True

@@ -82,9 +82,9 @@ class BackOff:
     def look(self, off: bool, now_ms: int) -> bool:
         """Feed what the controller says. True when it is time for a restart."""
         if not off and not self.is_off:
-            if elapsed(now_ms, self._since_ms) >= STEADY_MS:
+            # A bus that never was off has nothing to forget.
+            if self._wait_ms != FIRST_MS and elapsed(now_ms, self._since_ms) >= STEADY_MS:
                 self._wait_ms = FIRST_MS
-                self._since_ms = now_ms
             return False
         if not self.is_off:
             self._begin(now_ms)

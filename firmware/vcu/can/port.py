@@ -53,6 +53,9 @@ class Port:
         self._listening = Listening(len(bitrates), now_ms)
         self._back_off = BackOff(now_ms)
         self._now_ms = now_ms
+        # As a dict, because a search of the table costs more than all the rest of a frame.
+        self._rows = {identifier: IDENTIFIERS.row(identifier) for identifier in IDENTIFIERS}
+        self._received = 0
         self._list: "list[int | None]" = [0] * 8
         self._past = [0] * 3  # warnings, passives, overruns before the last restart
         self.row = -1
@@ -72,20 +75,20 @@ class Port:
         self._now_ms = now_ms
         frame = self.frame
         while frame.take():
-            row = IDENTIFIERS.row(frame.identifier)
-            if row < 0:
-                self.unknown += 1
-                continue
-            self.row = row
-            self.at_ms = now_ms - frame.age_ms
+            row = self._rows.get(frame.identifier, -1)
             if not self._heard:
                 self._recognise(row, now_ms)
-            return True
+            if row >= 0:
+                self.row = row
+                self.at_ms = now_ms - frame.age_ms
+                return True
+            self.unknown += 1
         return False
 
     def _recognise(self, row: int, now_ms: int) -> None:
         frame = self.frame
-        if not codec.is_protected(row):
+        self._received += 1
+        if row < 0 or not codec.is_protected(row):
             return
         if codec.check(row, frame.data, frame.length) != codec.RIGHT:
             return
@@ -111,6 +114,8 @@ class Port:
 
     def pump(self) -> bool:
         """Hands to the controller what it takes now."""
+        if not self.queue.waiting:
+            return False
         try:
             return self.queue.pump(self._can)
         except OSError:  # bus-off since the last look; tick() sees to it
@@ -143,9 +148,10 @@ class Port:
     def _activity(self) -> int:
         # Whatever the controller noticed: frames, remote ones too, and errors, which is what a bus
         # of another bit rate looks like.
+        ring = self.frame
         counters = self._can.get_counters(self._list)
         errors = (counters[1] or 0) + (counters[2] or 0) + (counters[7] or 0)
-        return (self.frame.received << 4) + errors
+        return (self._received + ring.remotes + ring.extended + ring.overflows << 4) + errors
 
     def _join(self, now_ms: int) -> None:
         self.joined = True

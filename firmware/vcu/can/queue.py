@@ -22,6 +22,7 @@ class Queue:
         self._length = bytearray(len(self._identifiers))
         self._waiting = bytearray(self._slots)
         self._line = line
+        self.waiting = 0  # frames, of slots and line
         self._first = 0  # of the line
         self._count = 0
         self._counters: "list[int | None]" = [0] * 8
@@ -38,18 +39,19 @@ class Queue:
 
     def withdraw(self, slot: int) -> bool:
         """Take back what waits in a slot, to put a newer value there. True if something did."""
-        waited = self._waiting[slot] != 0
+        if not self._waiting[slot]:
+            return False
         self._waiting[slot] = 0
-        self.replaced += waited
-        return waited
+        self.waiting -= 1
+        self.replaced += 1
+        return True
 
-    def buffer(self, slot: int) -> bytearray:
-        return self._data[slot]
-
-    def commit(self, slot: int) -> None:
-        """The slot's buffer holds a whole frame of 8 bytes."""
+    def commit(self, slot: int, data: bytearray) -> None:
+        """A frame of 8 bytes for a slot that is empty."""
+        self._data[slot][:] = data
         self._length[slot] = 8
         self._waiting[slot] = 1
+        self.waiting += 1
 
     def put(self, identifier: int, data: "Data") -> bool:
         """Copies a frame. False if the line is full: the caller keeps it."""
@@ -64,6 +66,7 @@ class Queue:
             slot = self._slots + (self._first + self._count) % self._line
             self._identifiers[slot] = identifier
             self._count += 1
+        self.waiting += 1
         length = len(data)
         self._length[slot] = length
         self._data[slot][:length] = data
@@ -71,10 +74,9 @@ class Queue:
 
     def clear(self) -> None:
         """The controller lost its bus: what waits would be old when it comes back."""
-        self.dropped += self._count
-        self._count = 0
+        self.dropped += self.waiting
+        self._count = self.waiting = 0
         for slot in range(self._slots):
-            self.dropped += self._waiting[slot]
             self._waiting[slot] = 0
 
     def pump(self, can: "Device") -> bool:
@@ -83,12 +85,14 @@ class Queue:
         for slot in range(self._slots):
             if self._waiting[slot] and self._may(can, slot) and self._hand_over(can, slot):
                 self._waiting[slot] = 0
+                self.waiting -= 1
                 moved = True
         while self._count and self._may(can, self._slots):
             if not self._hand_over(can, self._slots + self._first):
                 break
             self._first = (self._first + 1) % self._line
             self._count -= 1
+            self.waiting -= 1
             moved = True
         return moved
 

@@ -12,7 +12,7 @@ from array import array
 
 from protocol import can
 from protocol.can import RIGHT, WRONG_CRC, WRONG_LENGTH, check
-from protocol.can_rows import ROW
+from protocol.can_rows import NO_ALIVE, ROW
 from protocol.can_table import MESSAGES
 
 from vcu.can.policy import MASK, elapsed
@@ -41,7 +41,7 @@ RECEIVED = (
     "GW_Heartbeat",
 )
 _NO_SLOT = 255
-_NO_ALIVE = 255
+_UNKNOWN = 255
 _NEVER, _FRESH, _STALE = range(3)
 
 
@@ -52,12 +52,16 @@ class Signals:
         count = len(RECEIVED)
         self._slots = bytearray([_NO_SLOT] * len(MESSAGES))
         self._rows = array("H", [MESSAGES.row(name) for name in RECEIVED])
+        # Of the table, where the cycle needs it: timeout, half a period, first bit of the counter.
+        self._timeout_ms = array("H", [can.timeout_ms(row) for row in self._rows])
+        self._half_ms = array("H", [can.cycle_ms(row) // 2 for row in self._rows])
+        self._alive_at = bytearray([can.alive_start(row) for row in self._rows])
         for slot in range(count):
             self._slots[self._rows[slot] // ROW] = slot
         self._frames = bytearray(8 * count)
         self._at_ms = array("I", [0] * count)
         self._state = bytearray(count)
-        self._alive = bytearray([_NO_ALIVE] * count)
+        self._alive = bytearray([_UNKNOWN] * count)
         self._ahead_ms = array("H", [0] * count)
         self._seen_ms = array("I", [0] * count)
         self._next = 0
@@ -91,31 +95,34 @@ class Signals:
         self._state[slot] = _FRESH
 
     def _moved(self, slot: int, data: "Data") -> bool:
-        if not can.is_protected(self._rows[slot]):
+        start = self._alive_at[slot]
+        if start == NO_ALIVE:
             return True
-        alive = can.alive_of(self._rows[slot], data)
+        alive = data[start >> 3] >> (start & 7) & 15
         last = self._alive[slot]
         self._alive[slot] = alive
         if alive == last:
             self.repeated += 1
             return False
-        if last != _NO_ALIVE and alive != (last + 1) & 15:
+        if last != _UNKNOWN and alive != (last + 1) & 15:
             self.skipped += 1
         return True
 
     def _keeps_pace(self, slot: int, at_ms: int) -> bool:
         # Each frame costs half a period and time pays it back: twice the rate for ever, and some
         # frames at once after a pause, because a bus delays.
-        period_ms = can.cycle_ms(self._rows[slot])
-        ahead_ms = self._ahead_ms[slot] - elapsed(at_ms, self._seen_ms[slot])
+        half_ms = self._half_ms[slot]
+        ahead_ms = self._ahead_ms[slot]
+        if ahead_ms:
+            ahead_ms -= elapsed(at_ms, self._seen_ms[slot])
+            if ahead_ms < 0:
+                ahead_ms = 0
         self._seen_ms[slot] = at_ms & MASK
-        if ahead_ms < 0:
-            ahead_ms = 0
-        if ahead_ms > 2 * period_ms:
+        if ahead_ms > 4 * half_ms:
             self._ahead_ms[slot] = ahead_ms
             self.too_fast += 1
             return False
-        self._ahead_ms[slot] = ahead_ms + period_ms // 2
+        self._ahead_ms[slot] = ahead_ms + half_ms
         return True
 
     def tick(self, now_ms: int) -> None:
@@ -127,7 +134,7 @@ class Signals:
         """Not as old yet as the receiver's timeout in the table."""
         if self._state[slot] != _FRESH:
             return False
-        if elapsed(now_ms, self._at_ms[slot]) >= can.timeout_ms(self._rows[slot]):
+        if elapsed(now_ms, self._at_ms[slot]) >= self._timeout_ms[slot]:
             self._state[slot] = _STALE
             return False
         return True
