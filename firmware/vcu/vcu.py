@@ -30,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-MOST_FRAMES = 64  # received in one turn
+MOST_FRAMES = 16  # received in one turn: 6 ms of an STM32F405
 SECOND_MS = 1_000
 _OPERATIONAL = 2
 _FAULT = 4

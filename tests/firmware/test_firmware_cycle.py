@@ -27,8 +27,8 @@ def cost_us(case):
 
 
 SQUARE_US = max(cost_us(case) for case in BUDGETS if case.startswith("piece_"))
-RECEIVE_US = 350  # a frame: CRC, counter, signals (33,000 instructions)
-SEND_US = 400  # a cyclic frame, packed and sealed
+RECEIVE_US = 500  # a frame: interrupt, CRC, counter (50,000 instructions)
+SEND_US = 950  # a cyclic frame, packed and sealed (95,000)
 CHANNEL_US = 150  # a frame of ISO-TP
 TURN_US = 200  # looking whether there is something to do
 
@@ -149,7 +149,7 @@ def test_the_frames_keep_their_cycle_under_everything_at_once(bench):
     print(f"{len(gaps)} cycles, {late} late, longest gap {max(gaps)} ms, {checked} commands done,")
     print(f"{bench.collected} collections")
     assert max(gaps) <= 2 * CYCLE_MS, "more than one cycle late"
-    assert checked >= 20 and bench.collected > 50
+    assert checked >= 10 and bench.collected > 50
     assert any(m.kind == record.TELEMETRY for m in bench.gateway.records)
 
 

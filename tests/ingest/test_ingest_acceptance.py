@@ -12,6 +12,7 @@ from ingest_fleet import NOW, FakeGateway, FakeVehicle, view_of
 from fleet_backend.ingest import acceptance, reasons
 from fleet_backend.ingest.acceptance import Accepted, Duplicate, KnownVehicle, Refused, View
 from protocol import cbor, record, statement
+from protocol.errors import DecodeError
 
 GATEWAY, VEHICLE = FakeGateway("gw-1"), FakeVehicle("v-1")
 GOOD = GATEWAY.message([VEHICLE.sample(), VEHICLE.seal(record.LOST, {0: 1})])
@@ -37,6 +38,15 @@ def test_a_good_message_is_accepted_whole() -> None:
     assert not verdict.future
 
 
+def says(message: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """What a message holds, its body unpacked; None where it is none."""
+    try:
+        sign1, salt, packed = statement.decode_message(message)
+        return sign1, salt, zlib.decompress(packed)
+    except (DecodeError, zlib.error):
+        return None
+
+
 @given(st.binary(max_size=400))
 def test_arbitrary_bytes_are_refused_and_not_authentic(data: bytes) -> None:
     assert not refusal(data).authentic
@@ -47,7 +57,9 @@ def test_a_changed_byte_is_never_accepted_nor_authentic(data: st.DataObject) -> 
     at = data.draw(st.integers(0, len(GOOD) - 1))
     flip = data.draw(st.integers(1, 255))
     changed = GOOD[:at] + bytes([GOOD[at] ^ flip]) + GOOD[at + 1 :]
-    assert not refusal(changed).authentic
+    # Packed data has bits that nobody reads: the same body in another wrapping is the same message.
+    if says(changed) != says(GOOD):
+        assert not refusal(changed).authentic
 
 
 @given(st.integers(0, len(GOOD) - 1), st.binary(min_size=1, max_size=5))

@@ -70,7 +70,7 @@ def word():
 
 def test_constants_stand_where_they_are_used_and_the_rest_goes() -> None:
     out = small(go=GO, numbers=NUMBERS)
-    assert result(out) == [20, 100, -7, 2, 3, 7, "low", "2"]
+    assert result(out) == [20, 100, -7, 2, 2, 7, "low", "2"]
     assert result({"app": "", "app.go": GO, "app.numbers": NUMBERS}) == result(out)
     for gone in ("_SHORT_MS", "LONG_MS as LONG", "BOTH", "UNUSED", "unused", "_helper", "A,"):
         assert gone not in out["app.go"], gone
