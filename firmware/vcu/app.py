@@ -27,6 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vcu.can.shape import Device
     from vcu.safety import Outputs
 
 WATCHDOG_MS = 8_000
@@ -76,6 +77,8 @@ def run(minimal: bool = False, reset_cause: int = start.UNKNOWN, slept: int = po
         watchdog = machine.WDT(timeout=WATCHDOG_MS)
         now = board.uptime.now
         loop = Loop(keeper, now, _waiter(board.can), gc.collect, watchdog.feed)
+        if vehicle.watch:
+            vehicle.watch.health.add(3, loop, "piece_ms")
         while True:
             loop.turn()
             keeper.tend(now())
@@ -224,7 +227,7 @@ class Keeper:
         return data
 
 
-def _waiter(can: "machine.CAN") -> "Callable[[int], None]":
+def _waiter(can: "Device") -> "Callable[[int], None]":
     # Only the virtual board can wait for the bus itself; a chip wakes from idle() every 1 ms.
     if hasattr(can, "wait"):
         return can.wait

@@ -3,18 +3,24 @@
 from protocol import link
 from protocol.challenge import ONLINE_LIFE_MS, ONLINE_REPLACE_MS
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
+
+    from protocol.challenge import Challenges
+
 
 class Online:
     """`publish()` is called whenever there is a new one to send."""
 
-    def __init__(self, challenges, publish):
+    def __init__(self, challenges: "Challenges", publish: "Callable[[], None]") -> None:
         self._challenges = challenges
         self._publish = publish
-        self._current = None
+        self._current = b""  # none yet
         self._given_ms = 0
 
     def tick(self, now_ms: int) -> None:
-        if self._current is None or now_ms - self._given_ms >= ONLINE_REPLACE_MS:
+        if not self._current or now_ms - self._given_ms >= ONLINE_REPLACE_MS:
             self._renew(now_ms)
 
     def spent(self, challenge: bytes, now_ms: int) -> None:

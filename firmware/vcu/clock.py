@@ -2,6 +2,12 @@
 
 from protocol.access import Clock
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    Moment = tuple[int, ...]  # year, month, day, weekday, hour, minute, second, subseconds
+
 YEAR_FIRST = 2025
 YEAR_LAST = 2099
 _DAY_S = 86_400
@@ -11,7 +17,9 @@ LAST_S = 4_102_444_799  # the end of YEAR_LAST
 class Uptime:
     """Milliseconds since start. Must be read more often than half the period of the ticks."""
 
-    def __init__(self, ticks_ms, ticks_diff):
+    def __init__(
+        self, ticks_ms: "Callable[[], Any]", ticks_diff: "Callable[[Any, Any], int]"
+    ) -> None:
         self._ticks_ms = ticks_ms
         self._ticks_diff = ticks_diff
         self._last = ticks_ms()
@@ -32,7 +40,7 @@ class WallClock:
     subseconds, in UTC.
     """
 
-    def __init__(self, rtc, floor_s: int):
+    def __init__(self, rtc: "Any", floor_s: int) -> None:
         self._rtc = rtc
         self.floor_s = floor_s
 
@@ -57,7 +65,7 @@ class WallClock:
             self._rtc.datetime(to_moment(self.floor_s))
 
 
-def is_plausible(moment) -> bool:
+def is_plausible(moment: "Moment") -> bool:
     year, month, day, _, hour, minute, second = moment[:7]
     return (
         YEAR_FIRST <= year <= YEAR_LAST
@@ -69,12 +77,12 @@ def is_plausible(moment) -> bool:
     )
 
 
-def to_seconds(moment) -> int:
+def to_seconds(moment: "Moment") -> int:
     year, month, day, _, hour, minute, second = moment[:7]
     return _days(year, month, day) * _DAY_S + hour * 3600 + minute * 60 + second
 
 
-def to_moment(seconds: int):
+def to_moment(seconds: int) -> "Moment":
     days, rest = seconds // _DAY_S, seconds % _DAY_S
     year = 1970 + days // 366
     while _days(year + 1, 1, 1) <= days:

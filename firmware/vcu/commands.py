@@ -22,10 +22,10 @@ CHECK_WITHIN_MS = 30_000
 class Commands:
     """`vehicle` is the Vcu: its gate, drive, outbox, refusals, store, state and clock."""
 
-    def __init__(self, vehicle):
+    def __init__(self, vehicle: "Any") -> None:
         self._vehicle = vehicle
-        self._steps = None
-        self._reading = None  # one that is refused unchecked, and read only for its name
+        self._steps: Any = None
+        self._reading: Any = None  # one that is refused unchecked, and read only for its name
         self._begun_ms = 0
         self._actions = {
             command.UNLOCK: self._unlock,
@@ -89,20 +89,20 @@ class Commands:
         self._vehicle.refusals.refuse(code, asked, now_ms)
 
     def _refused(self, error: RefusedError, now_ms: int) -> None:
-        asked = error.asked
+        asked: Any = error.asked
         # A command for another vehicle is refused before its challenge is looked at.
         if asked and asked.command.vehicle == self._vehicle.gate.authority.vehicle:
             self._vehicle.online.spent(asked.command.challenge, now_ms)
         self._vehicle.refusals.refuse(error.code, asked, now_ms)
 
-    def _execute(self, authorized, now_ms: int) -> None:
+    def _execute(self, authorized: "Any", now_ms: int) -> None:
         self._vehicle.online.spent(authorized.command.challenge, now_ms)
         if now_ms - self._begun_ms > CHECK_WITHIN_MS:
             self._vehicle.refusals.refuse(refusal.CHALLENGE, authorized, now_ms)
         else:
             self.execute(authorized, now_ms)
 
-    def execute(self, authorized, now_ms: int) -> None:
+    def execute(self, authorized: "Any", now_ms: int) -> None:
         """Do it and answer; what comes here passed every check of its own kind."""
         asked = authorized.command
         try:
@@ -125,14 +125,14 @@ class Commands:
         if not ends_session and not self._vehicle.outbox.has_room():
             raise RefusedError(refusal.STATE)
 
-    def _unlock(self, authorized, now_ms: int) -> int:
+    def _unlock(self, authorized: "Any", now_ms: int) -> int:
         self._vehicle.drive.unlock(authorized.limits, now_ms)
         return record.DONE
 
-    def _lock(self, authorized, now_ms: int) -> int:
+    def _lock(self, authorized: "Any", now_ms: int) -> int:
         return record.DONE if self._vehicle.drive.end(now_ms) else record.PENDING
 
-    def _raise_generation(self, authorized, now_ms: int) -> int:
+    def _raise_generation(self, authorized: "Any", now_ms: int) -> int:
         generation = authorized.command.args[0]
         if generation < self._vehicle.state.generation:
             raise RefusedError(refusal.ARGUMENT)
@@ -140,7 +140,7 @@ class Commands:
         self._vehicle.gate.authority.generation = generation
         return record.DONE
 
-    def _revoke_grant(self, authorized, now_ms: int) -> int:
+    def _revoke_grant(self, authorized: "Any", now_ms: int) -> int:
         grant_id = authorized.command.args[0]
         revoked = self._vehicle.state.revoked
         if grant_id in revoked:
@@ -154,7 +154,7 @@ class Commands:
         self._vehicle.gate.authority.revoked = self._vehicle.state.revoked
         return record.DONE
 
-    def _raise_time(self, authorized, now_ms: int) -> int:
+    def _raise_time(self, authorized: "Any", now_ms: int) -> int:
         floor_s = authorized.command.args[0]
         # A floor never goes down: one that no clock reaches would end every grant for good.
         if not self._vehicle.gate.authority.time_floor <= floor_s <= LAST_S:
@@ -164,7 +164,7 @@ class Commands:
         self._vehicle.wall.raise_to(floor_s)
         return record.DONE
 
-    def _transfer(self, authorized, now_ms: int) -> int:
+    def _transfer(self, authorized: "Any", now_ms: int) -> int:
         owner = authorized.command.args[0]
         if is_zero(owner):
             raise RefusedError(refusal.ARGUMENT)
@@ -172,11 +172,11 @@ class Commands:
         self._vehicle.gate.authority.owner = owner
         return record.DONE
 
-    def _deposit_codes(self, authorized, now_ms: int) -> int:
+    def _deposit_codes(self, authorized: "Any", now_ms: int) -> int:
         self._vehicle.hmi.codes.deposit(authorized.chain)
         return record.DONE
 
-    def _limit_speed(self, authorized, now_ms: int) -> int:
+    def _limit_speed(self, authorized: "Any", now_ms: int) -> int:
         limit_mmps = authorized.command.args[0]
         until_s = authorized.command.args[1] if limit_mmps else 0
         clock = self._vehicle.wall.read()

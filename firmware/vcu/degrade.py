@@ -69,4 +69,4 @@ class Nodes:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vcu.signals import Signals
+    from vcu.can.signals import Signals

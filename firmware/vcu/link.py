@@ -16,7 +16,7 @@ RECORD_FLOW = MESSAGES["GW_RecordFlow"][0]
 _RECORD = MESSAGES["VCU_Record"][0]
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
 BURST = 4  # frames in one go; the cyclic ones have their turn in between
 RETRY_MS = 2_000
@@ -29,7 +29,14 @@ class Link:
     `challenge(now)` makes the message with the challenge that is open.
     """
 
-    def __init__(self, send, outbox, hello: bytes, challenge, offer):
+    def __init__(
+        self,
+        send: "Callable[[int, bytes], bool]",
+        outbox: "Any",
+        hello: bytes,
+        challenge: "Callable[[int], bytes] | None",
+        offer: "Callable[[bytes, int], None]",
+    ) -> None:
         self._send = send
         self._outbox = outbox
         self._hello = hello
@@ -37,9 +44,9 @@ class Link:
         self._offer = offer
         self._receiver = Receiver()
         self._sender = Sender()
-        self._flow = None
+        self._flow: bytes | None = None
         self._sending = _NOTHING
-        self._entry = None
+        self._entry: Any = None
         self._want_hello = True
         self._want_challenge = True
         self._quiet_until_ms = 0
@@ -90,7 +97,7 @@ class Link:
                 self._sent(now_ms)
         return worked
 
-    def _assemble(self, data: bytes, now_ms: int) -> tuple | None:
+    def _assemble(self, data: bytes, now_ms: int) -> tuple[int, bytes] | None:
         """The message that the frame completes, as (type, payload)."""
         try:
             message = self._receiver.take(data, now_ms)
@@ -99,7 +106,7 @@ class Link:
             self.malformed += 1
             return None
 
-    def _request(self, message: tuple, now_ms: int) -> None:
+    def _request(self, message: tuple[int, bytes], now_ms: int) -> None:
         try:
             known = self._obey(message[0], message[1], now_ms)
         except DecodeError:
@@ -131,7 +138,7 @@ class Link:
         self._sending = self._choose(now_ms)
         if self._sending == link.HELLO:
             self._sender.start(self._hello, now_ms)
-        elif self._sending == link.CHALLENGE:
+        elif self._sending == link.CHALLENGE and self._challenge is not None:
             self._sender.start(self._challenge(now_ms), now_ms)
             self._want_challenge = False  # a newer one sets it again
         elif self._sending == link.RECORD:

@@ -10,16 +10,29 @@ COLLECT_EVERY_MS = 200
 COLLECT_NEEDS_MS = 12
 
 
-class Loop:
-    """`wait(ms)` sleeps until the bus has something, `collect()` frees memory, `feed()` feeds."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
-    def __init__(self, vcu, now, wait, collect, feed):
+
+class Loop:
+    """`wait(ms)` sleeps until the bus has something, `collect()` frees memory, `feed()` feeds the
+    watchdog. `vcu` is the Vcu, or who stands before it."""
+
+    def __init__(
+        self,
+        vcu: "Any",
+        now: "Callable[[], int]",
+        wait: "Callable[[int], None]",
+        collect: "Callable[[], object]",
+        feed: "Callable[[], None]",
+    ) -> None:
         self._vcu = vcu
         self._now = now
         self._wait = wait
         self._collect = collect
         self._feed = feed
-        self._piece_ms = 0
+        self.piece_ms = 0
         self._collected_ms = 0
 
     def run(self) -> None:
@@ -37,7 +50,7 @@ class Loop:
         if slack_ms >= COLLECT_NEEDS_MS and now_ms - self._collected_ms >= COLLECT_EVERY_MS:
             self._collected_ms = now_ms
             self._collect()
-        elif self._vcu.has_work() and slack_ms >= min(self._piece_ms, MOST_NEEDED_MS):
+        elif self._vcu.has_work() and slack_ms >= min(self.piece_ms, MOST_NEEDED_MS):
             self._work()
             return
         if not busy and slack_ms > 0:
@@ -47,4 +60,4 @@ class Loop:
         begin_ms = self._now()
         self._vcu.work(begin_ms)
         # The dearest piece so far, forgotten slowly: one stall must not stop the work for good.
-        self._piece_ms = max(self._now() - begin_ms, self._piece_ms * 15 // 16)
+        self.piece_ms = max(self._now() - begin_ms, self.piece_ms * 15 // 16)
