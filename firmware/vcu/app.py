@@ -179,7 +179,10 @@ class Keeper:
             self._settled = True
             crashes.settled("")
         facts = self._facts(now_ms)
-        if self._guard.step(start.supply_mv(), facts, now_ms) >= power.ASLEEP:
+        supply_mv = start.supply_mv()
+        if self._vehicle.watch and power.is_measured(supply_mv):
+            self._vehicle.watch.telemetry.supply_mv = supply_mv
+        if self._guard.step(supply_mv, facts, now_ms) >= power.ASLEEP:
             start.ask_for_sleep(self._guard.state, bool(facts & power.SILENT))
 
     def _facts(self, now_ms: int) -> int:

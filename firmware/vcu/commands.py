@@ -162,6 +162,8 @@ class Commands:
         self.persist("time_floor", floor_s)
         self._vehicle.gate.authority.time_floor = floor_s
         self._vehicle.wall.raise_to(floor_s)
+        if self._vehicle.watch:
+            self._vehicle.watch.clock_set()
         return record.DONE
 
     def _transfer(self, authorized: "Any", now_ms: int) -> int:

@@ -28,6 +28,10 @@ class Watch:
         self.health = Health(vehicle.outbox, vehicle.bus, vehicle.health_sources())
         self.health.add(25, self.faults, "untold")
 
+    def clock_set(self) -> None:
+        """The wall clock was put forward by whoever may: no jump."""
+        self._check.clock_set()
+
     def tick(self, now_ms: int) -> None:
         """Each turn of the loop; most of them find nothing due."""
         vehicle = self._vehicle

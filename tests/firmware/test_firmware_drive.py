@@ -1,12 +1,17 @@
 """The drive on the whole vehicle: what a rider, the nodes and couriers bring about on the bus."""
 
+import contextlib
 import itertools
 
 import pytest
 from bench import Bench, Node, identity
+from hypothesis import given
+from hypothesis import strategies as st
 from signer import OWNER, by_booking, by_owner, by_rider
+from vcu import session
 
 from protocol import command, grant, lock, record, refusal
+from protocol.errors import DecodeError
 
 DONE = (record.ANSWER, record.DONE)
 
@@ -179,3 +184,59 @@ def test_commands_at_every_moment_of_a_ride_change_nothing_that_moves(bench):
         assert bench.present(by_owner(current(bench), action, args))[0] == record.ANSWER
     bench.run(5_000)
     assert all(signals["Enable"] for _, signals in bench.drives[seen:])
+
+
+def restarted(bench, cause):
+    """The controller starts again in the same vehicle, whose nodes went on meanwhile."""
+    again = Bench(bench.board.folder, reset_cause=cause)
+    again.nodes = bench.nodes
+    again.run(1_500)
+    return again
+
+
+@pytest.mark.parametrize("cause", [3, 6])
+def test_a_reset_in_motion_does_not_end_the_ride(bench, cause):
+    drive_off(bench, 6_000, {grant.MAX_SPEED_MMPS: 7_000})
+    again = restarted(bench, cause)
+    assert all(signals["Enable"] for _, signals in again.drives) and again.drives
+    assert again.kinds(record.LOCK)[-1] == {0: lock.DRIVE, 1: lock.LOCKED, 2: lock.RESUMED}
+    again.run(6_000)
+    assert shown(again)["SpeedCap_mmps"] <= 7_000 and shown(again)["Mode"] == 3
+    again.stop(6_000)
+    again.run(700)
+    assert not shown(again)["Enable"] and shown(again)["Reason"] == lock.DRIVE_BRAKE
+    again.inputs(1, 1, 1)
+    again.run(100)
+    assert shown(again)["Enable"]
+
+
+@pytest.mark.parametrize("cause", [0, 1, 2, 4, 5])
+def test_no_other_start_takes_a_ride_up(bench, cause):
+    drive_off(bench, 6_000)
+    assert not restarted(bench, cause).enabled()
+    # And it is over: a crash behind it brings nothing back.
+    assert not restarted(bench, 6).enabled()
+
+
+def test_a_ride_that_was_ended_does_not_come_back(bench):
+    drive_off(bench)
+    assert bench.present(by_owner(current(bench), command.LOCK)) == DONE
+    assert bench.vcu.state.session == b""
+    assert not restarted(bench, 3).enabled()
+
+
+@given(st.binary(max_size=80))
+def test_only_its_own_error_for_any_stored_session(data):
+    with contextlib.suppress(DecodeError):
+        assert session.encode(session.decode(data)) == data
+
+
+def test_a_minimal_start_unlocks_drives_and_releases_the_door(tmp_path):
+    (tmp_path / "identity").write_bytes(identity(OWNER.thumbprint))
+    made = Bench(f"{tmp_path}/", minimal=True)
+    made.nodes["HMI_Keys"] = Node("HMI_Keys", {"Egress": 1})
+    made.run(1_500)
+    assert made.board.door
+    drive_off(made, 3_000)
+    assert shown(made)["Enable"]
+    assert not made.kinds(record.TELEMETRY) and made.kinds(record.EGRESS)
