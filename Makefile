@@ -55,14 +55,16 @@ lint: setup-dev ## is every file in its form, and without known faults?
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 
-types: setup-dev ## strict types
+types: setup-dev ## strict types; firmware/ against what MicroPython has
 	@$(BIN)/mypy
+	@$(BIN)/mypy --config-file firmware/mypy.ini
 
 generated: setup-dev ## are the generated files what their sources say?
 	@$(BIN)/python -m hw.can.generate --check
 	@$(BIN)/python tests/vectors/generate.py --check
 	@$(BIN)/python -m fleet_backend.api.openapi --check
 	@$(BIN)/python -m fleet_backend.web.vendor --check
+	@$(BIN)/python -m trifleet.envelope --check
 
 faults: setup-dev ## the long fault runs: kill -9 at many random moments
 	@$(BIN)/python -m pytest -m faults $(ARGS)
