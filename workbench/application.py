@@ -110,8 +110,8 @@ def _module(name: str) -> str:
 def _compiled(text: str, name: str, compiler: Path, scratch: Path) -> BoardFile:
     source, target = scratch / "module.py", scratch / "module.mpy"
     source.write_text(text, encoding="utf-8")
-    # -s: the name in tracebacks, which would otherwise be this computer's path.
-    command = [str(compiler), "-s", name, "-o", str(target), str(source)]
+    # -s: the name in tracebacks. The module's own costs nothing: who imports it brings it along.
+    command = [str(compiler), "-s", _module(name), "-o", str(target), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ApplicationError(f"{name}: {done.stderr.strip() or done.stdout.strip()}")

@@ -9,6 +9,12 @@ import hashlib
 import os
 import struct
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Entry = tuple[int, int, bytes]  # boot, seq, record
+
 COMPACT_BYTES = 8_192
 _NAME = "journal"
 _HEAD = 6
@@ -19,15 +25,15 @@ MAX_FRAME = 1_024
 class Journal:
     """Appends and compacts the file in `folder`. Methods raise OSError when flash fails."""
 
-    def __init__(self, folder: str):
+    def __init__(self, folder: str) -> None:
         self._path = folder + _NAME
         self._new = folder + _NAME + ".new"
         self._bytes = 0
         self.torn = False
 
-    def replay(self) -> list:
+    def replay(self) -> "list[Entry]":
         """[(boot, seq, record), ...] in order, without those that were stored since."""
-        records = []
+        records: "list[Entry]" = []
         try:
             with open(self._path, "rb") as file:
                 payload = self._read(file)
@@ -41,7 +47,7 @@ class Journal:
             self._repair(records)
         return records
 
-    def _repair(self, records: list) -> None:
+    def _repair(self, records: "list[Entry]") -> None:
         try:
             self.compact(records)
         except OSError:
@@ -51,14 +57,14 @@ class Journal:
         """On return it is on flash: closing the file is what littlefs takes for durable."""
         self._append(_key(b"R", boot, seq) + record)
 
-    def stored(self, boot: int, seq: int, left: list) -> None:
+    def stored(self, boot: int, seq: int, left: "list[Entry]") -> None:
         """Up to (boot, seq) the gateway has it; `left` is what it does not have."""
         if self._bytes < COMPACT_BYTES:
             self._append(_key(b"S", boot, seq))
         else:
             self.compact(left)
 
-    def compact(self, records: list) -> None:
+    def compact(self, records: "list[Entry]") -> None:
         """Rewrite with these records only: [(boot, seq, record), ...]."""
         size = 0
         with open(self._new, "wb") as file:
@@ -76,7 +82,7 @@ class Journal:
             file.write(_frame(payload))
         self._bytes += _HEAD + len(payload)
 
-    def _read(self, file) -> bytes | None:
+    def _read(self, file: "Any") -> bytes | None:
         head = file.read(_HEAD)
         if not head:
             return None
@@ -90,7 +96,7 @@ class Journal:
         return None
 
 
-def _apply(records: list, payload: bytes) -> list:
+def _apply(records: "list[Entry]", payload: bytes) -> "list[Entry]":
     boot, seq = struct.unpack(">II", payload[1:_KEY])
     if payload[:1] == b"S":
         return [item for item in records if (item[0], item[1]) > (boot, seq)]

@@ -11,6 +11,10 @@ from vcu.store import (
     is_zero,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vcu.store import Identity, Store
+
 NAMELESS = "unprovisioned"
 _NO_PROVISIONING = bytes(32)
 
@@ -18,7 +22,7 @@ _NO_PROVISIONING = bytes(32)
 class Provision:
     """The outcome: `fault` is 0 or why every command is refused; `key` is None if unusable."""
 
-    def __init__(self, store, replayed_boot: int, now_s: int):
+    def __init__(self, store: "Store", replayed_boot: int, now_s: int) -> None:
         identity = store.identity()
         self.vehicle = identity.vehicle if identity else NAMELESS
         self.key = identity.key if identity and identity.has_usable_key() else None
@@ -35,7 +39,7 @@ class Provision:
         elif self.key is None:
             self.fault = self.fault or UNUSABLE_KEY
 
-    def _load(self, store, identity, replayed_boot: int) -> State:
+    def _load(self, store: "Store", identity: "Identity | None", replayed_boot: int) -> State:
         provisioning = identity.digest if identity else _NO_PROVISIONING
         try:
             state = store.state() or State(provisioning)
@@ -48,7 +52,7 @@ class Provision:
         state.boot = max(state.boot, replayed_boot)
         return state
 
-    def _count_boot(self, store, now_s: int) -> None:
+    def _count_boot(self, store: "Store", now_s: int) -> None:
         self.state.boot += 1
         if self.fault == NO_FAULT:
             try:

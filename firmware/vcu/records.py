@@ -6,6 +6,14 @@ faults; what changes the lock always has room, because no command is executed wi
 
 from protocol import record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    from vcu.journal import Journal
+
+    Kept = tuple[int, int, bytes, bool]  # boot, seq, sealed record, is on flash
+
 WINDOW = 8
 RESEND_MS = 2_000
 TELEMETRY_BYTES = 5_000
@@ -29,14 +37,21 @@ _ROOM = {
 class Outbox:
     """`tag` is the HMAC of the vehicle's record key, or None: then nothing is recorded."""
 
-    def __init__(self, vehicle: str, boot: int, tag, journal, time):
+    def __init__(
+        self,
+        vehicle: str,
+        boot: int,
+        tag: "Callable[[bytes], bytes] | None",
+        journal: "Journal",
+        time: "Callable[[], int]",
+    ) -> None:
         self._vehicle = vehicle
         self._boot = boot
         self._tag = tag
         self._journal = journal
         self._time = time
         self._seq = 0
-        self._entries = []  # (boot, seq, sealed record, is on flash)
+        self._entries: list[Kept] = []
         self._bytes = 0
         self._sent = 0  # how many of the first entries are in flight
         self._sent_up_to = (0, 0)
@@ -44,7 +59,7 @@ class Outbox:
         self._lost = 0
         self.journal_failed = False
 
-    def restore(self, replayed: list) -> int:
+    def restore(self, replayed: "list[tuple[int, int, bytes]]") -> int:
         """Take over what earlier boots left unsent. Returns how many."""
         self.journal_failed = self._journal.torn
         for boot, seq, data in replayed:
@@ -60,7 +75,9 @@ class Outbox:
         """Has nobody taken records for long?"""
         return False
 
-    def record(self, kind: int, body: dict, now_ms: int, durable: bool | None = None) -> bool:
+    def record(
+        self, kind: int, body: "dict[int, Any]", now_ms: int, durable: bool | None = None
+    ) -> bool:
         """Seal and keep a record; events are on flash when this returns. False: no room.
 
         `durable` says whether it goes to flash, where that is not for its kind to say.
@@ -76,7 +93,7 @@ class Outbox:
         self._keep(kind, body, now_ms, kind != record.TELEMETRY if durable is None else durable)
         return True
 
-    def _keep(self, kind: int, body: dict, now_ms: int, durable: bool = True) -> None:
+    def _keep(self, kind: int, body: "dict[int, Any]", now_ms: int, durable: bool = True) -> None:
         seq = self._seq
         made = record.Record(self._vehicle, self._boot, seq, now_ms, self._time(), kind, body)
         data = record.encode(made, self._tag)
@@ -96,10 +113,10 @@ class Outbox:
             return False
         return True
 
-    def _on_flash(self) -> list:
+    def _on_flash(self) -> "list[tuple[int, int, bytes]]":
         return [entry[:3] for entry in self._entries if entry[3]]
 
-    def next(self, now_ms: int) -> tuple | None:
+    def next(self, now_ms: int) -> "Kept | None":
         """(boot, seq, record, ...) to send now, or None: nothing there, or 8 are in flight."""
         if self._sent and now_ms - self._progress_ms >= RESEND_MS:
             self.rewind(now_ms)
@@ -107,7 +124,7 @@ class Outbox:
             return None
         return self._entries[self._sent]
 
-    def sent(self, entry: tuple, now_ms: int) -> None:
+    def sent(self, entry: "Kept", now_ms: int) -> None:
         """The whole of what `next` gave left the board."""
         self._sent_up_to = max(self._sent_up_to, entry[:2])
         if self._sent >= len(self._entries) or self._entries[self._sent][:2] != entry[:2]:
@@ -121,9 +138,9 @@ class Outbox:
         self._sent = 0
         self._progress_ms = now_ms
 
-    def stored(self, up_to: tuple, now_ms: int) -> None:
+    def stored(self, up_to: "tuple[int, int]", now_ms: int) -> None:
         """The gateway has everything up to (boot, seq). What was never sent is not believed."""
-        limit = min(tuple(up_to), self._sent_up_to)
+        limit = min((up_to[0], up_to[1]), self._sent_up_to)
         count = 0
         flash = False
         while count < len(self._entries) and self._entries[count][:2] <= limit:
@@ -138,7 +155,7 @@ class Outbox:
         if flash:
             self._mark(limit)
 
-    def _mark(self, limit: tuple) -> None:
+    def _mark(self, limit: "tuple[int, int]") -> None:
         try:
             self._journal.stored(limit[0], limit[1], self._on_flash())
         except OSError:  # they are sent again after a restart; the gateway keeps each once

@@ -48,7 +48,7 @@ class State:
         self.generation = 0
         self.time_floor = 0
         self.owner = b""
-        self.revoked = []
+        self.revoked: list[bytes] = []
         self.odometer_m = 0
         self.codes = b""
         self.zone_mmps = 0
