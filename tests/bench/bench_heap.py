@@ -23,7 +23,8 @@ LIMIT_BYTES = 128 * 1024
 PRINT = "gc.collect(); print(gc.mem_alloc(), gc.mem_free())"
 # As main.py does, but stopping where the loop would begin.
 STEPS = {
-    "empty_board": "import gc; " + PRINT,
+    # The tool's Ctrl-C may have come while boot.py mounted the application.
+    "empty_board": "import gc, sys\n'/rom' in sys.path or exec(open('boot.py').read())\n" + PRINT,
     "device_modules": "import machine, time, os, select\n"
     "c = machine.CAN(1, 500_000, mode=machine.CAN.MODE_SILENT)\n" + PRINT,
     "firmware_imported": "gc.threshold(4096)\nfrom vcu import start\nfrom vcu import app\n" + PRINT,
