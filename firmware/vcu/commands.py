@@ -9,7 +9,7 @@ from protocol.errors import DecodeError, RefusedError
 
 from vcu.clock import LAST_S
 from vcu.errors import StateError
-from vcu.store import is_zero
+from vcu.flash.identity import is_nobody
 
 # A check takes seconds. On a bus that leaves no time for it, challenge and grant must not live on.
 CHECK_WITHIN_MS = 30_000
@@ -140,7 +140,7 @@ class Commands:
 
     def _transfer(self, authorized, now_ms: int) -> int:
         owner = authorized.command.args[0]
-        if is_zero(owner):
+        if is_nobody(owner):
             raise RefusedError(refusal.ARGUMENT)
         self._persist("owner", owner)
         self._vehicle.gate.authority.owner = owner

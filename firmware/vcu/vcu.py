@@ -1,6 +1,6 @@
 """The vehicle controller, put together: what happens on each turn of the loop."""
 
-from protocol import access, lock, mac, record
+from protocol import access, lock, record
 from protocol.challenge import Challenges
 from protocol.link import encode_hello
 
@@ -10,15 +10,12 @@ from vcu.commands import Commands
 from vcu.cycle import Cycle
 from vcu.drive import Drive
 from vcu.faults import Faults
-from vcu.journal import Journal
+from vcu.flash.memory import Memory
 from vcu.link import RECORD_FLOW, REQUEST, Link
 from vcu.lock import Lock
 from vcu.motion import Motion
-from vcu.provision import Provision
-from vcu.records import Outbox
 from vcu.refusals import Refusals
 from vcu.signals import Signals
-from vcu.store import Store
 from vcu.telemetry import Telemetry
 from vcu.version import FIRMWARE
 
@@ -31,35 +28,31 @@ class Vcu:
     """One vehicle. `board` is what app.Board says; `software` is the hash for the heartbeat."""
 
     def __init__(self, board, software: bytes, now_ms: int):
-        journal = Journal(board.folder)
-        replayed = journal.replay()
-        self.store = Store(board.folder)
         self.wall = board.wall
         # A clock that runs before the floor is known is good enough to name a boot, see Provision.
-        provision = Provision(self.store, replayed[-1][0] if replayed else 0, self.wall.time())
+        self.memory = Memory(board.folder, self.wall.time)
+        self.store = self.memory.store
+        self.outbox = self.memory.outbox
+        provision = self.memory.provision
         self.wall.floor_s = provision.time_floor
         self.fault = provision.fault
         self.state = provision.state
         self._software = int.from_bytes(software[:4], "big")
         self._acted_ms = None
-        self._build(board, provision, journal, now_ms)
-        self._report_start(board, provision, self.outbox.restore(replayed), now_ms)
+        self._build(board, provision, now_ms)
+        self._report_start(board, provision, self.outbox.restore(), now_ms)
 
-    def _build(self, board, provision, journal, now_ms: int) -> None:
-        key = provision.key
-        tag = mac.Hmac(mac.record_key(key)).tag if key else None
-        boot = self.state.boot
+    def _build(self, board, provision, now_ms: int) -> None:
         self.bus = Bus(board.can, now_ms)
         self.signals = Signals()
         self.motion = Motion(self.state.odometer_m)
-        self.outbox = Outbox(provision.vehicle, boot, tag, journal, self.wall.time)
         self.refusals = Refusals(self.outbox)
         self.lock = Lock(not self.fault, lambda *change: self._lock_changed(change))
         self._drive = Drive(self.fault)
         self._telemetry = Telemetry(self)
         self._faults = Faults(self.outbox)
         self._now_ms = now_ms
-        hello = encode_hello(provision.vehicle, boot, FIRMWARE)
+        hello = encode_hello(provision.vehicle, self.state.boot, FIRMWARE)
         self._build_gate(board, provision, hello)
         self._cycles = (
             (Cycle("VCU_Drive", now_ms), self._drive_signals),

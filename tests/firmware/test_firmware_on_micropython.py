@@ -30,6 +30,7 @@ def compiled(tmp_path_factory):
     compile_to(target, bench)
     compile_to(target / "protocol", (ROOT / "protocol").glob("*.py"))
     compile_to(target / "vcu", (ROOT / "firmware/vcu").glob("*.py"))
+    compile_to(target / "vcu/flash", (ROOT / "firmware/vcu/flash").glob("*.py"))
     return target
 
 
