@@ -98,7 +98,7 @@ class Bench:
 
     def wrong(self):
         self.flash.heal()
-        return faults_found(Expected(self.trace, self.flash.count))
+        return faults_found(Expected(self.trace, self.flash.count), failing=True)
 
 
 def operations(tmp_path, monkeypatch):

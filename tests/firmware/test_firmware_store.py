@@ -36,7 +36,7 @@ def full_state():
     full.owner = bytes(range(1, 33))
     full.revoked = [bytes([number]) * 16 for number in range(MAX_REVOKED)]
     full.odometer_m, full.zone_mmps = 1_234, 6_000
-    full.last = {number: (1 << 64) - 1 for number in range(240, 256)}
+    full.last = dict.fromkeys(range(240, 256), (1 << 64) - 1)
     full.session, full.codes = b"s" * 64, b"c" * 1_024
     full.code_failures, full.code_wait_until = 3, (1 << 64) - 1
     return full
@@ -143,7 +143,7 @@ def test_too_much_of_anything_is_refused():
         ("rights", {"owner": bytes(31)}),
         ("codes", {"codes": bytes(1_025)}),
         ("ride", {"session": bytes(65)}),
-        ("life", {"last": {number: 0 for number in range(17)}}),
+        ("life", {"last": dict.fromkeys(range(17), 0)}),
     ):
         full = full_state()
         vars(full).update(change)

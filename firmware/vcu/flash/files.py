@@ -3,6 +3,7 @@
 import os
 
 NO_FILE = 2
+EXISTS = 17
 FULL = 28
 
 

@@ -135,12 +135,12 @@ class Journal:
             self._write_mark(self.lost, self._giving_up)
             self._unmarked = 0
 
-    def reported(self) -> None:
-        """A LOST record on flash tells of all samples that were given up. Raises OSError."""
-        if self.lost:
-            # Power goes before this: they are told of twice.
-            self._write_mark(0, self._giving_up)
-            self.lost = 0
+    def told(self, lost: int, on_flash: bool) -> None:
+        """A LOST record tells of so many of `lost`. Raises OSError."""
+        self.lost -= lost
+        # Power goes before this, or the record is in memory only: the next start tells once more.
+        if lost and on_flash:
+            self._write_mark(self.lost, self._giving_up)
 
     def _forget_stored(self) -> None:
         self.events.advance(self.stored)

@@ -89,6 +89,8 @@ class Outbox:
         that is None: events are, telemetry is not. False: no room."""
         if self._tag is None:
             return False
+        if self.journal_failed:
+            self._write()  # what could not be written before comes first
         sample = kind == record.TELEMETRY
         if sample:
             self._tell_lost(now_ms)
@@ -111,13 +113,14 @@ class Outbox:
         return not on_flash or self._journal.has_room_for_events(of_8)
 
     def _tell_lost(self, now_ms: int) -> None:
-        lost = self._lost + self._journal.lost
+        given_up = self._journal.lost
+        lost = self._lost + given_up
         if not lost or self.is_away(now_ms) or not self._has_room_for(record.LOST, True):
             return
         self._keep(record.LOST, {0: lost}, now_ms, False)
         self._lost = 0
         try:
-            self._journal.reported()
+            self._journal.told(given_up, not self.journal_failed)
         except OSError:
             self.journal_failed = True
 
@@ -133,15 +136,13 @@ class Outbox:
             self._waiting_since_ms = now_ms
         self._waiting.append((self._boot, seq, data, for_flash))
         self._bytes += len(data)
-        if for_flash is not None or self.journal_failed:
+        if for_flash is not None:
             self._write()
 
     def _write(self) -> None:
-        """Put on flash what is meant for it, in order: this record, and one that failed before."""
-        for _ in range(2):
-            index = self._first_for_flash()
-            if index < 0:
-                break
+        """Put on flash the first record that is meant for it."""
+        index = self._first_for_flash()
+        if index >= 0:
             boot, seq, data, is_sample = self._waiting[index]
             try:
                 self._journal.append(is_sample is True, boot, seq, data)

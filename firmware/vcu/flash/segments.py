@@ -99,8 +99,9 @@ class Segments:
         if not self._has_folder:
             try:
                 os.mkdir(self._folder)
-            except OSError:
-                pass  # it is there, or the file cannot be opened and says why
+            except OSError as error:
+                if error.errno != files.EXISTS:
+                    return  # opening the file will say why; tried again with the next one
             self._has_folder = True
 
     # --- reading ---
