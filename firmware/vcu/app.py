@@ -206,7 +206,7 @@ class Keeper:
             return True
         # Without a gateway nothing can be sent: what waits on flash waits there in sleep, too.
         gateway = self._vehicle.signals.fresh("GW_Heartbeat", now_ms) is not None
-        return gateway and self._vehicle.outbox._bytes > 0
+        return gateway and not self._vehicle.outbox.is_empty()
 
     def _serve_cable(self, now_ms: int) -> None:
         said = self._cable.poll()

@@ -9,7 +9,7 @@ from protocol.errors import DecodeError, RefusedError
 
 from vcu.clock import LAST_S
 from vcu.errors import StateError
-from vcu.store import is_zero
+from vcu.flash.identity import is_nobody
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class Commands:
 
     def _transfer(self, authorized: "Any", now_ms: int) -> int:
         owner = authorized.command.args[0]
-        if is_zero(owner):
+        if is_nobody(owner):
             raise RefusedError(refusal.ARGUMENT)
         self.persist("owner", owner)
         self._vehicle.gate.authority.owner = owner

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vcu.can.port import Port
     from vcu.can.signals import Signals
-    from vcu.records import Outbox
+    from vcu.flash.records import Outbox
 
 CHECK_MS = 1_000
 CLEAR_MS = 5_000  # a fault that comes and goes is one fault

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from vcu.records import Outbox
+    from vcu.flash.records import Outbox
 
 USED_MS = 600_000
 PARKED_MS = 3_600_000

@@ -1,6 +1,6 @@
 """The vehicle controller, put together: what happens on each turn of the loop."""
 
-from protocol import access, lock, mac, record
+from protocol import access, lock, record
 from protocol.challenge import Challenges
 from protocol.errors import DecodeError, RefusedError
 from protocol.link import encode_hello
@@ -14,21 +14,20 @@ from vcu.commands import Commands
 from vcu.degrade import Nodes
 from vcu.drive import Drive
 from vcu.errors import StateError
+from vcu.flash.memory import Memory
 from vcu.hmi import Hmi
-from vcu.journal import Journal
 from vcu.link import RECORD_FLOW, REQUEST, Link
 from vcu.motion import Motion
 from vcu.odometer import Odometer
-from vcu.provision import Provision
-from vcu.records import Outbox
 from vcu.refusals import Refusals
-from vcu.store import Store
 from vcu.version import FIRMWARE
 from vcu.watch import Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from vcu.flash.provision import Provision
 
 MOST_FRAMES = 16  # received in one turn: 6 ms of an STM32F405
 SECOND_MS = 1_000
@@ -46,26 +45,25 @@ class Vcu:
     """
 
     def __init__(self, board: "Any", software: bytes, now_ms: int, minimal: bool = False) -> None:
-        journal = Journal(board.folder)
-        replayed = journal.replay()
-        self.store = Store(board.folder)
         self.wall = board.wall
         # A clock that runs before the floor is known is good enough to name a boot, see Provision.
-        provision = Provision(self.store, replayed[-1][0] if replayed else 0, self.wall.time())
+        self.memory = Memory(board.folder, self.wall.time)
+        self.store = self.memory.store
+        self.outbox = self.memory.outbox
+        provision = self.memory.provision
         self.wall.floor_s = provision.time_floor
         self.fault = provision.fault
         self.state = provision.state
         # As the heartbeat's signal lies on the bus.
         self._software = bytes((software[3], software[2], software[1], software[0]))
         self._now_ms = self._second_ms = now_ms
-        self._build(board, provision, journal, now_ms)
+        self._build(board, now_ms)
         self._build_gate(board, provision)
         self.watch = None if minimal else Watch(self, self._odd_config)
-        self._report_start(board, provision, self.outbox.restore(replayed), now_ms)
+        self._report_start(board, provision, self.outbox.restore(), now_ms)
         self._resume(board.reset_cause, now_ms)
 
-    def _build(self, board: "Any", provision: Provision, journal: Journal, now_ms: int) -> None:
-        tag = mac.Hmac(mac.record_key(provision.key)).tag if provision.key else None
+    def _build(self, board: "Any", now_ms: int) -> None:
         self.signals = Signals()
         self._status = self.signals.slot("MC_Status1")
         self._inputs = self.signals.slot("HMI_Inputs")
@@ -75,7 +73,6 @@ class Vcu:
         self.nodes = Nodes()
         self.odometer = Odometer(self.state.odometer_m)
         self.motion = Motion(self.odometer)
-        self.outbox = Outbox(provision.vehicle, self.state.boot, tag, journal, self.wall.time)
         self.refusals = Refusals(self.outbox)
         vehicle, self._odd_config = configuration.load(board.folder)
         self.drive = Drive(self.fault, vehicle, self.signals, board.pins, self._lock_changed)
@@ -87,7 +84,7 @@ class Vcu:
         self._beat_cycle = Cycle(bus, "VCU_Heartbeat", now_ms)
         self.cycles = (self._drive_cycle, self._lock_cycle, self._panel_cycle, self._beat_cycle)
 
-    def _build_gate(self, board: "Any", provision: Provision) -> None:
+    def _build_gate(self, board: "Any", provision: "Provision") -> None:
         challenges = Challenges(board.random)
         authority = access.Authority(
             provision.vehicle,
@@ -112,7 +109,7 @@ class Vcu:
     def _challenge(self, now_ms: int) -> bytes:
         return self.online.message(now_ms)
 
-    def _report_start(self, board: "Any", provision: Provision, unsent: int, now_ms: int) -> None:
+    def _report_start(self, board: "Any", provision: "Provision", unsent: int, now_ms: int) -> None:
         body = {
             0: FIRMWARE,
             1: board.reset_cause,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from vcu.codes import Codes, wait_ms
 from vcu.deposits import decode_deposits
+from vcu.flash.state import State
 from vcu.hmi import Hmi
 from vcu.refusals import Refusals
-from vcu.store import State
 
 from protocol import codes, command, grant, lock, record, refusal
 from protocol.access import Authority, Clock

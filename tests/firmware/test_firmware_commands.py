@@ -4,7 +4,7 @@ import pytest
 from bench import KEY, NOW_S, VEHICLE, Bench, identity
 from board_fakes import challenge
 from signer import ISSUER_ID, OWNER, RIDER, RIDER_ID, STRANGER, by_booking, by_owner, by_rider
-from vcu.store import Store
+from vcu.flash.store import Store
 
 from protocol import command, grant, link, lock, presentation, record, refusal
 

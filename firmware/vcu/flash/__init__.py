@@ -1,1 +1,1 @@
-"""What lies on flash and how it survives a power cut."""
+"""What survives a power cut: who the vehicle obeys, what it did, and what nobody has heard yet."""

@@ -1,19 +1,20 @@
 """Start-up: what this board is provisioned as, and which fault keeps it locked."""
 
 from vcu.errors import StoreError
-from vcu.store import (
-    NO_FAULT,
-    NO_IDENTITY,
-    NO_OWNER,
-    UNREADABLE_STATE,
-    UNUSABLE_KEY,
-    State,
-    is_zero,
-)
+from vcu.flash.identity import NO_OWNER as NOBODY
+from vcu.flash.identity import is_nobody
+from vcu.flash.state import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vcu.store import Identity, Store
+    from vcu.flash.identity import Identity
+    from vcu.flash.store import Store
+
+NO_FAULT = 0
+NO_IDENTITY = 1
+NO_OWNER = 2
+UNUSABLE_KEY = 3
+UNREADABLE_STATE = 4
 
 NAMELESS = "unprovisioned"
 _NO_PROVISIONING = bytes(32)
@@ -30,11 +31,11 @@ class Provision:
         self.state = self._load(store, identity, replayed_boot)
         self.last_boot = self.state.boot
         self._count_boot(store, now_s)
-        self.owner = self.state.owner or (identity.owner if identity else bytes(32))
+        self.owner = self.state.owner or (identity.owner if identity else NOBODY)
         self.time_floor = max(self.state.time_floor, identity.time_floor if identity else 0)
         if identity is None:
             self.fault = NO_IDENTITY
-        elif is_zero(self.owner):
+        elif is_nobody(self.owner):
             self.fault = self.fault or NO_OWNER
         elif self.key is None:
             self.fault = self.fault or UNUSABLE_KEY
@@ -42,10 +43,10 @@ class Provision:
     def _load(self, store: "Store", identity: "Identity | None", replayed_boot: int) -> State:
         provisioning = identity.digest if identity else _NO_PROVISIONING
         try:
-            state = store.state() or State(provisioning)
+            state = store.state()
         except StoreError:
             self.fault = UNREADABLE_STATE
-            return State(provisioning)
+            state = State(provisioning)
         if identity and state.provisioning != provisioning:
             state = state.provisioned_as(provisioning)
         # (boot, seq) names a record for ever: never below what the journal still holds.
@@ -54,6 +55,10 @@ class Provision:
 
     def _count_boot(self, store: "Store", now_s: int) -> None:
         self.state.boot += 1
+        if not store.knows_boots:
+            # The time in its place is as unique, and the count goes on from there.
+            self.state.boot = max(self.state.boot, now_s)
+            self.fault = self.fault if now_s else UNREADABLE_STATE
         if self.fault == NO_FAULT:
             try:
                 # Before the first record of this boot: a count that is not stored is used twice.
@@ -62,5 +67,5 @@ class Provision:
                 self.fault = UNREADABLE_STATE
         if self.fault == UNREADABLE_STATE:
             # The count is lost. The time in its place is as unique; without it, no records.
-            self.state.boot = now_s
+            self.state.boot = max(self.state.boot, now_s)
             self.key = self.key if now_s else None
