@@ -35,7 +35,7 @@ from protocol.errors import VerifyError
 VEHICLE = "trike-7"
 GATEWAY = "gw-7"
 RECORD_KEY = bytes(range(32))
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 WINDOW = 8
 
 
