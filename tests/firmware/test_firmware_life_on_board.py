@@ -161,8 +161,13 @@ def exists(stand, name):
         return bench.files.exists(name)
 
 
+def counted(number):
+    """The file `crashes` after so many starts that did not last."""
+    return bytes((number, number ^ 0xFF))
+
+
 def test_after_five_crashes_it_starts_small_and_is_unlocked_by_cable(make_stand):
-    stand = make_stand(BROKEN, [("crashes", b"!!!!")])
+    stand = make_stand(BROKEN, [("crashes", counted(4))])
     # One more crash in telemetry, then a start without it.
     boots = stand.board.boots
     stand.wait(lambda: stand.board.boots >= boots + 2)
@@ -185,7 +190,7 @@ def test_after_five_crashes_it_starts_small_and_is_unlocked_by_cable(make_stand)
 
 
 def test_after_ten_crashes_it_waits_for_a_tool_and_new_software_starts(make_stand, tmp_path):
-    stand = make_stand(BROKEN, [("crashes", b"!" * 10)])
+    stand = make_stand(BROKEN, [("crashes", counted(10))])
     with serial.Serial(stand.board.tty, timeout=WITHIN_S) as port:
         assert b"crashed too often" in port.read_until(b"too often")
     boots = stand.board.boots
@@ -198,7 +203,7 @@ def test_after_ten_crashes_it_waits_for_a_tool_and_new_software_starts(make_stan
 
 
 def test_a_start_that_lasts_is_forgotten(make_stand):
-    stand = make_stand(SHORT_LIFE, [("crashes", b"!!!")])
+    stand = make_stand(SHORT_LIFE, [("crashes", counted(3))])
     stand.talks()
     stand.wait(lambda: not_counted(stand))
 
@@ -214,7 +219,7 @@ def not_counted(stand):
 
 def count(stand):
     with on_bench(stand.board.tty) as bench:
-        return len(bench.files.read("crashes")) if bench.files.exists("crashes") else 0
+        return bench.files.read("crashes")[0] if bench.files.exists("crashes") else 0
 
 
 def test_update_mode_is_silent_and_ends_by_itself(make_stand):
