@@ -237,6 +237,14 @@ def lock(scene: Scene, granted: bytes) -> None:
     asked = signed_command(key, "trike-1", scene.challenge(), granted, command.LOCK)
     name = scene.rider.send("trike-1", direct(scene, granted, asked, key))
     scene.rider.wait(name, ("executed",), 60)
+    # "Executed" may mean that the lock waits for the standstill.
+    end_s = time.monotonic() + 60
+    while time.monotonic() < end_s:
+        mark = scene.bus.mark()
+        time.sleep(0.5)
+        if scene.bus.enables(mark) == 0:
+            return
+    raise AssertionError("it did not lock")
 
 
 def present_on_the_bus(can_port: int, presented: bytes) -> None:
