@@ -108,9 +108,6 @@ function decodeBody(kind, value) {
   const whole = value instanceof Map && fields.every((_, key) => key >= needed || value.has(key));
   const says = kind !== "HEALTH" || value?.size > 0;
   if (!whole || !says) throw new DecodeError("field", "record.body");
-  const needed = NEEDED[kind] ?? fields.length;
-  const whole = value instanceof Map && fields.every((_, key) => key >= needed || value.has(key));
-  if (!whole) throw new DecodeError("field", "record.body");
   const body = {};
   for (const [key, item] of value) {
     const [name, holds] = fields[key] ?? [];
