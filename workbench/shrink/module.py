@@ -1,0 +1,96 @@
+"""A source, its tree, and edits of it that leave every line its number."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WORDS = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]*")
+_LONGEST_WORDS = 200
+CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*")
+
+Names = dict[str, int]
+Edit = tuple[int, int, int, int, str]  # first line, column in bytes, last line, column, text
+
+
+@dataclass
+class Module:
+    """One source; `name` as it is imported."""
+
+    name: str
+    text: str
+    tree: ast.Module = field(init=False)
+    constants: Names = field(default_factory=dict)
+    # Name in this module -> the module of ours that it stands for.
+    modules: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.read()
+
+    def read(self) -> None:
+        """The tree of the text; annotations and what is for types only are no code."""
+        self.tree = ast.parse(self.text)
+        for node in ast.walk(self.tree):
+            _forget_annotations(node)
+
+
+def _forget_annotations(node: ast.AST) -> None:
+    if isinstance(node, ast.arg):
+        node.annotation = None
+    elif isinstance(node, ast.FunctionDef):
+        node.returns = None
+    elif isinstance(node, ast.AnnAssign):
+        node.annotation = ast.Constant(None)
+
+
+def apply(module: Module, edits: list[Edit]) -> None:
+    """Puts the edits in, last first. What goes leaves its line breaks behind."""
+    lines = [line.encode() for line in module.text.split("\n")]
+    for first, begin, last, end, text in sorted(edits, reverse=True):
+        head, tail = lines[first - 1][:begin], lines[last - 1][end:]
+        middle = [b""] * (last - first)
+        if middle:
+            lines[first - 1 : last] = [head + text.encode(), *middle[:-1], tail]
+        else:
+            lines[first - 1] = head + text.encode() + tail
+    module.text = "\n".join(line.decode() for line in lines)
+    module.read()
+
+
+def replace(node: ast.expr | ast.stmt, text: str) -> Edit:
+    assert node.end_lineno is not None and node.end_col_offset is not None
+    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset, text
+
+
+# --- names ---
+
+
+def names_used(tree: ast.AST) -> Iterator[str]:
+    """Every name that occurs other than where it is defined or imported; also in texts, because
+    attributes are looked up by them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, (ast.AugAssign, ast.Delete)):
+            targets = [node.target] if isinstance(node, ast.AugAssign) else node.targets
+            yield from (one.id for one in targets if isinstance(one, ast.Name))
+        elif isinstance(node, ast.keyword) and node.arg:
+            yield node.arg
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from words_of(node.value)
+
+
+def words_of(text: str) -> list[str]:
+    words = len(text) < _LONGEST_WORDS and _WORDS.fullmatch(text)
+    return _IDENTIFIER.findall(text) if words else []
+
+
+def inside_f_strings(tree: ast.AST) -> set[ast.AST]:
+    # Where they stand inside of an f-string is not known before Python 3.12.
+    texts = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    return {inner for text in texts for inner in ast.walk(text)}

@@ -1,0 +1,51 @@
+"""Which modules a program needs, and what of them only the checker of types reads."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from workbench.shrink.module import Module, apply, replace
+
+_TYPES_ONLY = "TYPE_CHECKING"
+
+
+def imports(tree: ast.AST, known: Mapping[str, object]) -> Iterator[str]:
+    """The modules of ours that a tree imports, and the packages that they lie in."""
+    for node in ast.walk(tree):
+        found: list[str] = []
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in found:
+            parts = name.split(".")
+            for size in range(1, len(parts) + 1):
+                if (known_name := ".".join(parts[:size])) in known:
+                    yield known_name
+
+
+def reachable(
+    modules: Mapping[str, Module], starts: list[ast.Module], kept: frozenset[str]
+) -> set[str]:
+    waiting = [name for tree in starts for name in imports(tree, modules)]
+    waiting += [name for name in kept if name in modules]
+    waiting += [name.rpartition(".")[0] for name in kept if name.rpartition(".")[0] in modules]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += imports(modules[name].tree, modules)
+    return found
+
+
+def drop_types(modules: Mapping[str, Module]) -> None:
+    for module in modules.values():
+        edits = []
+        for node in module.tree.body:
+            types = isinstance(node, ast.If) and ast.unparse(node.test) == _TYPES_ONLY
+            flag = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == _TYPES_ONLY
+            if types or flag:
+                edits.append(replace(node, "pass"))
+        apply(module, edits)
