@@ -15,7 +15,7 @@ import protocol
 from protocol import lock
 
 import vcu
-from vcu import power, software, start
+from vcu import power, start
 from vcu.cable import Cable
 from vcu.can.machine_can import controller
 from vcu.clock import Uptime, WallClock
@@ -38,6 +38,8 @@ CRASH_PAUSE_MS = 1_000
 LOOK_MS = 1_000  # at the supply and at who is silent
 _TYPED_BYTES = 256  # of one turn
 _DROWSY_MS = 100
+# Of use while a vehicle is built; afterwards their memory is worth more.
+_BUILDERS = ("vcu.software", "vcu.configuration", "protocol.vehicle")
 
 
 class Board:
@@ -91,15 +93,24 @@ def run(minimal: bool = False, reset_cause: int = start.UNKNOWN, slept: int = po
 
 def build(board: Board, minimal: bool) -> Vcu:
     """`minimal`: presentations, the lock and the drive; no telemetry, no panel."""
-    now_ms = board.uptime.now()
-    if minimal:
-        return Vcu(board, software_hash(), now_ms, minimal=True)
-    return Vcu(board, software_hash(), now_ms)
+    vehicle = Vcu(board, _software_hash(), board.uptime.now(), minimal)
+    for name in _BUILDERS:
+        _forget(name)
+    return vehicle
 
 
-def software_hash() -> bytes:
+def _software_hash() -> bytes:
+    from vcu import software
+
     folders = [str(module.__file__).rsplit("/", 1)[0] for module in (protocol, vcu)]
     return software.digest(tuple(folders))
+
+
+def _forget(name: str) -> None:
+    """A module that nobody else holds gives its memory back; who imports it again loads it."""
+    package, _, own = name.rpartition(".")
+    if sys.modules.pop(name, None) and hasattr(sys.modules[package], own):
+        delattr(sys.modules[package], own)
 
 
 class Desk:

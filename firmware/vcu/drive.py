@@ -113,13 +113,13 @@ class Drive:
         values[3] = self.outputs.lock_reason
         values[4] = refusal
 
-    def _command(self, command: str, now_ms: int) -> None:
+    def _command(self, command: int, now_ms: int) -> None:
         outputs = self._ask(command, now_ms)
         self._take(outputs)
         if outputs.refused:
-            raise StateError(command)
+            raise StateError
 
-    def _ask(self, command: str | None, now_ms: int) -> safety.Outputs:
+    def _ask(self, command: int | None, now_ms: int) -> safety.Outputs:
         inputs = self._inputs_now(command, now_ms)
         self._state, outputs = safety.step(self._state, inputs, max(0, now_ms - self._at_ms))
         self._at_ms = now_ms
@@ -136,7 +136,7 @@ class Drive:
             self.limits = {}
         self._changed(self.lock, previous, outputs.lock_reason)
 
-    def _inputs_now(self, command: str | None, now_ms: int) -> safety.Inputs:
+    def _inputs_now(self, command: int | None, now_ms: int) -> safety.Inputs:
         signals = self._signals
         speed = motor = hmi = steering = None
         faults = degrade.effects(self.nodes) & degrade.LIMP

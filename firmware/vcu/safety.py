@@ -16,18 +16,17 @@ from protocol import refusal
 LOCKED, READY, DRIVE, LOCK_PENDING, HELD, ROLLING, RESUMED = range(7)
 STATES = ("LOCKED", "READY", "DRIVE", "LOCK_PENDING", "HELD", "ROLLING", "RESUMED")
 
-UNLOCK = "unlock command"
-LOCK_STILL = "lock command at standstill"
-LOCK_MOVING = "lock command while moving"
-RESUME = "reset in a session"
-ACTION = "key, brake and gear on the vehicle"
-LAPSE_STILL = "no action for 5 s, at standstill"
-LAPSE_MOVING = "no action for 5 s, while moving"
-STILL = "standstill confirmed"
-KEY = "key off at standstill"
-PLUG = "charger plugged at standstill"
+(
+    UNLOCK, LOCK_STILL, LOCK_MOVING, RESUME, ACTION, LAPSE_STILL, LAPSE_MOVING, STILL, KEY, PLUG,
+) = range(10)  # fmt: skip
+EVENTS = (
+    "unlock command", "lock command at standstill", "lock command while moving",
+    "reset in a session", "key, brake and gear on the vehicle",
+    "no action for 5 s, at standstill", "no action for 5 s, while moving",
+    "standstill confirmed", "key off at standstill", "charger plugged at standstill",
+)  # fmt: skip
 
-TABLE: dict[tuple[int, str | None], int] = {
+TABLE: dict[tuple[int, int | None], int] = {
     (LOCKED, UNLOCK): READY,
     (LOCKED, LOCK_STILL): LOCKED,
     (LOCKED, LOCK_MOVING): LOCKED,
@@ -57,7 +56,7 @@ TABLE: dict[tuple[int, str | None], int] = {
 DRIVING = (DRIVE, LOCK_PENDING, RESUMED)
 # What VCU_Lock and the records call a state: there are four, and why the last change came.
 WIRE = (0, 1, 2, 3, names.READY, names.LOCK_PENDING, names.DRIVE)
-CAUSES: dict[str | None, int] = {
+CAUSES: dict[int | None, int] = {
     UNLOCK: names.COMMAND,
     LOCK_STILL: names.COMMAND,
     LOCK_MOVING: names.COMMAND,
@@ -72,9 +71,9 @@ CAUSES: dict[str | None, int] = {
 
 # --- The mode: (mode, event) -> mode. Limp drives on, slower and weaker. ---
 OFF, LIMP, NORMAL, BEGINNER = range(4)  # VCU_Drive.Mode
-FAULT = "fault"
-CLEAR = "no fault for 5 s, or no drive"
-MODES: dict[tuple[int, str | None], int] = {(NORMAL, FAULT): LIMP, (LIMP, CLEAR): NORMAL}
+FAULT, CLEAR = range(2)
+MODE_EVENTS = ("fault", "no fault for 5 s, or no drive")
+MODES: dict[tuple[int, int | None], int] = {(NORMAL, FAULT): LIMP, (LIMP, CLEAR): NORMAL}
 
 # --- Limits ---
 STILL_MMPS = 50
@@ -162,7 +161,7 @@ def _motion(state: State, inputs: Inputs, dt_ms: int) -> tuple[int, int, int, in
     return speed, 0, 0 if gap_ms >= STALE_MS else min(state.still_ms + dt_ms, STILL_MS), 0
 
 
-def _event(state: State, inputs: Inputs, still: bool, dt_ms: int) -> str | None:
+def _event(state: State, inputs: Inputs, still: bool, dt_ms: int) -> int | None:
     # One a step; a command comes first. An action that arrives with the lapse is too late.
     lock = state.lock
     if inputs.command == LOCK_STILL:
@@ -178,7 +177,7 @@ def _event(state: State, inputs: Inputs, still: bool, dt_ms: int) -> str | None:
     return ACTION if inputs.news and not _obstacle(inputs) else None
 
 
-def _end_of_drive(inputs: Inputs) -> str | None:
+def _end_of_drive(inputs: Inputs) -> int | None:
     if inputs.plugged:
         return PLUG
     return KEY if inputs.hmi and not inputs.hmi[0] else None

@@ -9,6 +9,8 @@ from vcu.safety import STILL_MMPS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from vcu.vcu import Vcu
 
 USED_MS = 1_000
@@ -24,29 +26,30 @@ BRAKE_MS = 500
 BRAKE_MMPS = 1_500  # lost in that time: 3 m/s2, a hard braking
 
 # Key of the body, message and signal it comes from (None: this board knows it), and the change
-# since the last sample that makes another one; 0 for none.
-RULES = (
-    (0, None, "speed", 1_000),
-    (1, None, "odometer", 20),
-    (7, None, "state", 1),
-    (13, None, "charging", 1),
-    (15, None, "supply", 300),
-    (16, None, "cap", 500),
-    (17, None, "warning", 1),
-    (2, "BMS_Pack", "Voltage_mV", 1_000),
-    (3, "BMS_Pack", "Current_dA", 200),
-    (4, "BMS_Pack", "Soc_permille", 10),
-    (11, "BMS_Cells", "CellMin_mV", 50),
-    (12, "BMS_Cells", "CellMax_mV", 50),
-    (19, "BMS_Temp", "TempMax_C", 3),
-    (8, "MC_Status2", "MotorTemp_C", 10),
-    (10, "MC_Status2", "InverterTemp_C", 10),
-    (18, "HMI_Inputs", "SteeringAngle_cdeg", 0),
-    (5, "GNSS_Position", "Latitude_e7", 5_000),
-    (6, "GNSS_Position", "Longitude_e7", 5_000),
-    (9, "GNSS_Status", "Heading_cdeg", 0),
-    (14, "GNSS_Status", "Speed_mmps", 3_000),
-)
+# since the last sample that makes another one; 0 for none. Flat, because each tuple costs memory.
+RULES: "tuple[Any, ...]" = (
+    0, None, "speed", 1_000,
+    1, None, "odometer", 20,
+    7, None, "state", 1,
+    13, None, "charging", 1,
+    15, None, "supply", 300,
+    16, None, "cap", 500,
+    17, None, "warning", 1,
+    2, "BMS_Pack", "Voltage_mV", 1_000,
+    3, "BMS_Pack", "Current_dA", 200,
+    4, "BMS_Pack", "Soc_permille", 10,
+    11, "BMS_Cells", "CellMin_mV", 50,
+    12, "BMS_Cells", "CellMax_mV", 50,
+    19, "BMS_Temp", "TempMax_C", 3,
+    8, "MC_Status2", "MotorTemp_C", 10,
+    10, "MC_Status2", "InverterTemp_C", 10,
+    18, "HMI_Inputs", "SteeringAngle_cdeg", 0,
+    5, "GNSS_Position", "Latitude_e7", 5_000,
+    6, "GNSS_Position", "Longitude_e7", 5_000,
+    9, "GNSS_Status", "Heading_cdeg", 0,
+    14, "GNSS_Status", "Speed_mmps", 3_000,
+)  # fmt: skip
+_RULE = 4
 # What a sample holds while away: flash wears.
 AWAY_KEYS = bytes((0, 1, 4, 5, 6, 7, 13, 15, 19))
 
@@ -102,7 +105,8 @@ class Telemetry:
         body: dict[int, int] = {}
         source = None
         values: dict[str, int] | None = None
-        for key, message, signal, _ in RULES:
+        for at in range(0, len(RULES), _RULE):
+            key, message, signal = RULES[at], RULES[at + 1], RULES[at + 2]
             if message != source or message is None:
                 source = message
                 values = self._values(message, signal, now_ms)
@@ -137,7 +141,8 @@ class Telemetry:
 
     def _differs(self, body: dict[int, int]) -> bool:
         last = self._last
-        for key, _, _, deadband in RULES:
+        for at in range(0, len(RULES), _RULE):
+            key, deadband = RULES[at], RULES[at + 3]
             known = deadband and key in body and key in last
             if known and abs(body[key] - last[key]) >= deadband:
                 return True

@@ -5,7 +5,7 @@ from protocol.challenge import Challenges
 from protocol.errors import DecodeError, RefusedError
 from protocol.link import encode_hello
 
-from vcu import configuration, limits, session
+from vcu import limits, session
 from vcu.can.cycle import Cycle
 from vcu.can.port import Port
 from vcu.can.signals import Signals
@@ -64,6 +64,8 @@ class Vcu:
         self._resume(board.reset_cause, now_ms)
 
     def _build(self, board: "Any", now_ms: int) -> None:
+        from vcu import configuration  # not for longer than that, see app.py
+
         self.signals = Signals()
         self._status = self.signals.slot("MC_Status1")
         self._inputs = self.signals.slot("HMI_Inputs")

@@ -69,7 +69,7 @@ class Bus:
 
     def __init__(self, device, needed, seed):
         self._device = device
-        self._nodes = [Node(RECEIVED[i], 37 * i) for i in range(len(RECEIVED))]
+        self._nodes = [Node(name, 37 * i) for i, name in enumerate(RECEIVED.split())]
         self._noise = Noise(seed, needed)
         self._message = bytes([i * 7 & 0xFF for i in range(MESSAGE_BYTES)])
         self._next = 0  # slot of the node that is due first

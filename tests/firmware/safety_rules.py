@@ -117,6 +117,13 @@ def every_event_has_its_reason(k):
 
 
 @rule
+def every_event_has_its_text(k):
+    for events, names_of_events in ((k.EVENTS, EVENT_NAMES), (k.MODE_EVENTS, ("FAULT", "CLEAR"))):
+        assert sorted(getattr(k, name) for name in names_of_events) == list(range(len(events)))
+        assert len(set(events)) == len(events) and all(events)
+
+
+@rule
 def the_limits_are_those_of_the_page(k):
     limits = (k.STILL_MMPS, k.STILL_MS, k.STALE_MS, k.ACTION_WITHIN_MS, k.REVERSAL_MMPS)
     assert limits == (50, 500, 200, 5_000, 300)

@@ -283,7 +283,7 @@ def test_signals_are_fresh_until_the_timeout_of_the_table():
 def test_a_stale_value_does_not_become_young_when_the_time_wraps():
     signals = Signals()
     slot = signals.take(STATUS, frame(1), 8, 0)
-    for now_ms in range(0, 1 << 31, (1 << 28) // (4 * len(RECEIVED))):
+    for now_ms in range(0, 1 << 31, (1 << 28) // (4 * len(RECEIVED.split()))):
         signals.tick(now_ms)
         assert signals._state[slot] == 1 or not signals.is_fresh(slot, now_ms)
     assert not signals.is_fresh(slot, 1 << 29)

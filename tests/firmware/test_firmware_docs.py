@@ -10,22 +10,23 @@ PAGE = Path(__file__).resolve().parents[2] / "docs/safety.md"
 MODE_NAMES = {safety.LIMP: "LIMP", safety.NORMAL: "NORMAL"}
 
 
-def diagram(table, names, first):
+def diagram(table, names, events, first):
     """A table as a Mermaid diagram; what leaves the state as it is, is left out."""
     lines = ["stateDiagram-v2", f"    [*] --> {first}"]
-    for (state, event), target in sorted(table.items()):
+    said = [(state, events[event], target) for (state, event), target in table.items()]
+    for state, event, target in sorted(said):
         if target != state:
             lines.append(f"    {names[state]} --> {names[target]}: {event}")
     return "\n".join(lines)
 
 
 def test_the_page_shows_the_lock():
-    drawn = diagram(safety.TABLE, safety.STATES, "LOCKED")
+    drawn = diagram(safety.TABLE, safety.STATES, safety.EVENTS, "LOCKED")
     assert f"```mermaid\n{drawn}\n```" in PAGE.read_text(encoding="utf-8"), drawn
 
 
 def test_the_page_shows_the_mode():
-    drawn = diagram(safety.MODES, MODE_NAMES, "NORMAL")
+    drawn = diagram(safety.MODES, MODE_NAMES, safety.MODE_EVENTS, "NORMAL")
     assert f"```mermaid\n{drawn}\n```" in PAGE.read_text(encoding="utf-8"), drawn
 
 

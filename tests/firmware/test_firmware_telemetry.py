@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from vcu import telemetry
-from vcu.telemetry import AWAY_KEYS, AWAY_MS, GAP_MS, PARKED_MS, RULES, USED_MS
-from watched import Vehicle
+from vcu.telemetry import AWAY_KEYS, AWAY_MS, GAP_MS, PARKED_MS, USED_MS
+from watched import RULES, Vehicle
 
 from protocol import bodies, lock, record
 from protocol.can_table import MESSAGES

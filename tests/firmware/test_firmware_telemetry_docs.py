@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from vcu import crosscheck, health, telemetry
-from vcu.telemetry import AWAY_KEYS, RULES
+from vcu.telemetry import AWAY_KEYS
+from watched import RULES
 
 from hw.can.generate import DBC, load
 from protocol import bodies, fault, record, vss

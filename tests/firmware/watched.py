@@ -1,11 +1,15 @@
 """A vehicle of plain values for telemetry, health and faults, on both interpreters."""
 
+from vcu import telemetry
 from vcu.faults import Faults
 from vcu.health import Health
 from vcu.telemetry import Telemetry
 
 from protocol import record
 from protocol.bodies import check_body
+
+# Key, message, signal, deadband.
+RULES = [tuple(telemetry.RULES[at : at + 4]) for at in range(0, len(telemetry.RULES), 4)]
 
 
 class Outbox:

@@ -117,7 +117,13 @@ def test_private_names_are_the_same_few_in_each_module() -> None:
     ("keeps", "go"),
     [
         ("_size", "class A:\n    _size = 3\n\ndef run():\n    return getattr(A, '_size')\n"),
-        ("_size", "def run(_size=4):\n    return _size\n"),
+        ("size", "def run(size=4):\n    return [size + i for i in (lambda: (1, 2))()]\n"),
+        ("size", "def get(size):\n    return size\n\ndef run():\n    return get(size=4)\n"),
+        ("size", "def run(size=4):\n    return f'{size}'\n"),
+        (
+            "size",
+            "def get(size):\n    return size\n\ndef run():\n    return get(**{'size': 4})\n",
+        ),
         ("LIMIT", "LIMIT = 3\n\ndef run():\n    global LIMIT\n    LIMIT = 4\n    return LIMIT\n"),
         ("LIMIT", "LIMIT = 3\n\ndef run(LIMIT=5):\n    return LIMIT\n"),
         ("_low", "_low = 2\n\ndef run():\n    return f'{_low}'\n"),
@@ -131,6 +137,41 @@ def test_what_cannot_be_told_is_left_as_it_is(keeps: str, go: str) -> None:
     out = small(go=go)
     assert keeps in out["app.go"]
     assert result(out) == result({"app": "", "app.go": go})
+
+
+def test_arguments_are_the_same_few_in_each_function() -> None:
+    go = (
+        "class One:\n    def get(self, low, high=3):\n        high += low\n        return high\n\n"
+        "    def a1(self, other):\n        a1 = [other for other in range(other)]\n"
+        "        return a1\n\n"
+        "def run(number=4):\n    return One().get(number), One().a1(number), \\\n        number\n"
+    )
+    out = small(go=go)
+    assert result(out) == result({"app": "", "app.go": go})
+    for gone in ("low", "high", "number", "self"):
+        assert gone not in out["app.go"], gone
+    assert "other" in out["app.go"]  # a1 is taken
+
+
+def test_the_fields_of_a_named_tuple_are_one_text() -> None:
+    go = "from collections import namedtuple\n\n"
+    go += 'A = namedtuple(\n    "A",\n    ("one", "two"),\n)\n\n'
+    go += 'B = namedtuple("B", ("one",))\n\ndef run():\n    return A(1, 2).two, B(1).one\n'
+    out = small(go=go)
+    assert "'one two'" in out["app.go"] and '("one",)' in out["app.go"]
+    assert result(out) == result({"app": "", "app.go": go})
+
+
+def test_what_stands_in_a_module_is_known_by_the_module() -> None:
+    other = "NAMES = {1: 'encode'}\n\ndef encode():\n    return 1\n\ndef go():\n    return 2\n"
+    there = "NAMES = {2: 'b'}\n\ndef encode():\n    return NAMES\n"
+    go = "from app import other, there\n\ndef run():\n    return there.encode(), other.go()\n"
+    out = small(go=go, other=other, there=there)
+    assert result(out) == ({2: "b"}, 2)
+    assert "encode" not in out["app.other"] and "NAMES" not in out["app.other"]
+    whole = "from app import other, there\n\ndef run():\n    one = other\n"
+    whole += "    return there.encode(), one.encode()\n"
+    assert result(small(go=whole, other=other, there=there)) == ({2: "b"}, 1)
 
 
 def test_classes_that_inherit_across_modules_keep_their_names() -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
+from workbench.shrink.arguments import join_fields, shorten_arguments
 from workbench.shrink.constants import inline
 from workbench.shrink.module import Module
 from workbench.shrink.names import shorten
@@ -34,6 +35,8 @@ def shrink(
     drop_unused(modules, starts, kept)
     modules = _needed(modules, starts, kept)
     shorten(modules, starts)
+    shorten_arguments(modules, starts)
+    join_fields(modules)
     return {name: module.text for name, module in modules.items()}
 
 

@@ -71,18 +71,24 @@ def replace(node: ast.expr | ast.stmt, text: str) -> Edit:
 def names_used(tree: ast.AST) -> Iterator[str]:
     """Every name that occurs other than where it is defined or imported; also in texts, because
     attributes are looked up by them."""
+    yield from names_read(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            yield node.id
-        elif isinstance(node, ast.Attribute):
+        if isinstance(node, ast.Attribute):
             yield node.attr
-        elif isinstance(node, (ast.AugAssign, ast.Delete)):
-            targets = [node.target] if isinstance(node, ast.AugAssign) else node.targets
-            yield from (one.id for one in targets if isinstance(one, ast.Name))
         elif isinstance(node, ast.keyword) and node.arg:
             yield node.arg
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from words_of(node.value)
+
+
+def names_read(tree: ast.AST) -> Iterator[str]:
+    """Every name by itself that has to be defined already."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, (ast.AugAssign, ast.Delete)):
+            targets = [node.target] if isinstance(node, ast.AugAssign) else node.targets
+            yield from (one.id for one in targets if isinstance(one, ast.Name))
 
 
 def words_of(text: str) -> list[str]:

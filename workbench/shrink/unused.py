@@ -1,28 +1,65 @@
-"""Definitions and imports that nobody uses go."""
+"""Definitions and imports that nobody uses go.
+
+Methods and attributes are known by their names alone: one that is called anywhere stays in every
+class. What stands in a module itself is known by the module, too.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TypeGuard
 
-from workbench.shrink.module import Edit, Module, apply, names_used, replace
+from workbench.shrink.module import Edit, Module, apply, names_read, names_used, replace
 
 
 def drop_unused(modules: dict[str, Module], starts: list[ast.Module], kept: frozenset[str]) -> None:
     while True:
-        used = {name for tree in starts for name in names_used(tree)}
+        trees = [*starts, *(module.tree for module in modules.values())]
+        used = {name for tree in trees for name in names_used(tree)}
+        reached = set().union(*(_reached(tree, modules) for tree in starts))
         for module in modules.values():
-            used |= set(names_used(module.tree))
+            reached |= _reached(module.tree, modules)
+            reached |= {(module.name, name) for name in names_read(module.tree)}
         dropped = False
         for module in modules.values():
             edits = list(_unused_imports(module))
             if module.name not in kept:
-                edits += _unused_definitions(module, used)
+                edits += _unused_definitions(module, used, reached)
             if edits:
                 apply(module, edits)
                 dropped = True
         if not dropped:
             return
+
+
+def _is_read(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+
+
+def _reached(tree: ast.Module, modules: Mapping[str, Module]) -> set[tuple[str, str]]:
+    """Module and name of what a tree takes from modules; the name is empty where it takes a whole
+    module as a value."""
+    known: dict[str, str] = {}
+    found: set[tuple[str, str]] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                if whole in modules:
+                    known[alias.asname or alias.name] = whole
+                found.add((node.module, alias.name))
+        elif isinstance(node, ast.Import):
+            found |= {(alias.name, "") for alias in node.names}
+    inside = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and _is_read(node.value) and node.value.id in known:
+            inside.add(node.value)
+            found.add((known[node.value.id], node.attr))
+    for node in ast.walk(tree):
+        if _is_read(node) and node.id in known and node not in inside:
+            found.add((known[node.id], ""))
+    return found
 
 
 def _unused_imports(module: Module) -> Iterator[Edit]:
@@ -36,14 +73,22 @@ def _unused_imports(module: Module) -> Iterator[Edit]:
                 yield replace(node, f"from {node.module} import {words}" if left else "pass")
 
 
-def _unused_definitions(module: Module, used: set[str]) -> Iterator[Edit]:
-    bodies = [module.tree.body]
-    bodies += [node.body for node in module.tree.body if isinstance(node, ast.ClassDef)]
-    for body in bodies:
-        for node in body:
-            names = _defined(node)
-            if names and not any(name in used or name.startswith("__") for name in names):
-                yield replace(node, "pass")
+def _unused_definitions(
+    module: Module, used: set[str], reached: set[tuple[str, str]]
+) -> Iterator[Edit]:
+    if (module.name, "") not in reached:
+        own = {name for known, name in reached if known == module.name}
+        yield from _unused(module.tree.body, own)
+    for node in module.tree.body:
+        if isinstance(node, ast.ClassDef):
+            yield from _unused(node.body, used)
+
+
+def _unused(body: list[ast.stmt], used: set[str]) -> Iterator[Edit]:
+    for node in body:
+        names = _defined(node)
+        if names and not any(name in used or name.startswith("__") for name in names):
+            yield replace(node, "pass")
 
 
 def _defined(node: ast.stmt) -> list[str]:

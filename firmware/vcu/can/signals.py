@@ -22,23 +22,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vcu.can.shape import Data
 
+# One text, because each name of a tuple costs memory.
 RECEIVED = (
-    "MC_Status1",
-    "MC_Status2",
-    "BMS_Pack",
-    "BMS_Cells",
-    "BMS_Temp",
-    "CHG_Status",
-    "HMI_Inputs",
-    "HMI_Keys",
-    "GNSS_Position",
-    "GNSS_Status",
-    "MC_Heartbeat",
-    "BMS_Heartbeat",
-    "CHG_Heartbeat",
-    "HMI_Heartbeat",
-    "GNSS_Heartbeat",
-    "GW_Heartbeat",
+    "MC_Status1 MC_Status2 BMS_Pack BMS_Cells BMS_Temp CHG_Status HMI_Inputs HMI_Keys "
+    "GNSS_Position GNSS_Status "
+    "MC_Heartbeat BMS_Heartbeat CHG_Heartbeat HMI_Heartbeat GNSS_Heartbeat GW_Heartbeat"
 )
 _NO_SLOT = 255
 _UNKNOWN = 255
@@ -49,9 +37,10 @@ class Signals:
     """The latest frame of each received message, as its 8 bytes. Times are in milliseconds."""
 
     def __init__(self) -> None:
-        count = len(RECEIVED)
+        names = RECEIVED.split()
+        count = len(names)
         self._slots = bytearray([_NO_SLOT] * len(MESSAGES))
-        self._rows = array("H", [MESSAGES.row(name) for name in RECEIVED])
+        self._rows = array("H", [MESSAGES.row(name) for name in names])
         # Of the table, where the cycle needs it: timeout, half a period, first bit of the counter.
         self._timeout_ms = array("H", [can.timeout_ms(row) for row in self._rows])
         self._half_ms = array("H", [can.cycle_ms(row) // 2 for row in self._rows])

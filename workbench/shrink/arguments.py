@@ -1,0 +1,69 @@
+"""Arguments that nobody names are called by the same few names in each function, and the fields of
+a named tuple are one text."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from workbench.shrink.module import Edit, Module, apply, inside_f_strings, replace
+
+
+def shorten_arguments(modules: Mapping[str, Module], starts: list[ast.Module]) -> None:
+    """Arguments become a0, a1, ... by their place, unless some call anywhere names one of that
+    name. Not in functions that hold others, or in which there is an f-string."""
+    trees = [*starts, *(module.tree for module in modules.values())]
+    named = {node.arg for tree in trees for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+    if None in named:
+        return  # f(**values): the names are in texts
+    for module in modules.values():
+        texts = inside_f_strings(module.tree)
+        edits: list[Edit] = []
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.FunctionDef) and not texts.intersection(ast.walk(node)):
+                edits += _renamed(node, named)
+        apply(module, edits)
+
+
+def _renamed(function: ast.FunctionDef, named: set[str | None]) -> Iterator[Edit]:
+    inner = list(_inner(function))
+    if any(isinstance(node, (ast.FunctionDef, ast.Lambda, ast.ClassDef)) for node in inner):
+        return
+    arguments = [*function.args.posonlyargs, *function.args.args]
+    taken = {node.id for node in inner if isinstance(node, ast.Name)}
+    taken |= {argument.arg for argument in arguments}
+    short = {}
+    for place, argument in enumerate(arguments):
+        name = f"a{place}"
+        if argument.arg not in named and name not in taken:
+            short[argument.arg] = name
+    for argument in arguments:
+        if argument.arg in short:
+            start, size = (argument.lineno, argument.col_offset), len(argument.arg.encode())
+            yield *start, start[0], start[1] + size, short[argument.arg]
+    for node in inner:
+        if isinstance(node, ast.Name) and node.id in short:
+            yield replace(node, short[node.id])
+
+
+def _inner(function: ast.FunctionDef) -> Iterator[ast.AST]:
+    # Defaults and decorators belong to what is around the function.
+    for statement in function.body:
+        yield from ast.walk(statement)
+
+
+def join_fields(modules: Mapping[str, Module]) -> None:
+    """namedtuple("Name", ("one", "two")) as namedtuple("Name", "one two"), which it also takes."""
+    for module in modules.values():
+        apply(module, list(_joined(module.tree)))
+
+
+def _joined(tree: ast.Module) -> Iterator[Edit]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or ast.unparse(node.func) != "namedtuple":
+            continue
+        fields = node.args[1] if len(node.args) == 2 else None
+        if isinstance(fields, ast.Tuple) and len(fields.elts) > 1:
+            words = [one.value for one in fields.elts if isinstance(one, ast.Constant)]
+            if len(words) == len(fields.elts):
+                yield replace(fields, repr(" ".join(str(word) for word in words)))
