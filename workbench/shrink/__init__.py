@@ -11,7 +11,6 @@ Refuses nothing: what it does not understand it leaves as it is.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 
 from workbench.shrink.arguments import join_fields, shorten_arguments
@@ -28,7 +27,7 @@ def shrink(
     """The sources (by module name) that `roots` (texts that are not changed) and the modules `kept`
     need, made smaller; a module in `kept` loses no definition."""
     modules = {name: Module(name, text) for name, text in sources.items()}
-    starts = [ast.parse(text) for text in roots.values()]
+    starts = [Module(name, text) for name, text in roots.items()]
     drop_types(modules)
     modules = _needed(modules, starts, kept)
     inline(modules)
@@ -41,7 +40,7 @@ def shrink(
 
 
 def _needed(
-    modules: dict[str, Module], starts: list[ast.Module], kept: frozenset[str]
+    modules: dict[str, Module], starts: list[Module], kept: frozenset[str]
 ) -> dict[str, Module]:
     found = reachable(modules, starts, kept)
     return {name: module for name, module in modules.items() if name in found}

@@ -9,17 +9,19 @@ from collections.abc import Iterator, Mapping
 from workbench.shrink.module import Edit, Module, apply, inside_f_strings, replace
 
 
-def shorten_arguments(modules: Mapping[str, Module], starts: list[ast.Module]) -> None:
+def shorten_arguments(modules: Mapping[str, Module], starts: list[Module]) -> None:
     """Arguments become a0, a1, ... by their place, unless some call anywhere names one of that
     name. Not in functions that hold others, or in which there is an f-string."""
-    trees = [*starts, *(module.tree for module in modules.values())]
-    named = {node.arg for tree in trees for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+    everything = [*starts, *modules.values()]
+    named = {
+        node.arg for module in everything for node in module.nodes if isinstance(node, ast.keyword)
+    }
     if None in named:
         return  # f(**values): the names are in texts
     for module in modules.values():
-        texts = inside_f_strings(module.tree)
+        texts = inside_f_strings(module)
         edits: list[Edit] = []
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.FunctionDef) and not texts.intersection(ast.walk(node)):
                 edits += _renamed(node, named)
         apply(module, edits)
@@ -55,11 +57,11 @@ def _inner(function: ast.FunctionDef) -> Iterator[ast.AST]:
 def join_fields(modules: Mapping[str, Module]) -> None:
     """namedtuple("Name", ("one", "two")) as namedtuple("Name", "one two"), which it also takes."""
     for module in modules.values():
-        apply(module, list(_joined(module.tree)))
+        apply(module, list(_joined(module)))
 
 
-def _joined(tree: ast.Module) -> Iterator[Edit]:
-    for node in ast.walk(tree):
+def _joined(module: Module) -> Iterator[Edit]:
+    for node in module.nodes:
         if not isinstance(node, ast.Call) or ast.unparse(node.func) != "namedtuple":
             continue
         fields = node.args[1] if len(node.args) == 2 else None

@@ -23,7 +23,7 @@ def inline(modules: dict[str, Module]) -> None:
 
 
 def _read_modules(module: Module, modules: Mapping[str, Module]) -> None:
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
@@ -34,7 +34,7 @@ def _read_modules(module: Module, modules: Mapping[str, Module]) -> None:
 def _stored(module: Module) -> dict[str, int]:
     """How often each name is bound, wherever in the module."""
     counts: dict[str, int] = {}
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         names: list[str] = []
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             names = [node.id]
@@ -127,8 +127,8 @@ def _number(node: ast.expr, module: Module, modules: Mapping[str, Module]) -> in
 
 def _inlined(module: Module, modules: Mapping[str, Module]) -> list[Edit]:
     edits = []
-    inside = inside_f_strings(module.tree)
-    for node in ast.walk(module.tree):
+    inside = inside_f_strings(module)
+    for node in module.nodes:
         if node in inside or not isinstance(node, (ast.Name, ast.Attribute)):
             continue
         if isinstance(node.ctx, ast.Load) and (value := _number(node, module, modules)) is not None:

@@ -23,9 +23,12 @@ class Module:
     name: str
     text: str
     tree: ast.Module = field(init=False)
+    # Of the tree, all of them: they are looked at again and again.
+    nodes: list[ast.AST] = field(init=False)
     constants: Names = field(default_factory=dict)
     # Name in this module -> the module of ours that it stands for.
     modules: dict[str, str] = field(default_factory=dict)
+    _used: frozenset[str] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.read()
@@ -35,6 +38,16 @@ class Module:
         self.tree = ast.parse(self.text)
         for node in ast.walk(self.tree):
             _forget_annotations(node)
+        self.nodes = list(ast.walk(self.tree))
+        self._used = None
+
+    @property
+    def used(self) -> frozenset[str]:
+        """Every name that occurs other than where it is defined or imported; also in texts, because
+        attributes are looked up by them."""
+        if self._used is None:
+            self._used = frozenset(_names_used(self))
+        return self._used
 
 
 def _forget_annotations(node: ast.AST) -> None:
@@ -48,6 +61,8 @@ def _forget_annotations(node: ast.AST) -> None:
 
 def apply(module: Module, edits: list[Edit]) -> None:
     """Puts the edits in, last first. What goes leaves its line breaks behind."""
+    if not edits:
+        return
     lines = [line.encode() for line in module.text.split("\n")]
     for first, begin, last, end, text in sorted(edits, reverse=True):
         head, tail = lines[first - 1][:begin], lines[last - 1][end:]
@@ -68,11 +83,9 @@ def replace(node: ast.expr | ast.stmt, text: str) -> Edit:
 # --- names ---
 
 
-def names_used(tree: ast.AST) -> Iterator[str]:
-    """Every name that occurs other than where it is defined or imported; also in texts, because
-    attributes are looked up by them."""
-    yield from names_read(tree)
-    for node in ast.walk(tree):
+def _names_used(module: Module) -> Iterator[str]:
+    yield from names_read(module)
+    for node in module.nodes:
         if isinstance(node, ast.Attribute):
             yield node.attr
         elif isinstance(node, ast.keyword) and node.arg:
@@ -81,9 +94,9 @@ def names_used(tree: ast.AST) -> Iterator[str]:
             yield from words_of(node.value)
 
 
-def names_read(tree: ast.AST) -> Iterator[str]:
+def names_read(module: Module) -> Iterator[str]:
     """Every name by itself that has to be defined already."""
-    for node in ast.walk(tree):
+    for node in module.nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             yield node.id
         elif isinstance(node, (ast.AugAssign, ast.Delete)):
@@ -96,7 +109,7 @@ def words_of(text: str) -> list[str]:
     return _IDENTIFIER.findall(text) if words else []
 
 
-def inside_f_strings(tree: ast.AST) -> set[ast.AST]:
+def inside_f_strings(module: Module) -> set[ast.AST]:
     # Where they stand inside of an f-string is not known before Python 3.12.
-    texts = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    texts = [node for node in module.nodes if isinstance(node, ast.JoinedStr)]
     return {inner for text in texts for inner in ast.walk(text)}

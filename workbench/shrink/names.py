@@ -5,17 +5,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from workbench.shrink.module import CONSTANT, Module, apply, inside_f_strings, names_used, words_of
+from workbench.shrink.module import CONSTANT, Module, apply, inside_f_strings, words_of
 from workbench.shrink.reach import imports
 
 
-def shorten(modules: Mapping[str, Module], starts: list[ast.Module]) -> None:
+def shorten(modules: Mapping[str, Module], starts: list[Module]) -> None:
     """Each module's own private names become _0, _1, ...: every board keeps a name once, whoever
     uses it. Not where classes inherit across modules, because their names meet in one object."""
-    spoken = {name: set(spoken_in(module.tree)) for name, module in modules.items()}
-    outside = {name for tree in starts for name in spoken_in(tree)}
+    spoken = {name: set(spoken_in(module)) for name, module in modules.items()}
+    outside = {name for start in starts for name in spoken_in(start)}
     families = {name for name, module in modules.items() if _inherits(module)}
-    families |= {one for name in families for one in imports(modules[name].tree, modules)}
+    families |= {one for name in families for one in imports(modules[name], modules)}
     for name, module in modules.items():
         if name in families:
             continue
@@ -37,20 +37,20 @@ def shorten(modules: Mapping[str, Module], starts: list[ast.Module]) -> None:
 
 def _inherits(module: Module) -> bool:
     """Does a class here have a base that is not of this module or built in?"""
-    own = {node.name for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)}
+    own = {node.name for node in module.nodes if isinstance(node, ast.ClassDef)}
     bases = {
         ast.unparse(base)
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.ClassDef)
         for base in node.bases
     }
     return bool(bases - own - {"Exception", "object"})
 
 
-def spoken_in(tree: ast.AST) -> Iterator[str]:
+def spoken_in(module: Module) -> Iterator[str]:
     """Every name that occurs in a module in whatever way."""
-    yield from names_used(tree)
-    for node in ast.walk(tree):
+    yield from module.used
+    for node in module.nodes:
         if isinstance(node, ast.Name):
             yield node.id
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
@@ -64,9 +64,9 @@ def spoken_in(tree: ast.AST) -> Iterator[str]:
 
 def _fixed(module: Module) -> set[str]:
     """Names of a module that have to stay: spoken of in texts, as arguments, or out of reach."""
-    inside = inside_f_strings(module.tree)
+    inside = inside_f_strings(module)
     found = {"_"}
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             found |= set(words_of(node.value))
         elif isinstance(node, (ast.arg, ast.keyword)) and node.arg:
@@ -85,7 +85,7 @@ def _fixed(module: Module) -> set[str]:
 def _private_places(module: Module) -> dict[str, list[tuple[int, int]]]:
     """Where each name that may be private stands: (line, column in bytes)."""
     places: dict[str, list[tuple[int, int]]] = {}
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Name):
             found = node.id, node.lineno, node.col_offset
         elif isinstance(node, ast.Attribute):
@@ -97,7 +97,7 @@ def _private_places(module: Module) -> dict[str, list[tuple[int, int]]]:
         else:
             continue
         places.setdefault(found[0], []).append((found[1], found[2]))
-    attributes = {node.attr for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)}
+    attributes = {node.attr for node in module.nodes if isinstance(node, ast.Attribute)}
     return {name: at for name, at in places.items() if _is_private(name, attributes)}
 
 

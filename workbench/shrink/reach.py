@@ -10,9 +10,9 @@ from workbench.shrink.module import Module, apply, replace
 _TYPES_ONLY = "TYPE_CHECKING"
 
 
-def imports(tree: ast.AST, known: Mapping[str, object]) -> Iterator[str]:
-    """The modules of ours that a tree imports, and the packages that they lie in."""
-    for node in ast.walk(tree):
+def imports(module: Module, known: Mapping[str, object]) -> Iterator[str]:
+    """The modules of ours that a module imports, and the packages that they lie in."""
+    for node in module.nodes:
         found: list[str] = []
         if isinstance(node, ast.Import):
             found = [alias.name for alias in node.names]
@@ -26,9 +26,9 @@ def imports(tree: ast.AST, known: Mapping[str, object]) -> Iterator[str]:
 
 
 def reachable(
-    modules: Mapping[str, Module], starts: list[ast.Module], kept: frozenset[str]
+    modules: Mapping[str, Module], starts: list[Module], kept: frozenset[str]
 ) -> set[str]:
-    waiting = [name for tree in starts for name in imports(tree, modules)]
+    waiting = [name for start in starts for name in imports(start, modules)]
     waiting += [name for name in kept if name in modules]
     waiting += [name.rpartition(".")[0] for name in kept if name.rpartition(".")[0] in modules]
     found: set[str] = set()
@@ -36,7 +36,7 @@ def reachable(
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += imports(modules[name].tree, modules)
+            waiting += imports(modules[name], modules)
     return found
 
 

@@ -10,24 +10,23 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import TypeGuard
 
-from workbench.shrink.module import Edit, Module, apply, names_read, names_used, replace
+from workbench.shrink.module import Edit, Module, apply, names_read, replace
 
 
-def drop_unused(modules: dict[str, Module], starts: list[ast.Module], kept: frozenset[str]) -> None:
+def drop_unused(modules: dict[str, Module], starts: list[Module], kept: frozenset[str]) -> None:
+    everything = [*starts, *modules.values()]
+    reaches = [_reached(module, modules) for module in everything]
     while True:
-        trees = [*starts, *(module.tree for module in modules.values())]
-        used = {name for tree in trees for name in names_used(tree)}
-        reached = set().union(*(_reached(tree, modules) for tree in starts))
-        for module in modules.values():
-            reached |= _reached(module.tree, modules)
-            reached |= {(module.name, name) for name in names_read(module.tree)}
+        used = set().union(*(module.used for module in everything))
+        reached = set().union(*reaches)
         dropped = False
-        for module in modules.values():
+        for place, module in enumerate(everything[len(starts) :], len(starts)):
             edits = list(_unused_imports(module))
             if module.name not in kept:
                 edits += _unused_definitions(module, used, reached)
             if edits:
                 apply(module, edits)
+                reaches[place] = _reached(module, modules)
                 dropped = True
         if not dropped:
             return
@@ -37,12 +36,12 @@ def _is_read(node: ast.AST) -> TypeGuard[ast.Name]:
     return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
 
 
-def _reached(tree: ast.Module, modules: Mapping[str, Module]) -> set[tuple[str, str]]:
-    """Module and name of what a tree takes from modules; the name is empty where it takes a whole
-    module as a value."""
+def _reached(module: Module, modules: Mapping[str, Module]) -> set[tuple[str, str]]:
+    """Module and name of what a module takes from others and of itself; the name is empty where it
+    takes a whole module as a value."""
     known: dict[str, str] = {}
-    found: set[tuple[str, str]] = set()
-    for node in ast.walk(tree):
+    found = {(module.name, name) for name in names_read(module)}
+    for node in module.nodes:
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
@@ -52,11 +51,11 @@ def _reached(tree: ast.Module, modules: Mapping[str, Module]) -> set[tuple[str, 
         elif isinstance(node, ast.Import):
             found |= {(alias.name, "") for alias in node.names}
     inside = set()
-    for node in ast.walk(tree):
+    for node in module.nodes:
         if isinstance(node, ast.Attribute) and _is_read(node.value) and node.value.id in known:
             inside.add(node.value)
             found.add((known[node.value.id], node.attr))
-    for node in ast.walk(tree):
+    for node in module.nodes:
         if _is_read(node) and node.id in known and node not in inside:
             found.add((known[node.id], ""))
     return found
@@ -64,10 +63,9 @@ def _reached(tree: ast.Module, modules: Mapping[str, Module]) -> set[tuple[str, 
 
 def _unused_imports(module: Module) -> Iterator[Edit]:
     """Names that a module imports and does not use; other modules import them from their own."""
-    used = set(names_used(module.tree))
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.ImportFrom):
-            left = [one for one in node.names if (one.asname or one.name) in used]
+            left = [one for one in node.names if (one.asname or one.name) in module.used]
             if len(left) < len(node.names):
                 words = ", ".join(ast.unparse(one) for one in left)
                 yield replace(node, f"from {node.module} import {words}" if left else "pass")
