@@ -42,9 +42,13 @@ class BusLog:
             out.append((float(parts[0].strip("()")), identifier, bytes.fromhex(data)))
         return out
 
+    def drives(self, start: int = 0) -> list[bytes]:
+        """The VCU_Drive frames since a mark."""
+        return [data for _, identifier, data in self.frames(start) if identifier == VCU_DRIVE]
+
     def enables(self, start: int = 0) -> int:
         """How many VCU_Drive frames since a mark let the motor run."""
-        drives = [data for _, identifier, data in self.frames(start) if identifier == VCU_DRIVE]
+        drives = self.drives(start)
         assert drives, "no VCU_Drive on the bus at all: nobody was watching"
         return sum(data[0] & 1 for data in drives)
 

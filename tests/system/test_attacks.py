@@ -242,7 +242,7 @@ def lock(scene: Scene, granted: bytes) -> None:
     while time.monotonic() < end_s:
         mark = scene.bus.mark()
         time.sleep(0.5)
-        if scene.bus.enables(mark) == 0:
+        if scene.bus.drives(mark) and scene.bus.enables(mark) == 0:
             return
     raise AssertionError("it did not lock")
 
