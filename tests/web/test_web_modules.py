@@ -422,7 +422,7 @@ def test_faults_and_health_in_words(server: WebServer, page: Page) -> None:
         "No longer: it does not answer (satellite receiver).",
         "Fault 17 (battery).",
         "Fault 17 has gone (node 99).",
-        "Condition, running for 2 h 1 min: times off the bus: 2, 61 kB of memory free.",
+        "Condition, running for 2\u00a0h 1\u00a0min: times off the bus: 2, 61 kB of memory free.",
         "Condition, running for –: nothing went wrong, 1 kB of memory free.",
     ]
     assert french[0].startswith("Défaut\u00a0: la position se déplace")
