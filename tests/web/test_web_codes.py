@@ -185,6 +185,36 @@ def test_nothing_is_shown_before_the_vehicle_has_answered(web: WebServer, visito
     assert len(web.fleet.commands) == 1
 
 
+def test_codes_that_were_sent_are_shown_with_a_caution_until_a_late_answer(
+    web: WebServer, visitor: Visitor
+) -> None:
+    page = visitor.page()
+    web.fleet.vehicles[VEHICLE].answer_delay_s = 5.0
+    open_codes(page, web)
+    page.clock.install()
+    page.get_by_test_id("codes-get").click()
+    expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
+    page.clock.fast_forward(25_000)
+    expect(page.get_by_test_id("codes-problem")).to_have_attribute("data-name", "no-answer")
+    expect(page.get_by_test_id("codes-open")).to_contain_text("not known whether")
+    assert len(shown(page)) == 2
+    expect(page.get_by_test_id("codes-done")).to_be_visible(timeout=20_000)
+
+
+def test_codes_that_were_sent_are_there_without_a_network(web: WebServer, visitor: Visitor) -> None:
+    page = visitor.page()
+    web.fleet.vehicles[VEHICLE].answer_delay_s = 60.0
+    open_codes(page, web)
+    page.get_by_test_id("codes-get").click()
+    expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
+    page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+    web.stop()
+    page.reload()
+    expect(page.get_by_test_id("codes-problem")).to_have_attribute("data-name", "offline")
+    expect(page.get_by_test_id("codes-open")).to_contain_text("not known whether")
+    assert len(shown(page)) == 2
+
+
 def test_a_vehicle_that_cannot_be_reached_has_no_codes_yet(
     web: WebServer, visitor: Visitor
 ) -> None:

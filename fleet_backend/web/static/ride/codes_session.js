@@ -17,6 +17,7 @@ import { keepPage } from "./offline.js";
 
 export const CODES_STEPS = UNLOCK_STEPS;
 const POLL_MS = 400;
+const IDLE_POLL_MS = 2_000; // nobody waits any more, but a late answer still counts
 const FINAL = ["done", "refused", "stopped"];
 const ENDED = ["executed", "refused", "expired"];
 
@@ -71,7 +72,9 @@ function move(event, more = {}) {
 function words(step) {
   if (step === "done") return t("codes.done");
   if (step === "refused") return t("codes.refused");
-  return t(step === "stopped" ? "codes.not-there" : `step.${step}`);
+  if (step !== "stopped") return t(`step.${step}`);
+  const sent = entryOf(run.value.vehicle)?.deposit.state === "sent";
+  return t(sent ? "codes.maybe-there" : "codes.not-there");
 }
 
 function stop({ name, detail }) {
@@ -99,7 +102,7 @@ const note = (vehicle, deposit) => keep({ ...entryOf(vehicle), deposit });
 async function follow(id) {
   const mine = turn;
   for (;;) {
-    const command = await known(id);
+    const command = await known(id, mine);
     if (mine !== turn) return null;
     if (command && ENDED.includes(command.state)) return command;
     const event = command && eventOf(command.state);
@@ -109,16 +112,17 @@ async function follow(id) {
     if (bound && Date.now() - since > bound * 1000) {
       stop({ name: step === "deliver" ? "not-delivered" : "no-answer" });
     }
-    await sleep(POLL_MS);
+    await sleep(isBusy() ? POLL_MS : IDLE_POLL_MS);
   }
 }
 
 /** A broken line is no answer: what the vehicle did is known when it is back. */
-async function known(id) {
+async function known(id, mine) {
   try {
     return await courier.commandNow(id);
   } catch (error) {
     if (error.status === 404) return { state: "expired" };
+    if (mine === turn) stop(error);
     return null;
   }
 }

@@ -5,7 +5,7 @@ export default {
   "codes.lead":
     "For a place where your phone cannot reach the vehicle: get codes now, type one on the vehicle later. Each opens it once.",
   "codes.count": "How many codes?",
-  "codes.count-hint": "One for each time you will unlock; one more if you might mistype.",
+  "codes.count-hint": "One for each time you will unlock, and one in reserve.",
   "codes.get": "Get codes",
   "codes.get-hint":
     "This page draws them. Server and vehicle get only fingerprints of them, so keep this phone, or write the codes down.",
@@ -20,7 +20,7 @@ export default {
   "codes.not-there-text": "Until the vehicle has recorded them, no code opens it.",
   "codes.maybe-there": "It is not known whether the vehicle has the codes",
   "codes.maybe-there-text":
-    "They were sent, and no answer has come yet. If you have to go, try a code: it does no harm if the vehicle does not know it.",
+    "They were sent, and no answer has come yet. If you have to go, try one code once: if the vehicle does not know it, that counts as a wrong one.",
   "codes.refused": "The vehicle did not take the codes",
   "codes.refused-STATE":
     "It already keeps codes for four permissions, or its memory is full of records. It has room again when an earlier permission ends.",

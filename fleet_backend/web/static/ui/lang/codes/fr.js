@@ -5,7 +5,7 @@ export default {
   "codes.lead":
     "Pour un endroit où votre téléphone ne peut pas joindre le véhicule\u00a0: obtenez des codes maintenant, tapez-en un sur le véhicule plus tard. Chacun l’ouvre une fois.",
   "codes.count": "Combien de codes\u202f?",
-  "codes.count-hint": "Un pour chaque déverrouillage prévu\u202f; un de plus en cas de faute de frappe.",
+  "codes.count-hint": "Un pour chaque déverrouillage prévu, et un de réserve.",
   "codes.get": "Obtenir des codes",
   "codes.get-hint":
     "Cette page les tire au sort. Le serveur et le véhicule n’en reçoivent que des empreintes\u00a0: gardez ce téléphone, ou notez les codes.",
@@ -20,7 +20,7 @@ export default {
   "codes.not-there-text": "Tant que le véhicule ne les a pas enregistrés, aucun code ne l’ouvre.",
   "codes.maybe-there": "On ne sait pas si le véhicule a les codes",
   "codes.maybe-there-text":
-    "Ils ont été envoyés et la réponse n’est pas encore venue. Si vous devez partir, essayez un code\u00a0: sans danger si le véhicule ne le connaît pas.",
+    "Ils ont été envoyés et la réponse n’est pas encore venue. Si vous devez partir, essayez un code une fois\u00a0: si le véhicule ne le connaît pas, cela compte comme un code faux.",
   "codes.refused": "Le véhicule n’a pas pris les codes",
   "codes.refused-STATE":
     "Il garde déjà les codes de quatre autorisations, ou sa mémoire d’enregistrements est pleine. Il aura de la place quand une autorisation antérieure sera terminée.",
