@@ -1,17 +1,14 @@
-"""One-time codes on /ride: drawn in the browser, deposited by the vehicle's word alone, kept on the
-phone and told to nobody, there without a network, gone with their grant."""
+"""One-time codes on /ride: drawn in the browser, kept on the phone and told to nobody, there
+without a network, gone with their grant."""
 
 import base64
 import re
 from urllib.parse import unquote
 
 import pytest
+from codes_page import VEHICLE, deposited, get_codes, opens, shown, stored
 from playwright.sync_api import Page, Request, expect
 from web_stand import Visitor, WebServer
-
-from protocol import codes, refusal
-
-VEHICLE = "trike-1"
 
 
 class Ears:
@@ -29,42 +26,6 @@ class Ears:
         for text in re.findall(rb'"([A-Za-z0-9_-]{16,})"', body):
             self.heard.append(base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4)))
         self.heard += [f"{name}: {value}".encode() for name, value in asked.headers.items()]
-
-
-def open_codes(page: Page, web: WebServer) -> None:
-    page.goto(f"{web.url}/ride")
-    page.get_by_test_id(f"vehicle-{VEHICLE}").get_by_role("link").click()
-    page.get_by_test_id("codes-link").click()
-    expect(page.get_by_test_id("codes-get")).to_be_visible()
-
-
-def get_codes(page: Page, web: WebServer, count: int | None = None) -> list[str]:
-    """The digits, once the vehicle has recorded that it keeps their hashes."""
-    open_codes(page, web)
-    if count:
-        page.get_by_test_id("codes-count").select_option(str(count))
-    page.get_by_test_id("codes-get").click()
-    expect(page.get_by_test_id("codes-done")).to_be_visible()
-    return shown(page)
-
-
-def shown(page: Page) -> list[str]:
-    return [text.replace(" ", "") for text in page.get_by_test_id("digits").all_inner_texts()]
-
-
-def deposited(web: WebServer, index: int = 0) -> list[bytes]:
-    """What the vehicle keeps of a deposit: the hashes; `opens` compares a typed code with them."""
-    kept = web.fleet.vehicles[VEHICLE].deposits[index]
-    assert kept.codes is not None
-    return kept.codes[1:]
-
-
-def opens(web: WebServer, code: str, index: int = 0) -> bool:
-    """By the vehicle's own arithmetic."""
-    kept = web.fleet.vehicles[VEHICLE].deposits[index]
-    assert kept.codes is not None
-    salt = codes.salt_for(VEHICLE, kept.holder, kept.codes[0])
-    return codes.stretch(salt, code.encode()) in kept.codes[1:]
 
 
 @pytest.mark.parametrize("count", [None, 1, 4])
@@ -172,113 +133,6 @@ def test_new_codes_when_all_are_used(web: WebServer, visitor: Visitor) -> None:
     assert all(opens(web, code, 1) for code in new)
 
 
-def test_nothing_is_shown_before_the_vehicle_has_answered(web: WebServer, visitor: Visitor) -> None:
-    page = visitor.page()
-    web.fleet.vehicles[VEHICLE].answer_delay_s = 2.0
-    open_codes(page, web)
-    page.get_by_test_id("codes-get").click()
-    expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
-    assert page.get_by_test_id("digits").count() == 0
-    page.reload()
-    expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
-    expect(page.get_by_test_id("codes-done")).to_be_visible()
-    assert len(web.fleet.commands) == 1
-
-
-def test_codes_that_were_sent_are_shown_with_a_caution_until_a_late_answer(
-    web: WebServer, visitor: Visitor
-) -> None:
-    page = visitor.page()
-    web.fleet.vehicles[VEHICLE].answer_delay_s = 5.0
-    open_codes(page, web)
-    page.clock.install()
-    page.get_by_test_id("codes-get").click()
-    expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
-    page.clock.fast_forward(25_000)
-    expect(page.get_by_test_id("codes-problem")).to_have_attribute("data-name", "no-answer")
-    expect(page.get_by_test_id("codes-open")).to_contain_text("not known whether")
-    assert len(shown(page)) == 2
-    expect(page.get_by_test_id("codes-done")).to_be_visible(timeout=20_000)
-
-
-def test_codes_that_were_sent_are_there_without_a_network(web: WebServer, visitor: Visitor) -> None:
-    page = visitor.page()
-    web.fleet.vehicles[VEHICLE].answer_delay_s = 60.0
-    open_codes(page, web)
-    page.get_by_test_id("codes-get").click()
-    expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
-    page.evaluate("navigator.serviceWorker.ready.then(() => null)")
-    web.stop()
-    page.reload()
-    expect(page.get_by_test_id("codes-problem")).to_have_attribute("data-name", "offline")
-    expect(page.get_by_test_id("codes-open")).to_contain_text("not known whether")
-    assert len(shown(page)) == 2
-
-
-def test_a_vehicle_that_cannot_be_reached_has_no_codes_yet(
-    web: WebServer, visitor: Visitor
-) -> None:
-    page = visitor.page()
-    vehicle = web.fleet.vehicles[VEHICLE]
-    open_codes(page, web)
-    vehicle.silent = True
-    page.clock.install()
-    page.get_by_test_id("codes-get").click()
-    expect(page.get_by_test_id("step-wake")).to_have_attribute("data-state", "now")
-    page.clock.fast_forward(50_000)
-    problem = page.get_by_test_id("codes-problem")
-    expect(problem).to_have_attribute("data-name", "vehicle-silent")
-    expect(page.get_by_test_id("codes-open")).to_contain_text("not on the vehicle yet")
-    assert page.get_by_test_id("digits").count() == 0
-    assert vehicle.deposits == []
-    page.clock.resume()
-    page.reload()
-    expect(page.get_by_test_id("codes-open")).to_be_visible()
-    vehicle.silent = False
-    page.get_by_test_id("codes-again").click()
-    expect(page.get_by_test_id("codes-done")).to_be_visible()
-    assert len(web.fleet.grants) == 1  # the same codes, under the same grant
-    assert all(opens(web, code) for code in shown(page))
-
-
-@pytest.mark.parametrize(("locale", "words"), [("en", "four permissions"), ("fr", "quatre")])
-def test_a_refusal_is_shown_in_words_and_may_be_tried_again(
-    web: WebServer, visitor: Visitor, locale: str, words: str
-) -> None:
-    page = visitor.page(locale)
-    web.fleet.vehicles[VEHICLE].refuse_next = [refusal.STATE]
-    open_codes(page, web)
-    page.get_by_test_id("codes-get").click()
-    reason = page.get_by_test_id("codes-reason")
-    expect(reason).to_have_attribute("data-code", str(refusal.STATE))
-    expect(reason).to_contain_text(words)
-    assert page.get_by_test_id("digits").count() == 0
-    page.reload()
-    expect(reason).to_contain_text(words)
-    page.get_by_test_id("codes-again").click()
-    expect(page.get_by_test_id("codes-done")).to_be_visible()
-
-
-def test_a_missed_challenge_is_tried_once_more(web: WebServer, visitor: Visitor) -> None:
-    page = visitor.page()
-    web.fleet.vehicles[VEHICLE].refuse_next = [refusal.CHALLENGE]
-    get_codes(page, web)
-    assert len(web.fleet.commands) == 2
-
-
-def test_codes_go_with_a_grant_that_opens_no_more(web: WebServer, visitor: Visitor) -> None:
-    page = visitor.page()
-    get_codes(page, web)
-    web.fleet.vehicles[VEHICLE].refuse_next = [refusal.REVOKED]
-    page.get_by_test_id("codes-back").click()
-    page.get_by_test_id("unlock").click()
-    expect(page.get_by_test_id("refusal-text")).to_have_attribute("data-code", "12")
-    page.get_by_test_id("dismiss").click()
-    page.get_by_test_id("codes-link").click()
-    expect(page.get_by_test_id("codes-get")).to_be_visible()
-    assert stored(page) == []
-
-
 def test_codes_are_removed_when_their_time_is_over(web: WebServer, visitor: Visitor) -> None:
     page = visitor.page()
     get_codes(page, web)
@@ -312,37 +166,3 @@ def test_the_grant_of_the_codes_unlocks_by_phone_as_well(web: WebServer, visitor
     expect(page.get_by_test_id("code-1")).to_be_visible()
     page.get_by_test_id("codes-back").click()
     expect(page.get_by_test_id("lock")).to_be_visible()
-
-
-def test_a_grant_with_other_hashes_is_not_used(web: WebServer, visitor: Visitor) -> None:
-    page = visitor.page()
-    web.fleet.swap_codes = True
-    open_codes(page, web)
-    page.get_by_test_id("codes-get").click()
-    expect(page.get_by_test_id("codes-failed")).to_contain_text("not for your codes")
-    assert web.fleet.commands == {}
-    assert stored(page) == []
-
-
-def test_a_refused_request_says_why(web: WebServer, visitor: Visitor) -> None:
-    page = visitor.page()
-    web.fleet.grant_refusal = "actions"
-    open_codes(page, web)
-    page.get_by_test_id("codes-get").click()
-    expect(page.get_by_test_id("codes-failed")).to_contain_text("does not allow this action")
-
-
-def stored(page: Page) -> list[str]:
-    """Names of the values that hold codes."""
-    names = page.evaluate(
-        """() => new Promise((resolve, reject) => {
-          const opened = indexedDB.open("trifleet", 1);
-          opened.onerror = () => reject(opened.error);
-          opened.onsuccess = () => {
-            const values = opened.result.transaction("values").objectStore("values");
-            const keys = values.getAllKeys();
-            keys.onsuccess = () => { opened.result.close(); resolve(keys.result); };
-          };
-        })"""
-    )
-    return [name for name in names if name.startswith("codes")]
