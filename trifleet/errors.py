@@ -17,5 +17,9 @@ class ClientError(TrifleetError):
     """The API, or the vehicle behind it, did not do what was asked."""
 
 
+class KeypadError(TrifleetError):
+    """Nobody can type on the simulated vehicle."""
+
+
 class PortError(TrifleetError):
     """The port that was asked for is taken."""

@@ -69,6 +69,14 @@ class Layout:
     def vehicle(self, vehicle: str) -> Path:
         return self.root / "vehicles" / vehicle
 
+    def board(self, vehicle: str) -> Path:
+        """The TOML file that a virtual board reads."""
+        return self.vehicle(vehicle) / "board.toml"
+
+    def keypad(self, vehicle: str) -> Path:
+        """The pipe through which somebody types on a virtual vehicle."""
+        return self.vehicle(vehicle) / "keypad"
+
 
 def make_folder(path: Path) -> Path:
     """Create a folder that only its owner may enter."""

@@ -34,7 +34,7 @@ def make_ride(client: RiderClient, say: Say, vehicle: str | None = None) -> Ride
     """Register, obtain a grant, unlock, ride, lock, fetch the receipts. Raises ClientError."""
     rider = client.register()
     say("registered", f"rider {rider[:16]}... with a key made on this machine")
-    chosen = vehicle or _choose(client)
+    chosen = vehicle or choose(client)
     say("chose", chosen)
     granted = client.obtain_grant(chosen, 3600)
     say("granted", f"for one hour, logged in the ledger as entry {granted['leaf_index']}")
@@ -50,7 +50,8 @@ def make_ride(client: RiderClient, say: Say, vehicle: str | None = None) -> Ride
     return Ride(chosen, rider, distance, *receipts)
 
 
-def _choose(client: RiderClient) -> str:
+def choose(client: RiderClient) -> str:
+    """The first vehicle that nobody uses. Raises ClientError."""
     for item in client.vehicles():
         if item["available"]:
             return str(item["id"])

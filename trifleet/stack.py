@@ -185,7 +185,7 @@ class Stack:
 
     def _write_board(self, slot: installation.Slot, can_port: int) -> Path:
         folder = self.layout.vehicle(slot.vehicle)
-        path = folder / "board.toml"
+        path = self.layout.board(slot.vehicle)
         write_toml(
             path,
             {
@@ -195,6 +195,7 @@ class Stack:
                 "route": slot.number - 1,
                 "state_file": str(folder / "state.json"),
                 "tty_link": str(folder / "tty"),
+                "keypad": str(self.layout.keypad(slot.vehicle)),
                 "reaction_s": self.settings.reaction_s,
                 "seed": slot.number,
                 **({"can_log": str(folder / "can.log")} if self.settings.can_log else {}),

@@ -3,6 +3,7 @@
 The only simulated thing that decides anything is the rider; who may unlock is the firmware's.
 """
 
+import contextlib
 import dataclasses
 import threading
 from pathlib import Path
@@ -15,6 +16,7 @@ from hw.model.route import load_routes
 from hw.model.simulation import Simulation, SimulationSettings
 from hw.vehicle_config import load_vehicle
 from hw.virtual_bus import VirtualBus
+from trifleet.keypad import Keypad
 from trifleet.ports import LOOPBACK
 
 _Number = Annotated[int, Bounds(0, 1_000_000)]
@@ -30,6 +32,7 @@ class VehicleSettings:
     route: _Number  # number of a route in hw/model/streets.json
     state_file: Path  # where the vehicle stood and what its battery held
     tty_link: Path  # the board's terminal appears here
+    keypad: Path | None = None  # a pipe: what is written to it is typed on the panel
     can_log: Path | None = None  # candump file
     reaction_s: Annotated[float, Bounds(0, 60)] = 0.4  # of the simulated rider
     seed: _Number = 1
@@ -55,7 +58,12 @@ def run(settings: VehicleSettings, stop: threading.Event) -> None:
             seed=settings.seed,
             settings=SimulationSettings(reaction_s=settings.reaction_s),
             state_file=settings.state_file,
-        ),
+        ) as simulation,
+        _keypad(settings.keypad, simulation),
         VirtualBoard(board),
     ):
         stop.wait()
+
+
+def _keypad(path: Path | None, simulation: Simulation) -> contextlib.AbstractContextManager[object]:
+    return Keypad(path, simulation.dash.press) if path else contextlib.nullcontext()

@@ -76,11 +76,14 @@ class AssetFolder:
             )
         return self._read[name]
 
-    def text(self, name: str) -> str:
+    def require(self, name: str) -> Asset:
         asset = self.get(name)
         if asset is None:
             raise AssetError(f"static/{name} is missing")
-        return asset.data.decode()
+        return asset
+
+    def text(self, name: str) -> str:
+        return self.require(name).data.decode()
 
 
 def parse_range(header: str, size: int) -> tuple[int, int] | None:

@@ -8,11 +8,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from fleet_backend.web import shell, vendor
-from fleet_backend.web.assets import Asset, AssetFolder, make_asset, parse_range
+from fleet_backend.web.assets import MEDIA_TYPES, Asset, AssetFolder, make_asset, parse_range
 from fleet_backend.web.errors import RangeError
 
 STATIC = Path(__file__).parent / "static"
 PAGES = {"/": "home", "/ride": "ride", "/fleet": "fleet"}
+WORKER = "/ride-worker.js"
+# What /ride needs without a network beyond what it imports at once: the codes' screen, and looks.
+KEPT_ENTRIES = ("ride/main.js", "ride/codes_view.js")
+KEPT_FILES = ("ui/theme.css", "icon.svg", "site.webmanifest")
 YEAR_S = 31_536_000
 COMMON_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -33,11 +37,25 @@ class Site:
         map_json = shell.import_map(integrity)
         self._headers = {**COMMON_HEADERS, "Content-Security-Policy": shell.policy(map_json)}
         self._pages = {path: self._page(name, map_json) for path, name in PAGES.items()}
+        self._worker = self._ride_worker()
 
     def _page(self, name: str, map_json: str) -> Asset:
         preload = shell.imported_files(f"{name}/main.js", self._files.text)
         html = shell.render(self._files.text(f"{name}/index.html"), map_json, preload)
         return make_asset(html.encode(), "text/html; charset=utf-8", compress=True)
+
+    def _ride_worker(self) -> Asset:
+        entries = [shell.imported_files(entry, self._files.text) for entry in KEPT_ENTRIES]
+        kept = {name for names in entries for name in names} | set(KEPT_FILES)
+        tags = {"/ride": self._pages["/ride"].etag}
+        for name in sorted(kept):
+            tags[f"/static/{name}"] = self._files.require(name).etag
+        text = shell.worker(self._files.text("ride/worker.js"), tags)
+        return make_asset(text.encode(), MEDIA_TYPES[".js"], compress=True)
+
+    async def worker(self, request: Request) -> Response:
+        """At the root, because a worker may keep no page above its own address."""
+        return answer(request, self._worker, self._headers)
 
     async def page(self, request: Request) -> Response:
         return answer(request, self._pages[request.url.path], self._headers)
@@ -108,6 +126,7 @@ def web_routes(policy_file: Path | None = None) -> list[BaseRoute]:
     pages: list[BaseRoute] = [Route(path, site.page, methods=["GET"]) for path in PAGES]
     return [
         *pages,
+        Route(WORKER, site.worker, methods=["GET"]),
         Route("/site.json", site.site, methods=["GET"]),
         Route("/static/{path:path}", site.static, methods=["GET"]),
     ]

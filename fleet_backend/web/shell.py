@@ -85,6 +85,16 @@ def _preload(address: str, integrity: dict[str, str]) -> str:
     return f'<link rel="modulepreload" href="{address}"{known}>'
 
 
+def worker(text: str, tags: dict[str, str]) -> str:
+    """The text of a service worker with the addresses that it keeps; `tags` is address -> ETag.
+
+    Any change of a file is another text, so that a browser fetches all of them anew together.
+    """
+    version = sha256(json.dumps(tags, sort_keys=True).encode()).hexdigest()[:16]
+    listed = json.dumps({"version": version, "files": sorted(tags)}, separators=(",", ":"))
+    return f"const SHELL = {listed};\n{text}"
+
+
 def policy(map_json: str) -> str:
     """Content-Security-Policy: our own files, the one inline import map by its hash, no more."""
     digest = base64.b64encode(sha256(map_json.encode()).digest()).decode()

@@ -17,6 +17,7 @@ COMMANDS = [
     ["backend", "api"],
     ["board"],
     ["board", "virtual"],
+    ["board", "type"],
     ["keys"],
     ["keys", "list"],
     ["keys", "operator"],

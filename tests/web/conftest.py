@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 from web_stand import Visitor, WebServer
 
 
@@ -23,3 +23,23 @@ def visitor(web: WebServer, chromium: Browser) -> Iterator[Visitor]:
     made = Visitor(chromium, web.url)
     yield made
     made.close()
+
+
+# --- for tests of single modules: one page for all of a file ---
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    made = WebServer(tmp_path_factory.mktemp("server"))
+    made.thread.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def page(server: WebServer, chromium: Browser) -> Iterator[Page]:
+    visitor = Visitor(chromium, server.url)
+    made = visitor.page()
+    made.goto(f"{server.url}/static/icon.svg")
+    yield made
+    visitor.close()

@@ -6,6 +6,8 @@ from playwright.sync_api import Page, expect
 from web_api import TOKEN
 from web_stand import Visitor, WebServer
 
+from protocol import refusal
+
 
 def check(page: Page, screen: str) -> None:
     results = Axe().run(page, options={"resultTypes": ["violations"]}).response
@@ -47,6 +49,36 @@ def test_ride_has_no_serious_fault(
     check(page, "ended")
     width_of_all = page.evaluate("document.documentElement.scrollWidth")
     assert width_of_all <= width
+
+
+@pytest.mark.parametrize(
+    ("locale", "scheme", "width"), [("en", "light", 390), ("fr", "dark", 1440)]
+)
+def test_codes_have_no_serious_fault(
+    web: WebServer, visitor: Visitor, locale: str, scheme: str, width: int
+) -> None:
+    page = visitor.page(locale, color_scheme=scheme, viewport={"width": width, "height": 844})
+    vehicle = web.fleet.vehicles["trike-1"]
+    page.goto(f"{web.url}/ride#/v/trike-1/codes")
+    expect(page.get_by_test_id("codes-get")).to_be_visible()
+    check(page, "codes, none")
+    vehicle.answer_delay_s = 1.0
+    vehicle.refuse_next = [refusal.STATE]
+    page.get_by_test_id("codes-get").click()
+    expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
+    check(page, "codes, under way")
+    expect(page.get_by_test_id("codes-refused")).to_be_visible()
+    check(page, "codes, refused")
+    page.get_by_test_id("codes-again").click()
+    expect(page.get_by_test_id("codes-done")).to_be_visible()
+    page.get_by_test_id("code-1").get_by_test_id("mark").click()
+    page.get_by_test_id("refusals").locator("summary").click()
+    page.get_by_test_id("codes-remove").click()
+    check(page, "codes, deposited")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.goto(f"{web.url}/ride#")
+    expect(page.get_by_test_id("codes-card-trike-1")).to_be_visible()
+    check(page, "list with codes")
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,13 @@ import base64
 import json
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import Browser, Page
-from web_stand import Visitor, WebServer
+from playwright.sync_api import Page
+from web_stand import WebServer
 from web_vehicle import Entry
 
 from fleet_backend.ledger import merkle
@@ -42,23 +41,6 @@ VALUES = st.recursive(
     ),
     max_leaves=12,
 )
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
-    made = WebServer(tmp_path_factory.mktemp("server"))
-    made.thread.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture(scope="module")
-def page(server: WebServer, chromium: Browser) -> Iterator[Page]:
-    visitor = Visitor(chromium, server.url)
-    made = visitor.page()
-    made.goto(f"{server.url}/static/icon.svg")
-    yield made
-    visitor.close()
 
 
 def python_answer(data: bytes) -> dict[str, str]:

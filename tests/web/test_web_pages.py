@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from fleet_backend.web import shell, vendor
 from fleet_backend.web.assets import AssetFolder, parse_range
 from fleet_backend.web.errors import AssetError, RangeError
-from fleet_backend.web.pages import PAGES, STATIC, web_routes
+from fleet_backend.web.pages import PAGES, STATIC, WORKER, web_routes
 
 RIDE_BUDGET_BYTES = 60_000
 TILES = "/static/map/montevideo.pmtiles"
@@ -47,7 +47,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Client:
     return Client(policy)
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/static/ui/cbor.js", TILES, "/static/nothing"])
+@pytest.mark.parametrize("path", [*PAGES, WORKER, "/static/ui/cbor.js", TILES, "/static/nothing"])
 def test_every_answer_carries_the_policy(client: Client, path: str) -> None:
     headers = client.get(path).headers
     policy = headers["content-security-policy"]
@@ -71,6 +71,26 @@ def test_only_inline_script_is_the_import_map_and_no_style(client: Client, path:
     assert "<style" not in html
     for address in re.findall(r'(?:href|src)="([^"]+)"', html):
         assert client.get(address).status_code == 200, address
+
+
+def test_the_worker_keeps_what_the_ride_page_needs_and_no_data(client: Client) -> None:
+    answer = client.get(WORKER)
+    assert answer.headers["content-type"].startswith("text/javascript")
+    shell_line, _, rest = answer.text.partition("\n")
+    listed = json.loads(shell_line.removeprefix("const SHELL = ").removesuffix(";"))
+    assert rest == (STATIC / "ride/worker.js").read_text()
+    page = re.findall(r'(?:href|src)="([^"]+)"', client.get("/ride").text)
+    assert {"/ride", "/static/ride/codes_view.js", *page} <= set(listed["files"])
+    for address in listed["files"]:
+        assert client.get(address).status_code == 200, address
+        assert address == "/ride" or address.startswith("/static/")
+
+
+def test_the_worker_is_another_one_when_any_file_is() -> None:
+    tags = {"/ride": '"1"', "/static/a.js": '"2"'}
+    texts = {shell.worker("", tags | {name: '"3"'}) for name in ("/ride", "/static/a.js", "/b")}
+    assert len({*texts, shell.worker("", tags)}) == 4
+    assert shell.worker("", dict(reversed(tags.items()))) == shell.worker("", tags)
 
 
 def test_files_outside_the_folder_are_not_served(client: Client) -> None:
@@ -186,7 +206,8 @@ FAMILIES = {
     "home": ["ride", "fleet", "ride-text", "fleet-text"],
     "step-state": ["done", "now", "next", "failed"],
     "proof-result": ["proved", "failed", "open"],
-    "receipt": ["verdict-good", "verdict-partial", "verdict-bad", "of-unlock", "of-lock"],
+    "receipt": ["verdict-good", "verdict-partial", "verdict-bad", "of-unlock", "of-lock",
+        "of-deposit"],
     "proof": [
         "readable-failed", "signature-proved", "signature-failed", "signature-open",
         "witnesses-open", "inclusion-proved", "inclusion-failed", "gateway-proved",
@@ -196,6 +217,12 @@ FAMILIES = {
         "key", "register", "request", "wake", "send", "deliver", "answer", "standstill", "bound",
     ],
     "step-hint": ["standstill"],
+    "codes": [
+        "next", "unused", "used", "not-there", "not-there-text", "maybe-there", "maybe-there-text",
+        "panel-CODE_TYPING", "panel-CODE_CHECKING", "panel-START", "panel-CODE_WRONG",
+        "panel-CODE_WAIT", "panel-CODE_SHORT", "panel-REFUSED_ENDED", "wrong-code", "wrong-wait",
+        "wrong-short", "wrong-ended",
+    ],
     "event": [
         "boot", "boot-unprovisioned", "lock", "answer-done", "answer-pending", "refusal",
         "telemetry", "fault", "fault-cleared", "fault-named", "fault-named-cleared", "lost",
@@ -205,7 +232,9 @@ FAMILIES = {
 
 
 def words(tag: str) -> dict[str, str]:
-    text = (STATIC / "ui" / "lang" / f"{tag}.js").read_text()
+    folder = STATIC / "ui" / "lang"
+    files = sorted(folder.rglob(f"{tag}.js"), key=lambda path: path.parent)
+    text = "".join(path.read_text() for path in files)
     pairs = re.findall(r'^  ("[^"]+"):\s*("(?:[^"\\]|\\.)*"),$', text, re.MULTILINE)
     return {json.loads(key): json.loads(value) for key, value in pairs}
 
@@ -251,6 +280,20 @@ def test_every_refusal_reason_and_action_of_the_protocol_has_words() -> None:
     keys += [f"node.{name}" for name in fault.NODES.values()]
     keys += [f"health.{name}" for name in bodies.TROUBLES]
     assert [key for key in keys if key not in english] == []
+
+
+@pytest.mark.parametrize("tag", ["en", "fr"])
+def test_the_panel_is_quoted_as_it_is(tag: str) -> None:
+    from hw.model.panel_texts import load_panel_texts
+
+    shown = {text.name: "\n".join(text.lines[tag]) for text in load_panel_texts().values()}
+    quoted = {
+        key.removeprefix("codes.panel-"): text
+        for key, text in words(tag).items()
+        if key.startswith("codes.panel-")
+    }
+    assert len(quoted) == 7
+    assert {name: shown[name] for name in quoted} == quoted
 
 
 def names_in_records_js(name: str) -> list[str]:

@@ -63,6 +63,7 @@ class FakeFleet:
         self.down = False
         self.grant_delay_s = 0.2
         self.grant_refusal: str | None = None
+        self.swap_codes = False  # an issuer that puts codes of its own into a grant
         self.log_key = Ed25519PrivateKey.generate()
         policy_file.write_text(f"log {keys.log_vkey(ORIGIN, self.log_key)}\nquorum none\n")
         self.policy_file = policy_file
@@ -132,7 +133,7 @@ class FakeFleet:
         asked = request.decode_grant_request(payload)
         message = request.grant_request_message(payload)
         modulus = self.rider_of(body.get("rider"), message, signature)
-        if asked.duration_s != 3600 or asked.actions != 0b11:
+        if asked.duration_s != 3600 or asked.actions != (0b1000_0011 if asked.codes else 0b11):
             self.misuse.append(f"grant request for {asked.actions:b}, {asked.duration_s} s")
         number = sha256(sign1).hexdigest()[:16]
         chain = [self.sign_grant(asked, modulus)]
@@ -148,6 +149,9 @@ class FakeFleet:
         return modulus
 
     def sign_grant(self, asked: request.GrantRequest, modulus: bytes) -> bytes:
+        codes = asked.codes
+        if codes and self.swap_codes:
+            codes = [codes[0], *(bytes(16 - 1) + bytes((i,)) for i in range(len(codes) - 1))]
         payload = grant.encode(
             grant.Grant(
                 asked.vehicle,
@@ -158,6 +162,7 @@ class FakeFleet:
                 0,
                 asked.nonce,
                 {0: 6_944},
+                codes,
             )
         )
         message = grant.signed_message(payload)

@@ -37,6 +37,7 @@ class WebServer:
         ticking.cancel()
 
     def stop(self) -> None:
+        """No network any more; harmless when called again."""
         self.fleet.down = True  # ends the event streams
         self.server.should_exit = True
         self.thread.join(20)

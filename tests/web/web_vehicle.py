@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from protocol import access, command, lock, mac, record, refusal, rsa, statement
+from protocol import access, command, grant, lock, mac, record, refusal, rsa, statement
 from protocol.challenge import ONLINE_LIFE_MS, Challenges
 from protocol.errors import RefusedError
 
@@ -55,6 +55,7 @@ class FakeVehicle:
     entries: list[Entry] = field(default_factory=list)
     telemetry: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     refuse_next: list[int] = field(default_factory=list)
+    deposits: list[grant.Grant] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.gateway = f"gw-{self.name}"
@@ -131,7 +132,9 @@ class FakeVehicle:
         pending = wanted == command.LOCK and self.speed_mmps > 0
         body = {0: asked.command_id, 1: wanted, 2: asked.command.grant_id, 3: int(pending)}
         entry = self.record(record.ANSWER, body)
-        if wanted == command.UNLOCK:
+        if wanted == command.DEPOSIT_CODES:
+            self.deposits.append(asked.chain[-1])
+        elif wanted == command.UNLOCK:
             self._unlocked_at = time.monotonic()
             self.enter(lock.READY, lock.COMMAND)
         else:

@@ -1,8 +1,10 @@
 """`trifleet board`: boards that need no hardware."""
 
+from typing import Annotated
+
 import typer
 
-from trifleet.commands.common import Config, log_to_stderr, stop_on_signals
+from trifleet.commands.common import DEFAULT_DATA, Config, Data, log_to_stderr, stop_on_signals
 
 app = typer.Typer(no_args_is_help=True, help="Boards; the virtual one needs no hardware.")
 
@@ -19,3 +21,36 @@ def virtual(config: Config) -> None:
 
     log_to_stderr()
     vehicle.run(vehicle.load_settings(config), stop_on_signals())
+
+
+@app.command("type")
+def type_on_panel(
+    vehicle: Annotated[str, typer.Argument(help="Name of a simulated vehicle that runs.")],
+    data: Data = DEFAULT_DATA,
+    keys: Annotated[
+        str | None,
+        typer.Option(
+            help="Digits, with spaces as you like; c is Clear; Enter is pressed at the end. "
+            "Asked for if left out, so that a code stands in no history.",
+        ),
+    ] = None,
+    watch: Annotated[float, typer.Option(min=0, max=120, help="Seconds to show the panel.")] = 8.0,
+    language: Annotated[str, typer.Option(help="en or fr.")] = "en",
+) -> None:
+    """Type on the panel of a simulated vehicle, as a rider beside it, and show what it shows."""
+    from trifleet.errors import KeypadError
+    from trifleet.keypad import type_keys
+    from trifleet.layout import Layout
+    from trifleet.panel import LANGUAGES, watch_panel
+    from trifleet.vehicle import load_settings
+
+    if language not in LANGUAGES:
+        raise KeypadError(f"the panel speaks {' and '.join(LANGUAGES)}, not {language}")
+    layout = Layout(data.resolve())
+    port = load_settings(layout.board(vehicle)).can_port
+    if keys is None:
+        keys = str(typer.prompt("Keys", default="", show_default=False))
+    pressed = "".join(keys.split()) + "\n"
+    begin = lambda: type_keys(layout.keypad(vehicle), pressed)  # noqa: E731
+    for words in watch_panel(port, watch, language, begin):
+        print(words, flush=True)

@@ -2,12 +2,16 @@
 
 import { LiveRegion } from "/static/ui/components.js";
 import { html, render } from "/static/ui/dom.js";
-import { t } from "/static/ui/i18n.js";
+import { addWords, t } from "/static/ui/i18n.js";
+import english from "/static/ui/lang/fleet/en.js";
+import french from "/static/ui/lang/fleet/fr.js";
 import * as live from "./live.js";
 import { FleetHeader, Overview, TokenForm } from "./views.js";
 import { Refusals } from "./refusals.js";
 import { route, token, unseen } from "./state.js";
 import { VehiclePage } from "./vehicle.js";
+
+addWords({ en: english, fr: french });
 
 function Page() {
   if (!token.value) return html`<${TokenForm} />`;

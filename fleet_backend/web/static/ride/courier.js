@@ -2,19 +2,30 @@
 // and every failure a name; nothing here touches the screen.
 
 import { ApiError, get, postSurely } from "/static/ui/api.js";
-import { fromBase64url, randomBytes, toBase64url, toHex } from "/static/ui/bytes.js";
+import { equal, fromBase64url, randomBytes, toBase64url, toHex } from "/static/ui/bytes.js";
 import * as documents from "/static/ui/documents.js";
+import { phoneKey } from "/static/ui/keys.js";
 import * as store from "/static/ui/store.js";
 import { sleep } from "/static/ui/sse.js";
 import { BOUNDS_S } from "./flow.js";
 
 const GRANT_S = 3600;
 const GRANT_LEFT_S = 300; // a grant that ends sooner is not begun with
-const UNLOCK_AND_LOCK = (1 << (documents.UNLOCK - 1)) | (1 << (documents.LOCK - 1));
+const bit = (action) => 1 << (action - 1);
+const UNLOCK_AND_LOCK = bit(documents.UNLOCK) | bit(documents.LOCK);
 const POLL_MS = 500;
 
 const seconds = () => Math.floor(Date.now() / 1000);
 const path = (vehicle) => `/v1/vehicles/${encodeURIComponent(vehicle)}`;
+
+/** Browsers refuse keys or storage in private windows and on pages without TLS. */
+export async function ownKey() {
+  try {
+    return await phoneKey();
+  } catch (error) {
+    throw new ApiError("key", 0, error.message);
+  }
+}
 
 export async function register(key) {
   if ((await store.read("registered")) === key.thumbprint) return;
@@ -30,17 +41,23 @@ export async function storedGrant(vehicle, key) {
   return good ? grant : null;
 }
 
-export const forgetGrant = (vehicle) => store.remove(`grant:${vehicle}`);
+/** Returns what is forgotten. */
+export async function forgetGrant(vehicle) {
+  const grant = await store.read(`grant:${vehicle}`);
+  await store.remove(`grant:${vehicle}`);
+  return grant;
+}
 
-/** Ask for a grant of an hour and wait until it is issued. */
-export async function requestGrant(vehicle, key) {
+/** Ask for a grant of an hour, with `codes` (salt and hashes) if wanted; wait until it is issued. */
+export async function requestGrant(vehicle, key, codes = null) {
+  const actions = codes ? UNLOCK_AND_LOCK | bit(documents.DEPOSIT_CODES) : UNLOCK_AND_LOCK;
   const request = {
-    vehicle, actions: UNLOCK_AND_LOCK, duration_s: GRANT_S, nonce: randomBytes(16), time: seconds(),
+    vehicle, actions, duration_s: GRANT_S, nonce: randomBytes(16), time: seconds(), codes,
   };
   const signed = await documents.signGrantRequest(request, key.sign);
   const { id } = await postGrant(key, { rider: key.thumbprint, request: toBase64url(signed) });
   const answer = await poll(BOUNDS_S.request, "grant-timeout", () => grantOnce(id));
-  const grant = readGrant(answer, vehicle, key);
+  const grant = readGrant(answer, vehicle, key, codes ?? []);
   await store.write(`grant:${vehicle}`, grant);
   return grant;
 }
@@ -64,11 +81,16 @@ async function grantOnce(id) {
   return answer.state === "issued" ? answer : null;
 }
 
-function readGrant(answer, vehicle, key) {
+function readGrant(answer, vehicle, key, codes) {
   const grants = answer.grants.map(fromBase64url);
   const last = documents.decodeGrantUnverified(grants.at(-1));
   if (last.vehicle !== vehicle || toHex(last.holder) !== key.thumbprint) {
     throw new ApiError("grant-not-mine");
+  }
+  // Hashes of other codes in it would be somebody else's way in, and ours would open nothing.
+  const given = last.codes ?? [];
+  if (given.length !== codes.length || !codes.every((item, i) => equal(item, given[i]))) {
+    throw new ApiError("grant-codes");
   }
   const keys = answer.keys.map(fromBase64url);
   return { grants, keys, grantId: last.grantId, notAfter: last.notAfter, holder: key.thumbprint };
@@ -86,6 +108,9 @@ export function freshChallenge(vehicle, used) {
     }
   });
 }
+
+/** What is known of a command. */
+export const commandNow = (id) => get(`/v1/commands/${encodeURIComponent(id)}`);
 
 /** Sign and hand in: {id, expires} of the command. */
 export async function present({ vehicle, action, grant, key, challenge }) {

@@ -45,6 +45,9 @@ const EVENTS = {
 /** The event that a command's state (docs of the API) is for the table. */
 export const eventOf = (state) => EVENTS[state] ?? null;
 
+/** EXPIRED, CLOCK, GENERATION, REVOKED: refused so, a grant opens no more. */
+export const GRANT_OVER = [9, 10, 11, 12];
+
 const MISSED = 3; // refusal code CHALLENGE: somebody else's command took it
 
 /** One fresh try after a missed challenge, none after anything else. */

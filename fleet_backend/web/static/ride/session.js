@@ -5,14 +5,13 @@ import { ApiError, get } from "/static/ui/api.js";
 import { announcement } from "/static/ui/components.js";
 import { LOCK, UNLOCK } from "/static/ui/documents.js";
 import { t } from "/static/ui/i18n.js";
-import { phoneKey } from "/static/ui/keys.js";
 import { follow } from "/static/ui/sse.js";
 import * as store from "/static/ui/store.js";
 import * as courier from "./courier.js";
-import { BOUNDS_S, allows, eventOf, mayRetry, next } from "./flow.js";
+import { dropWith } from "./codebook.js";
+import { BOUNDS_S, GRANT_OVER, allows, eventOf, mayRetry, next } from "./flow.js";
 import { chosen, ended, line, live, ride, storageFault, task, vehicles } from "./state.js";
 
-const GRANT_OVER = [9, 10, 11, 12]; // EXPIRED, CLOCK, GENERATION, REVOKED: this grant opens no more
 // A report that says "locked" so long after the unlock is no older one that was still under way.
 const SETTLED_MS = 10_000;
 const ENDED_COMMANDS = ["executed", "refused", "expired"];
@@ -69,21 +68,12 @@ function stop(problem, detail = "") {
 async function perform(vehicle, action) {
   begin(vehicle, action);
   try {
-    const key = await ownKey();
+    const key = await courier.ownKey();
     const grant = await obtainGrant(vehicle, action, key);
     await send(vehicle, action, key, grant);
   } catch (error) {
     stop(error.name, error.detail);
     if (!(error instanceof ApiError)) throw error; // a fault of this page: also to the console
-  }
-}
-
-/** Browsers refuse keys or storage in private windows and on pages without TLS. */
-async function ownKey() {
-  try {
-    return await phoneKey();
-  } catch (error) {
-    throw new ApiError("key", 0, error.message);
   }
 }
 
@@ -156,7 +146,7 @@ async function retry() {
   if (!allows(step, "stale")) return;
   move("stale", { tries: tries + 1 });
   try {
-    const key = await ownKey();
+    const key = await courier.ownKey();
     await send(vehicle, action, key, await courier.storedGrant(vehicle, key) ??
       await courier.requestGrant(vehicle, key));
   } catch (error) {
@@ -167,7 +157,10 @@ async function retry() {
 async function refuse({ refusal }) {
   const { vehicle, action } = task.value;
   move("refused", { refusal: refusal ?? { code: 0, name: "UNKNOWN" } });
-  if (GRANT_OVER.includes(refusal?.code)) await courier.forgetGrant(vehicle);
+  if (GRANT_OVER.includes(refusal?.code)) {
+    const grant = await courier.forgetGrant(vehicle);
+    if (grant) await dropWith(vehicle, grant.grantId);
+  }
   if (action === LOCK) return saveRide({ ...ride.value, lockId: null });
   stream?.abort();
   return saveRide(null);
@@ -267,7 +260,7 @@ async function resumeCommand(vehicle, action, id) {
   watch("deliver");
   followCommand(id);
   try {
-    const command = await get(`/v1/commands/${encodeURIComponent(id)}`);
+    const command = await courier.commandNow(id);
     if (ENDED_COMMANDS.includes(command.state)) await onCommand(command);
   } catch (error) {
     if (error.status === 404) await giveUp();

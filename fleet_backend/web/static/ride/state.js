@@ -8,6 +8,9 @@ export const vehicles = signal({ items: [], loading: true, error: null, at: null
 /** The vehicle in the address (#/v/ID), or null. */
 export const chosen = signal(null);
 
+/** The vehicle whose codes are open (#/v/ID/codes), or null. */
+export const codesOf = signal(null);
+
 /** {action, step, last, since, refusal, problem, commandId, expires, tries} or null. */
 export const task = signal(null);
 
@@ -32,6 +35,7 @@ export const storageFault = signal(false);
 
 export const screen = computed(() => {
   if (ended.value) return "ended";
+  if (codesOf.value) return "codes";
   if (ride.value?.unlockedAt) return "riding";
   if (task.value) return "unlocking";
   return chosen.value ? "vehicle" : "list";

@@ -7,6 +7,7 @@ import { html, useEffect, useState } from "/static/ui/dom.js";
 import { ago, distance, duration, kmh, now, percent, timeOfDay, toDate } from "/static/ui/format.js";
 import { has, number, t } from "/static/ui/i18n.js";
 import { Icon } from "/static/ui/icons.js";
+import { CodesCards, CodesLink } from "./codes_door.js";
 import { BOUNDS_S, LOCK_STEPS, UNLOCK_STEPS, stepState } from "./flow.js";
 import * as session from "./session.js";
 import { chosen, chosenItem, ended, line, live, ride, storageFault, task, vehicles } from "./state.js";
@@ -18,6 +19,7 @@ export function ListScreen() {
     <${ScreenTitle}><span id="title">${t("ride.choose")}</span><//>
     <p class="lead">${t("ride.lead")}</p>
     ${storageFault.value && html`<${Notice} kind="bad" testid="storage-fault" title=${t("problem.key")} />`}
+    <${CodesCards} />
     ${error && html`<${ListError} error=${error} at=${at} />`}
     ${loading && html`<${Skeleton} label=${t("ride.loading")} />`}
     ${!loading && !error && !items.length && html`<${Notice} title=${t("ride.none")} testid="empty">
@@ -74,6 +76,7 @@ export function VehicleScreen() {
             onClick=${() => session.unlock(item.id)}>${t("action.unlock")}<//>
           <p class="hint">${t("ride.unlock-hint")}</p></div>`
       : html`<${Notice} kind="warn" title=${t("ride.unavailable")} testid="unavailable" />`}
+    <${CodesLink} vehicle=${item.id} />
   </section>`;
 }
 
@@ -102,7 +105,7 @@ function TaskSteps({ steps }) {
   return html`<${Steps} items=${items} />`;
 }
 
-function stepHint(id, since, tries) {
+export function stepHint(id, since, tries) {
   const again = tries > 1 && id === "wake" ? `${t("ride.second-try")} ` : "";
   if (!BOUNDS_S[id]) return `${again}${t(`step-hint.${id}`)}`;
   const spent = Math.max(0, Math.floor((now.value - since) / 1000));
@@ -136,7 +139,7 @@ export function refusalText(refusal) {
   return has(key) ? t(key) : t("refusal.UNKNOWN", { code: refusal.code });
 }
 
-function grantReason(name) {
+export function grantReason(name) {
   const key = name.startsWith("delegation-") ? "grant-reason.delegation" : `grant-reason.${name}`;
   return has(key) ? t(key) : t("problem.reason", { reason: name });
 }
@@ -157,6 +160,7 @@ export function RideScreen() {
     <${Gauges} report=${report} />
     <${LockArea} state=${state} />
     <${RideFacts} report=${report} />
+    <${CodesLink} vehicle=${ride.value.vehicle} />
     <${Proof} ids=${[["unlock", ride.value.unlockId]]} />
   </section>`;
 }
@@ -227,7 +231,7 @@ export function EndedScreen() {
   </section>`;
 }
 
-function Proof({ ids, open = false }) {
+export function Proof({ ids, open = false, title = t("receipt.title") }) {
   const [shown, setShown] = useState(open);
   const [view, setView] = useState(null);
   useEffect(() => {
@@ -236,7 +240,7 @@ function Proof({ ids, open = false }) {
   }, [shown]);
   return html`<details class="panel" open=${open} data-testid="proof"
     onToggle=${(event) => setShown(event.currentTarget.open)}>
-    <summary><${Icon} name="shield" />${t("receipt.title")}</summary>
+    <summary><${Icon} name="shield" />${title}</summary>
     ${shown && view && html`<p class="hint">${t("receipt.lead")}</p>
       ${ids.filter(([, id]) => id).map(([name, id]) => html`<div class="receipt-block" key=${name}
         data-testid=${`receipt-${name}`}>

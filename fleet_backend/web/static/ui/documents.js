@@ -6,6 +6,7 @@ import { PS256, sign1, split } from "./cose.js";
 
 export const UNLOCK = 1;
 export const LOCK = 2;
+export const DEPOSIT_CODES = 8;
 export const ACTIONS = {
   1: "UNLOCK", 2: "LOCK", 3: "RAISE_GENERATION", 4: "REVOKE_GRANT", 5: "RAISE_TIME", 6: "TRANSFER",
   8: "DEPOSIT_CODES", 9: "LIMIT_SPEED",
@@ -18,16 +19,17 @@ const RSA_HEAD = "300d06092a864886f70d0101010500";
 export const signRegistration = (time, sign) =>
   sign1(PS256, "trifleet/rider/v1", encode(new Map([[0, 1], [1, time]])), sign);
 
-/** `request` is {vehicle, actions, duration_s, nonce, time}. */
+/** `request` is {vehicle, actions, duration_s, nonce, time} and, if wanted, `codes`: salt and hashes. */
 export function signGrantRequest(request, sign) {
   const fields = [
     [0, 1], [1, request.vehicle], [2, request.actions], [3, request.duration_s],
     [4, request.nonce], [5, request.time],
   ];
+  if (request.codes) fields.push([6, request.codes]);
   return sign1(PS256, "trifleet/grant-request/v1", encode(new Map(fields)), sign);
 }
 
-/** `command` is {vehicle, challenge, action, grantId}: those without arguments, UNLOCK and LOCK. */
+/** `command` is {vehicle, challenge, action, grantId}: UNLOCK, LOCK, DEPOSIT_CODES have no arguments. */
 export function signCommand(command, sign) {
   const fields = [
     [0, 1], [1, command.vehicle], [2, command.challenge], [3, command.action],
@@ -55,6 +57,7 @@ export function decodeGrantUnverified(bytes) {
   return {
     vehicle: value.get(1), holder: value.get(2), actions: value.get(3),
     notBefore: value.get(4), notAfter: value.get(5), grantId: value.get(7),
+    codes: value.get(CODES) ?? null,
   };
 }
 

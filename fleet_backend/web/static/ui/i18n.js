@@ -34,6 +34,11 @@ export function count(key, n, values = {}) {
   return t(`${key}.${form}`, { n: number(n), ...values });
 }
 
+/** Words that a page or a screen brings along: {tag: words}, the same keys in each language. */
+export function addWords(words) {
+  for (const [tag, more] of Object.entries(words)) Object.assign(LANGUAGES[tag], more);
+}
+
 export const has = (key) => key in en;
 
 /** The reader's own region where it speaks the chosen language: 24 hours or 12, and the like. */

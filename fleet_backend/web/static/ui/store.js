@@ -25,5 +25,8 @@ async function run(mode, work) {
 }
 
 export const read = (key) => run("readonly", (values) => values.get(key));
+/** Every value whose key begins so. */
+export const readAll = (prefix) =>
+  run("readonly", (values) => values.getAll(IDBKeyRange.bound(prefix, `${prefix}\uffff`)));
 export const write = (key, value) => run("readwrite", (values) => values.put(value, key));
 export const remove = (key) => run("readwrite", (values) => values.delete(key));

@@ -57,6 +57,9 @@ export default {
   "ride.lock-moving": "Vous pouvez appuyer dès maintenant\u00a0: il ne se verrouille qu’à l’arrêt.",
   "ride.lock-hint": "Le verrouillage termine votre trajet.",
   "ride.ended": "{vehicle} est verrouillé",
+  "codes.title": "Codes pour {vehicle}",
+  "codes.link": "L’ouvrir sans réseau",
+  "codes.link-hint": "Avec un code à taper sur le véhicule, là où votre téléphone ne peut pas le joindre.",
   "state.LOCKED": "Verrouillé",
   "state.READY": "Déverrouillé",
   "state.DRIVE": "En route",
@@ -107,6 +110,7 @@ export default {
   "receipt.lead":
     "L’enregistrement du véhicule figure dans un journal public. Votre navigateur peut vérifier qu’il y est, inchangé.",
   "receipt.of-unlock": "Déverrouillage",
+  "receipt.of-deposit": "Dépôt des codes",
   "receipt.of-lock": "Verrouillage",
   "receipt.check": "Vérifier la preuve",
   "receipt.checking": "Vérification…",
@@ -281,77 +285,11 @@ export default {
     "Ce navigateur ne peut pas créer ou garder de clé. Les fenêtres privées en sont souvent incapables.",
   "problem.reason": "Raison\u00a0: {reason}",
   "problem.other": "Une erreur est survenue ({name}).",
-  "fleet.page-title": "Flotte – Trifleet",
-  "fleet.title": "Flotte",
-  "fleet.sections": "Parties de la page flotte",
-  "fleet.vehicles": "Véhicules",
-  "fleet.refusals": "Refus",
-  "fleet.new": "nouveaux",
-  "fleet.sign-in": "Exploitants",
-  "fleet.sign-in-lead":
-    "Cette page montre où se trouve chaque véhicule. Elle s’ouvre avec le jeton de l’exploitant.",
-  "fleet.token": "Jeton d’exploitant",
-  "fleet.token-hint":
-    "Votre serveur le garde dans le fichier operator.token. Il reste dans cet onglet uniquement.",
-  "fleet.enter": "Ouvrir la flotte",
-  "fleet.sign-out": "Oublier le jeton",
-  "fleet.loading": "Chargement…",
-  "fleet.none": "Aucun véhicule pour l’instant",
-  "fleet.none-text": "Les véhicules apparaissent ici dès que leur passerelle s’est signalée.",
-  "fleet.no-such": "Aucun véhicule de la flotte ne porte ce nom.",
-  "fleet.back": "Tous les véhicules",
-  "fleet.events": "Ce qu’il a enregistré",
-  "fleet.events-lead":
-    "Scellé par le véhicule, signé par sa passerelle, conservé dans le journal. Chaque entrée est vérifiable ici.",
-  "fleet.no-events": "Rien d’enregistré pour l’instant.",
-  "fleet.record": "démarrage {boot}, enregistrement {seq}",
-  "fleet.total.one": "{n} véhicule",
-  "fleet.total.other": "{n} véhicules",
-  "fleet.total-open.one": "{n} en service",
-  "fleet.total-open.other": "{n} en service",
-  "fleet.total-offline.one": "{n} sans connexion",
-  "fleet.total-offline.other": "{n} sans connexion",
   "line.connecting": "Connexion…",
   "line.open": "En direct",
   "line.waiting": "Reconnexion…",
   "chart.none": "Aucune mesure dans le dernier quart d’heure.",
   "chart.reading": "Actuellement {now}\u202f; entre {low} et {high} dans le dernier quart d’heure.",
-  "refusals.lead":
-    "Chaque commande refusée par un véhicule et chaque message que le serveur n’a pas cru, du plus récent au plus ancien.",
-  "refusals.none": "Rien n’a été refusé.",
-  "refusals.by-vehicle": "Véhicule {vehicle}",
-  "refusals.by-server": "Serveur",
-  "quarantine.malformed-message":
-    "Le message n’est pas une déclaration avec son sel et son contenu.",
-  "quarantine.malformed-statement": "La déclaration est illisible.",
-  "quarantine.unknown-gateway": "Le message cite une passerelle qui n’est pas enregistrée.",
-  "quarantine.wrong-gateway":
-    "La déclaration cite une autre passerelle que celle qui l’a apportée.",
-  "quarantine.statement-signature": "La signature de la passerelle n’est pas authentique.",
-  "quarantine.body-inflate": "Le contenu ne peut pas être décompressé, ou il est trop volumineux.",
-  "quarantine.commitment": "Le contenu n’est pas celui que la déclaration signée a engagé.",
-  "quarantine.statement-kind": "Les passerelles ne font pas de déclarations de ce type.",
-  "quarantine.malformed-body": "Le contenu de la déclaration est illisible.",
-  "quarantine.malformed-record": "Un enregistrement qu’elle contient est illisible.",
-  "quarantine.record-vehicle":
-    "Un enregistrement cite un véhicule qui n’appartient pas à cette passerelle.",
-  "quarantine.record-mac": "Le sceau du véhicule sur un enregistrement n’est pas authentique.",
-  "quarantine.record-range":
-    "Un enregistrement contient une valeur qu’aucun véhicule ne peut mesurer.",
-  "quarantine.equivocation":
-    "La passerelle a signé deux déclarations différentes sous un même numéro.",
-  "quarantine.broken-chain":
-    "La déclaration ne prolonge pas la chaîne signée auparavant par la passerelle.",
-  "quarantine.malformed-courier": "Un message de transport de la passerelle est illisible.",
-  "quarantine.courier-vehicle":
-    "Un message de transport cite un véhicule qui n’appartient pas à cette passerelle.",
-  "quarantine.unknown-command":
-    "La passerelle rend compte d’une commande qui ne lui a jamais été envoyée.",
-  "quarantine.command-contradiction":
-    "Les nouvelles d’une commande contredisent ce que l’on en savait.",
-  "quarantine.unknown-topic": "Rien n’est attendu sur ce canal.",
-  "quarantine.by-gateway":
-    "La passerelle n’a pas accepté des enregistrements de son véhicule\u00a0: {text}",
   "grant-reason.no-delegation":
     "Le propriétaire n’a pas permis les autorisations automatiques pour ce véhicule.",
   "grant-reason.delegation":
@@ -365,7 +303,6 @@ export default {
   "grant-reason.nonce": "Cette demande a déjà servi. Réessayez.",
   "grant-reason.malformed": "La demande était illisible.",
   "grant-reason.codes": "Une autorisation avec des codes doit permettre de déverrouiller et de les déposer.",
-  "quarantine.other": "Non cru\u00a0: {name}. Conservé tel quel.",
   "time.now": "à l’instant",
   "time.never": "jamais",
   "time.unknown": "heure inconnue",

@@ -1,0 +1,71 @@
+// Les mots de la seule page des exploitants.
+
+export default {
+  "fleet.page-title": "Flotte – Trifleet",
+  "fleet.title": "Flotte",
+  "fleet.sections": "Parties de la page flotte",
+  "fleet.vehicles": "Véhicules",
+  "fleet.refusals": "Refus",
+  "fleet.new": "nouveaux",
+  "fleet.sign-in": "Exploitants",
+  "fleet.sign-in-lead":
+    "Cette page montre où se trouve chaque véhicule. Elle s’ouvre avec le jeton de l’exploitant.",
+  "fleet.token": "Jeton d’exploitant",
+  "fleet.token-hint":
+    "Votre serveur le garde dans le fichier operator.token. Il reste dans cet onglet uniquement.",
+  "fleet.enter": "Ouvrir la flotte",
+  "fleet.sign-out": "Oublier le jeton",
+  "fleet.loading": "Chargement…",
+  "fleet.none": "Aucun véhicule pour l’instant",
+  "fleet.none-text": "Les véhicules apparaissent ici dès que leur passerelle s’est signalée.",
+  "fleet.no-such": "Aucun véhicule de la flotte ne porte ce nom.",
+  "fleet.back": "Tous les véhicules",
+  "fleet.events": "Ce qu’il a enregistré",
+  "fleet.events-lead":
+    "Scellé par le véhicule, signé par sa passerelle, conservé dans le journal. Chaque entrée est vérifiable ici.",
+  "fleet.no-events": "Rien d’enregistré pour l’instant.",
+  "fleet.record": "démarrage {boot}, enregistrement {seq}",
+  "fleet.total.one": "{n} véhicule",
+  "fleet.total.other": "{n} véhicules",
+  "fleet.total-open.one": "{n} en service",
+  "fleet.total-open.other": "{n} en service",
+  "fleet.total-offline.one": "{n} sans connexion",
+  "fleet.total-offline.other": "{n} sans connexion",
+  "refusals.lead":
+    "Chaque commande refusée par un véhicule et chaque message que le serveur n’a pas cru, du plus récent au plus ancien.",
+  "refusals.none": "Rien n’a été refusé.",
+  "refusals.by-vehicle": "Véhicule {vehicle}",
+  "refusals.by-server": "Serveur",
+  "quarantine.malformed-message":
+    "Le message n’est pas une déclaration avec son sel et son contenu.",
+  "quarantine.malformed-statement": "La déclaration est illisible.",
+  "quarantine.unknown-gateway": "Le message cite une passerelle qui n’est pas enregistrée.",
+  "quarantine.wrong-gateway":
+    "La déclaration cite une autre passerelle que celle qui l’a apportée.",
+  "quarantine.statement-signature": "La signature de la passerelle n’est pas authentique.",
+  "quarantine.body-inflate": "Le contenu ne peut pas être décompressé, ou il est trop volumineux.",
+  "quarantine.commitment": "Le contenu n’est pas celui que la déclaration signée a engagé.",
+  "quarantine.statement-kind": "Les passerelles ne font pas de déclarations de ce type.",
+  "quarantine.malformed-body": "Le contenu de la déclaration est illisible.",
+  "quarantine.malformed-record": "Un enregistrement qu’elle contient est illisible.",
+  "quarantine.record-vehicle":
+    "Un enregistrement cite un véhicule qui n’appartient pas à cette passerelle.",
+  "quarantine.record-mac": "Le sceau du véhicule sur un enregistrement n’est pas authentique.",
+  "quarantine.record-range":
+    "Un enregistrement contient une valeur qu’aucun véhicule ne peut mesurer.",
+  "quarantine.equivocation":
+    "La passerelle a signé deux déclarations différentes sous un même numéro.",
+  "quarantine.broken-chain":
+    "La déclaration ne prolonge pas la chaîne signée auparavant par la passerelle.",
+  "quarantine.malformed-courier": "Un message de transport de la passerelle est illisible.",
+  "quarantine.courier-vehicle":
+    "Un message de transport cite un véhicule qui n’appartient pas à cette passerelle.",
+  "quarantine.unknown-command":
+    "La passerelle rend compte d’une commande qui ne lui a jamais été envoyée.",
+  "quarantine.command-contradiction":
+    "Les nouvelles d’une commande contredisent ce que l’on en savait.",
+  "quarantine.unknown-topic": "Rien n’est attendu sur ce canal.",
+  "quarantine.by-gateway":
+    "La passerelle n’a pas accepté des enregistrements de son véhicule\u00a0: {text}",
+  "quarantine.other": "Non cru\u00a0: {name}. Conservé tel quel.",
+};
