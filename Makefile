@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: help setup setup-dev run ride test check format lint types generated faults bench lock clean
@@ -42,8 +43,8 @@ run: setup ## start the fleet; ARGS="--vehicles 10 --port 8090 --data DIR"
 ride: setup ## make one ride against a stack of its own and verify its receipt offline
 	@exec $(BIN)/trifleet ride $(ARGS)
 
-test: setup-dev ## run all tests; ARGS="-k word" selects
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup-dev ## run all tests; ARGS="-k word" selects, WORKERS=0 runs them one after the other
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: lint types generated test ## format, lint, strict types, generated files, all tests
 
