@@ -79,6 +79,7 @@ class Vcu:
         self.refusals = Refusals(self.outbox)
         vehicle, self._odd_config = configuration.load(board.folder)
         self.drive = Drive(self.fault, vehicle, self.signals, board.pins, self._lock_changed)
+        self.drive.nodes = degrade.faults(degrade.REQUIRED, 0, self.nodes.plugged)
         self._release = board.release
         bus = self.bus
         self._drive_cycle = Cycle(bus, "VCU_Drive", now_ms)

@@ -101,3 +101,66 @@ def test_a_new_start_is_refused_where_the_table_says_so(bench, numbers):
     if refused:
         reasons = {lock.DRIVE_INPUTS_STALE, lock.DRIVE_SPEED_STALE, lock.DRIVE_NODE_FAULT}
         assert shown(bench)["Reason"] in reasons
+
+
+def restarted(bench, heard=None):
+    """The controller starts again; the charger's node says this of the plug, None nothing."""
+    again = Bench(bench.board.folder)
+    again.nodes = bench.nodes
+    charger = again.nodes["CHG_Status"]
+    charger.signals = None if heard is None else {"Plugged": heard}
+    again.run(2_500)
+    return again
+
+
+def may_start(bench):
+    unlocked(bench)
+    start(bench)
+    found = bool(shown(bench)["Enable"])
+    bench.inputs(0, 0, 0)
+    bench.run(700)
+    bench.vcu.drive.end(bench.now_ms)
+    assert bench.vcu.drive.lock == lock.LOCKED
+    return found
+
+
+def test_a_plug_is_a_plug_after_a_restart_until_the_charger_says_otherwise(bench):
+    bench.nodes["CHG_Status"].signals = {"Plugged": 1}
+    bench.run(2_000)
+    again = restarted(bench)
+    assert again.vcu.nodes.plugged and again.vcu.signals.fresh("CHG_Status", again.now_ms) is None
+    assert not may_start(again)
+    again = restarted(again)  # and after the next one
+    assert not may_start(again)
+    again = restarted(again, heard=0)
+    assert may_start(again)
+    again.run(2_000)
+    assert may_start(restarted(again))
+
+
+def test_from_the_first_moment_of_a_start(bench):
+    bench.nodes["CHG_Status"].signals = {"Plugged": 1}
+    bench.run(2_000)
+    again = Bench(bench.board.folder)
+    assert again.vcu.drive.nodes & degrade.PLUGGED
+
+
+def test_a_vehicle_whose_charger_was_never_heard_may_start(bench, tmp_path):
+    del bench.nodes["CHG_Status"]
+    again = Bench(bench.board.folder)
+    again.nodes = bench.nodes
+    again.run(2_500)
+    assert may_start(again)
+
+
+def test_a_plug_that_comes_and_goes_does_not_wear_the_flash(bench):
+    saved, save = [], bench.vcu.store.save
+    bench.vcu.store.save = lambda state: saved.append(bench.now_ms) or save(state)
+    for second in range(130):
+        bench.nodes["CHG_Status"].signals = {"Plugged": second % 2}
+        bench.run(1_000)
+    assert 2 <= len(saved) <= 3
+    # What it says in the end is kept in the end.
+    bench.nodes["CHG_Status"].signals = {"Plugged": 1}
+    bench.run(62_000)
+    assert Bench(bench.board.folder).vcu.nodes.plugged
