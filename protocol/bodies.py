@@ -49,6 +49,7 @@ BODIES = {
         ("warning", "uint"),
         ("steering_cdeg", "sint"),
         ("pack_temp_c", "sint"),
+        ("rest", "uint"),
     ),
     record.FAULT: (("node", "uint"), ("code", "uint"), ("present", "boolean")),
     record.LOST: (("samples", "uint"),),

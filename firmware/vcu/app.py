@@ -21,6 +21,7 @@ from vcu.can.machine_can import controller
 from vcu.clock import Uptime, WallClock
 from vcu.flash import crashes
 from vcu.loop import Loop
+from vcu.safety import STILL_MMPS
 from vcu.vcu import Vcu
 
 TYPE_CHECKING = False
@@ -38,6 +39,7 @@ CRASH_PAUSE_MS = 1_000
 LOOK_MS = 1_000  # at the supply and at who is silent
 _TYPED_BYTES = 256  # of one turn
 _DROWSY_MS = 100
+TELL_MS = 10_000  # so long it waits for a gateway to take its last word before deep sleep
 # Of use while a vehicle is built; afterwards their memory is worth more.
 _BUILDERS = ("vcu.software", "vcu.configuration", "protocol.vehicle")
 
@@ -92,7 +94,7 @@ def run(minimal: bool = False, reset_cause: int = start.UNKNOWN, slept: int = po
 
 
 def build(board: Board, minimal: bool) -> Vcu:
-    """`minimal`: presentations, the lock and the drive; no telemetry, no panel."""
+    """`minimal`: all that drives and locks; it tells nothing of itself but that."""
     vehicle = Vcu(board, _software_hash(), board.uptime.now(), minimal)
     for name in _BUILDERS:
         _forget(name)
@@ -132,10 +134,8 @@ class Desk:
         return True
 
     def outcome(self) -> "int | None":
-        if self._vehicle.commands.has_work():
-            return None
-        code: int = self._vehicle.refusals.last_code
-        return code or -int(self._vehicle.drive.lock == lock.LOCK_PENDING)
+        found: int | None = self._vehicle.commands.outcome
+        return found
 
 
 class Keeper:
@@ -156,6 +156,8 @@ class Keeper:
         self._now_ms = now_ms
         self._healthy_at_ms = now_ms + start.HEALTHY_MS
         self._settled = False
+        self._speaks = True
+        self._told_by_ms = now_ms
         # To the loop these are the vehicle's own.
         self.transmit = vehicle.transmit
         self.has_work = vehicle.has_work
@@ -169,12 +171,17 @@ class Keeper:
         self._vehicle.receive(now_ms)
 
     def cyclic(self, now_ms: int) -> None:
-        # Drowsy, it falls silent, so that the other nodes go to sleep.
-        if self._guard.state == power.AWAKE:
+        # Drowsy, it falls silent, so that the other nodes go to sleep; whoever asks wakes it at
+        # once, and whoever is refused leaves it as it was.
+        speaks = self._guard.state == power.AWAKE or self._vehicle.wakes()
+        if speaks and not self._speaks:
+            self._vehicle.resume(now_ms)
+        self._speaks = speaks
+        if speaks:
             self._vehicle.cyclic(now_ms)
 
     def next_deadline_ms(self) -> int:
-        if self._guard.state == power.AWAKE:
+        if self._speaks:
             deadline_ms: int = self._vehicle.next_deadline_ms()
             return deadline_ms
         return self._now_ms + _DROWSY_MS
@@ -193,8 +200,26 @@ class Keeper:
         supply_mv = start.supply_mv()
         if self._vehicle.watch and power.is_measured(supply_mv):
             self._vehicle.watch.telemetry.supply_mv = supply_mv
-        if self._guard.step(supply_mv, facts, now_ms) >= power.ASLEEP:
-            start.ask_for_sleep(self._guard.state, bool(facts & power.SILENT))
+        state = self._guard.step(supply_mv, facts, now_ms)
+        if state != self._vehicle.rest:
+            self._tell(state, now_ms)
+        elif state >= power.ASLEEP and self._is_told(now_ms):
+            start.ask_for_sleep(state, bool(facts & power.SILENT))
+
+    def _tell(self, state: int, now_ms: int) -> None:
+        # Whoever waits for the next sample knows why it does not come.
+        self._vehicle.rest = state
+        self._told_by_ms = now_ms + TELL_MS
+        watch = self._vehicle.watch
+        if watch and state >= power.ASLEEP:
+            watch.telemetry.told(now_ms)
+        elif watch:
+            watch.telemetry.event()
+
+    def _is_told(self, now_ms: int) -> bool:
+        if self._vehicle.wakes():
+            return False
+        return now_ms >= self._told_by_ms or not self._is_pending(now_ms)
 
     def _facts(self, now_ms: int) -> int:
         vehicle = self._vehicle
@@ -208,9 +233,17 @@ class Keeper:
             facts |= power.SILENT
         if vehicle.drive.lock == lock.LOCKED:
             facts |= power.LOCKED
-        if vehicle.drive.is_still():
+        if self._stands(now_ms):
             facts |= power.STILL
         return facts | power.PENDING if self._is_pending(now_ms) else facts
+
+    def _stands(self, now_ms: int) -> bool:
+        if not self._vehicle.rest:
+            still: bool = self._vehicle.drive.is_still()
+            return still
+        # At rest the kernel is not asked. It stood then, or nobody knew; who says that it rolls
+        # wakes it, and who says nothing is asleep.
+        return abs(self._vehicle.motion.speed(now_ms) or 0) < STILL_MMPS
 
     def _is_pending(self, now_ms: int) -> bool:
         if self._vehicle.has_work():

@@ -27,9 +27,11 @@ class Uptime:
 
     def now(self) -> int:
         # The difference is right across the wrap of ticks_ms (2^30 ms, 12 days, on 32 bits).
+        # From 2^30 on the sum has memory of its own: the same one as long as it is the same.
         ticks = self._ticks_ms()
-        self._uptime_ms += max(0, self._ticks_diff(ticks, self._last))
-        self._last = ticks
+        if ticks != self._last:
+            self._uptime_ms += max(0, self._ticks_diff(ticks, self._last))
+            self._last = ticks
         return self._uptime_ms
 
 

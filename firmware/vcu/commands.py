@@ -27,6 +27,9 @@ class Commands:
         self._steps: Any = None
         self._reading: Any = None  # one that is refused unchecked, and read only for its name
         self._begun_ms = 0
+        # Of the presentation that was checked last: 0 done, -1 pending, else the code of its
+        # refusal; None while it is checked.
+        self.outcome: int | None = 0
         self._actions = {
             command.UNLOCK: self._unlock,
             command.LOCK: self._lock,
@@ -44,12 +47,14 @@ class Commands:
     def offer(self, data: bytes, now_ms: int) -> None:
         """A presentation came in, from whatever path."""
         if self._vehicle.fault:
+            self.outcome = refusal.UNPROVISIONED
             self._refuse_unchecked(refusal.UNPROVISIONED, data, now_ms)
         elif self._steps is not None:
             self._refuse_unchecked(refusal.BUSY, data, now_ms)
         else:
             clock = self._vehicle.wall.read()
             self._begun_ms = now_ms
+            self.outcome = None
             self._steps = self._vehicle.gate.check_steps(data, now_ms, clock)
 
     def step(self, now_ms: int) -> None:
@@ -67,7 +72,7 @@ class Commands:
             self._refused(error, now_ms)
         except MemoryError:  # hostile CBOR: thousands of tiny items in one message
             self._steps = None
-            self._vehicle.refusals.refuse(refusal.MALFORMED, None, now_ms)
+            self.outcome = self._refuse(refusal.MALFORMED, None, now_ms)
 
     def _refuse_unchecked(self, code: int, data: bytes, now_ms: int) -> None:
         if self._reading is None:
@@ -93,28 +98,33 @@ class Commands:
         # A command for another vehicle is refused before its challenge is looked at.
         if asked and asked.command.vehicle == self._vehicle.gate.authority.vehicle:
             self._vehicle.online.spent(asked.command.challenge, now_ms)
-        self._vehicle.refusals.refuse(error.code, asked, now_ms)
+        self.outcome = self._refuse(error.code, asked, now_ms)
 
     def _execute(self, authorized: "Any", now_ms: int) -> None:
         self._vehicle.online.spent(authorized.command.challenge, now_ms)
         if now_ms - self._begun_ms > CHECK_WITHIN_MS:
-            self._vehicle.refusals.refuse(refusal.CHALLENGE, authorized, now_ms)
+            self.outcome = self._refuse(refusal.CHALLENGE, authorized, now_ms)
         else:
-            self.execute(authorized, now_ms)
+            self.outcome = self.execute(authorized, now_ms)
 
-    def execute(self, authorized: "Any", now_ms: int) -> None:
-        """Do it and answer; what comes here passed every check of its own kind."""
+    def execute(self, authorized: "Any", now_ms: int) -> int:
+        """Do it and answer; what comes here passed every check of its own kind. Returns what
+        `outcome` says."""
         asked = authorized.command
         try:
             self._require_room(asked.action)
             outcome = self._actions[asked.action](authorized, now_ms)
         except (RefusedError, StateError) as error:
             code = error.code if isinstance(error, RefusedError) else refusal.STATE
-            self._vehicle.refusals.refuse(code, authorized, now_ms)
-            return
+            return self._refuse(code, authorized, now_ms)
         self._vehicle.refusals.last_code = 0
         body = {0: authorized.command_id, 1: asked.action, 2: asked.grant_id, 3: outcome}
         self._vehicle.outbox.record(record.ANSWER, body, now_ms)
+        return -outcome
+
+    def _refuse(self, code: int, asked: "Any", now_ms: int) -> int:
+        self._vehicle.refusals.refuse(code, asked, now_ms)
+        return code
 
     def _require_room(self, action: int) -> None:
         # What cannot be recorded is not done; but a session can always be ended.

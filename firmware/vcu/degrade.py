@@ -26,7 +26,8 @@ _EFFECTS = bytes(
     )
 )
 
-PLUGGED = 64  # beside the nodes in the bits for the kernel
+# Beside the nodes in the bits for the kernel; and its key in State.last.
+PLUGGED = 64
 
 
 def faults(heard: int, silent: int, plugged: bool) -> int:
@@ -47,10 +48,10 @@ def effects(fault_bits: int) -> int:
 class Nodes:
     """Who was ever heard, who is silent, and the charger's last word. Fed from Signals."""
 
-    def __init__(self) -> None:
+    def __init__(self, plugged: bool = False) -> None:
         self.heard = 0
         self.silent = 0
-        self.plugged = False
+        self.plugged = plugged
 
     def look(self, signals: "Signals", now_ms: int) -> int:
         """The fault bits now. `signals` has heard(name) and fresh(name, now_ms)."""

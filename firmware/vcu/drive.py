@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _DASH = ("Key", "Brake", "Gear", "Horn", "Lights", "SteeringAngle_cdeg")
 WARN_MS = 500  # or the warning before a wheel lifts would flicker
+_FAULTS = degrade.LIMP | degrade.NO_START
 # Beside the effects of silent nodes: a node says itself that it is ill.
 _REPORTED = 0x100
 
@@ -139,7 +140,7 @@ class Drive:
     def _inputs_now(self, command: int | None, now_ms: int) -> safety.Inputs:
         signals = self._signals
         speed = motor = hmi = steering = None
-        faults = degrade.effects(self.nodes) & degrade.LIMP
+        faults = degrade.effects(self.nodes & ~degrade.PLUGGED) & _FAULTS
         if signals.is_fresh(self._motor, now_ms):
             speed = signals.value(self._speed)
             motor = self._wheel_mmps(signals.value(self._rpm))

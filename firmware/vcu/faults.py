@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 CHECK_MS = 1_000
 CLEAR_MS = 5_000  # a fault that comes and goes is one fault
 MOST = 16
+WAKE_MS = 5_000  # after a rest, in which the nodes were asleep
 
 SILENT = 0x1_0000  # its heartbeat stopped
 BUS_OFF = 0x1_0001
@@ -47,18 +48,25 @@ class Faults:
         self._seen: dict[tuple[int, int], int] = {}
         self._next_ms = CHECK_MS
         self._appeared = False
+        self._asleep_until_ms = 0
         self.untold = 0  # looks at which a change found no room
 
-    def tick(self, signals: "Signals", bus: "Port", now_ms: int, flags: int = 0) -> bool:
-        """Look, once a second. `flags` is from vcu/crosscheck.py. True if a fault has come."""
+    def tick(
+        self, signals: "Signals", bus: "Port", now_ms: int, flags: int = 0, rest: bool = False
+    ) -> bool:
+        """Look, once a second. `flags` is from vcu/crosscheck.py; at `rest`, nodes are silent
+        because they sleep. True if a fault has come."""
         if now_ms < self._next_ms:
             return False
         self._next_ms = now_ms + CHECK_MS
         self._appeared = False
+        if rest:
+            self._asleep_until_ms = now_ms + WAKE_MS
         for name in _HEARTBEATS:
             # A node that was never heard is not fitted.
             silent = signals.heard(name) and signals.fresh(name, now_ms) is None
-            self.see(MESSAGES[name][0] - 0x700, SILENT, silent, now_ms)
+            if not silent or now_ms >= self._asleep_until_ms:
+                self.see(MESSAGES[name][0] - 0x700, SILENT, silent, now_ms)
         for node, name in _REPORTS:
             self._reported(node, signals.fresh(name, now_ms), now_ms)
         self.see(VCU, BUS_OFF, bus.is_off(), now_ms)

@@ -29,6 +29,10 @@ class Hmi:
         if self._keypad.saw(values["Presses"], values["Digit"], now_ms) == ENTERED:
             self.codes.enter(self._keypad.take(), now_ms)
 
+    def typed(self) -> bool:
+        """Is somebody at the keys?"""
+        return self._keypad.typed > 0
+
     def tick(self, now_ms: int) -> None:
         """Each turn of the loop."""
         self._keypad.tick(now_ms)

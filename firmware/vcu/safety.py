@@ -88,6 +88,7 @@ MOTOR_TURNS_MMPS = 500
 ACTION_WITHIN_MS = 5_000
 REVERSAL_MMPS = 300
 CLEAR_MS = 5_000
+NO_START = 2  # of `faults`: one with which drive goes on, but does not begin
 LIMP_SPEED_MMPS = 2_800  # 10 km/h
 FULL_PPM = 1_000_000
 LIMP_PPM = 400_000
@@ -199,7 +200,9 @@ def _obstacle(inputs: Inputs) -> int:
     if inputs.speed_mmps is None:
         return names.DRIVE_SPEED_STALE
     onwards = inputs.speed_mmps if gear == FORWARD else -inputs.speed_mmps
-    return names.DRIVE_DIRECTION if onwards <= -REVERSAL_MMPS else 0
+    if onwards <= -REVERSAL_MMPS:
+        return names.DRIVE_DIRECTION
+    return names.DRIVE_NODE_FAULT if inputs.faults & NO_START else 0
 
 
 def _mode(state: State, inputs: Inputs, dt_ms: int) -> tuple[int, int]:
@@ -251,13 +254,11 @@ def _direction(state: State, inputs: Inputs, lock: int) -> int:
 
 
 def _outputs(state: State, inputs: Inputs, refused: int) -> Outputs:
-    drives = state.lock in DRIVING
     beginner = inputs.limit == names.DRIVE_GRANT_LIMIT and state.mode == NORMAL
     mode = BEGINNER if beginner else state.mode
     horn = inputs.hmi[3] if inputs.hmi else 0
-    warning = _warnings(state, inputs)
-    rest = (warning, WIRE[state.lock], state.reason, refused, state.lights, horn)
-    if not drives:
+    rest = (_warnings(state, inputs), WIRE[state.lock], state.reason, refused, state.lights, horn)
+    if state.lock not in DRIVING:
         return Outputs(0, OFF, NEUTRAL, 0, 0, _why_none(state, inputs), *rest)
     pct, cap = state.torque_ppm // 10_000, state.cap_umps // 1000
     return Outputs(1, mode, state.direction, pct, cap, _why_limited(state, inputs), *rest)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 USED_MS = 1_000
 PARKED_MS = 10_000
 AWAY_MS = 60_000  # no gateway takes records
+REST_MS = 600_000  # drowsy, with a gateway or without: its nodes are asleep
 CHANGE_MS = 1_000  # how often values are compared with the last sample
 GAP_MS = 500  # never more than two samples a second, whatever jitters
 LOOK_MS = 100
@@ -35,6 +36,7 @@ RULES: "tuple[Any, ...]" = (
     15, None, "supply", 300,
     16, None, "cap", 500,
     17, None, "warning", 1,
+    20, None, "rest", 0,
     2, "BMS_Pack", "Voltage_mV", 1_000,
     3, "BMS_Pack", "Current_dA", 200,
     4, "BMS_Pack", "Soc_permille", 10,
@@ -51,7 +53,7 @@ RULES: "tuple[Any, ...]" = (
 )  # fmt: skip
 _RULE = 4
 # What a sample holds while away: flash wears.
-AWAY_KEYS = bytes((0, 1, 4, 5, 6, 7, 13, 15, 19))
+AWAY_KEYS = bytes((0, 1, 4, 5, 6, 7, 13, 15, 19, 20))
 
 
 class Telemetry:
@@ -81,6 +83,10 @@ class Telemetry:
     def event(self) -> None:
         """Something happened: take a sample as soon as the rate allows it."""
         self._event = True
+
+    def told(self, now_ms: int) -> None:
+        """A sample that is on flash when this returns, and goes out when there is time."""
+        self._take(self.sample(now_ms, AWAY_KEYS), now_ms, True)
 
     def tick(self, now_ms: int) -> None:
         if now_ms < self._look_ms:
@@ -117,7 +123,7 @@ class Telemetry:
     # --- when ---
 
     def _tick_away(self, now_ms: int, elapsed_ms: int) -> None:
-        is_due = now_ms - self._slot_ms >= AWAY_MS
+        is_due = now_ms - self._slot_ms >= (REST_MS if self._vehicle.rest else AWAY_MS)
         if elapsed_ms < GAP_MS or not (self._event or is_due):
             return
         if is_due or self._credit_ms + elapsed_ms >= AWAY_MS:
@@ -134,6 +140,8 @@ class Telemetry:
         self._event = False
 
     def _period_ms(self, now_ms: int) -> int:
+        if self._vehicle.rest:
+            return REST_MS
         # Parked with its controllers asleep, speed is stale: that is no reason to report often.
         speed_mmps = self._vehicle.motion.speed(now_ms) or 0
         used = self._vehicle.drive.lock != lock.LOCKED or abs(speed_mmps) >= STILL_MMPS
@@ -193,6 +201,8 @@ class Telemetry:
             return vehicle.drive.lock
         if name == "charging":
             return self._plug(now_ms)
+        if name == "rest":
+            return vehicle.rest or None
         if name == "supply":
             return self.supply_mv
         return self.cap_mmps if name == "cap" else self.warning

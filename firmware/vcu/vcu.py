@@ -5,13 +5,12 @@ from protocol.challenge import Challenges
 from protocol.errors import DecodeError, RefusedError
 from protocol.link import encode_hello
 
-from vcu import limits, session
+from vcu import degrade, limits, session
 from vcu.can.cycle import Cycle
 from vcu.can.port import Port
 from vcu.can.signals import Signals
 from vcu.challenges import Online
 from vcu.commands import Commands
-from vcu.degrade import Nodes
 from vcu.drive import Drive
 from vcu.errors import StateError
 from vcu.flash.memory import Memory
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
 MOST_FRAMES = 16  # received in one turn: 6 ms of an STM32F405
 SECOND_MS = 1_000
+PLUG_EVERY_MS = 60_000  # the charger's last word is not stored more often
 _OPERATIONAL = 2
 _FAULT = 4
 # Reset causes after which an open ride goes on: nobody asked for them.
@@ -57,6 +57,7 @@ class Vcu:
         # As the heartbeat's signal lies on the bus.
         self._software = bytes((software[3], software[2], software[1], software[0]))
         self._now_ms = self._second_ms = now_ms
+        self.rest = 0  # of power.py: whoever watches the supply sets it
         self._build(board, now_ms)
         self._build_gate(board, provision)
         self.watch = None if minimal else Watch(self, self._odd_config)
@@ -72,12 +73,15 @@ class Vcu:
         self._keys = self.signals.slot("HMI_Keys")
         self._speed = self.signals.handle("MC_Status1", "Speed_mmps")
         self.bus = Port(board.can, self.signals, now_ms, board.ticks_ms)
-        self.nodes = Nodes()
+        # In sleep the charger may have been pulled off the bus, but not off the vehicle.
+        self.nodes = degrade.Nodes(bool(self.state.last.get(degrade.PLUGGED)))
+        self._plug_ms = now_ms
         self.odometer = Odometer(self.state.odometer_m)
         self.motion = Motion(self.odometer)
         self.refusals = Refusals(self.outbox)
         vehicle, self._odd_config = configuration.load(board.folder)
         self.drive = Drive(self.fault, vehicle, self.signals, board.pins, self._lock_changed)
+        self.drive.nodes = degrade.faults(degrade.REQUIRED, 0, self.nodes.plugged)
         self._release = board.release
         bus = self.bus
         self._drive_cycle = Cycle(bus, "VCU_Drive", now_ms)
@@ -173,6 +177,11 @@ class Vcu:
             values[2] = self._software
             self._beat_cycle.send()
 
+    def resume(self, now_ms: int) -> None:
+        """After a time of silence."""
+        for cycle in self.cycles:
+            cycle.resume(now_ms)
+
     def _send_drive(self) -> None:
         outputs, values = self.drive.outputs, self._drive_cycle.values
         for place in range(len(values)):  # both are in the order of the table
@@ -192,6 +201,10 @@ class Vcu:
 
     def has_work(self) -> bool:
         return self.commands.has_work() or self.hmi.codes.is_checking()
+
+    def wakes(self) -> bool:
+        """Does somebody want something of it, by whatever path, or is it open?"""
+        return self.has_work() or self.drive.lock != lock.LOCKED or self.hmi.typed()
 
     def work(self, now_ms: int) -> None:
         """One piece of what may take a while."""
@@ -218,6 +231,7 @@ class Vcu:
 
     def _each_second(self, now_ms: int) -> None:
         self.drive.nodes = self.nodes.look(self.signals, now_ms)
+        self._keep_plug(now_ms)
         self.drive.zone_mmps = limits.zone(
             self.state.zone_mmps, self.state.zone_until, self.wall.read()
         )
@@ -244,6 +258,16 @@ class Vcu:
             keys = self.signals.fresh("HMI_Keys", now_ms)
             if keys:
                 self.hmi.keys(keys, now_ms)
+
+    def _keep_plug(self, now_ms: int) -> None:
+        plugged = int(self.nodes.plugged)
+        # A plug that comes and goes does not wear the flash.
+        if self.state.last.get(degrade.PLUGGED, 0) == plugged or now_ms < self._plug_ms:
+            return
+        self._plug_ms = now_ms + PLUG_EVERY_MS
+        last = dict(self.state.last)
+        last[degrade.PLUGGED] = plugged
+        self._keep("last", last)
 
     def _lock_changed(self, state: int, previous: int, reason: int) -> None:
         self.outbox.record(record.LOCK, {0: state, 1: previous, 2: reason}, self._now_ms)

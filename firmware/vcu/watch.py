@@ -37,7 +37,8 @@ class Watch:
         vehicle = self._vehicle
         if self._check.due(now_ms):
             self._flags = self._look(now_ms)
-        if self.faults.tick(vehicle.signals, vehicle.bus, now_ms, self._flags):
+        rests = vehicle.rest != 0
+        if self.faults.tick(vehicle.signals, vehicle.bus, now_ms, self._flags, rests):
             self.telemetry.event()
         if self._odd_config:
             self.faults.see(VCU, self._odd_config, True, now_ms)

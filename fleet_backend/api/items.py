@@ -15,6 +15,7 @@ from . import models, refusals
 from .encoding import to_b64u
 
 LOCKED = "LOCKED"
+_SLEEPS_DEEPLY = 3  # `rest` of a TELEMETRY record from which on no message wakes it
 
 
 def vehicle(state: State) -> models.Vehicle:
@@ -24,7 +25,7 @@ def vehicle(state: State) -> models.Vehicle:
         {
             "id": state.vehicle,
             "state": state.state,
-            "available": state.online and not in_use,
+            "available": _is_available(state),
             "online": state.online,
             "soc_permille": state.soc_permille,
             "lat_e7": None if in_use else state.lat_e7,
@@ -35,9 +36,14 @@ def vehicle(state: State) -> models.Vehicle:
     )
 
 
+def _is_available(state: State) -> bool:
+    """Would it take a session now? Drowsy it would; in its deepest sleep it hears nothing."""
+    return state.online and state.state == LOCKED and (state.rest or 0) < _SLEEPS_DEEPLY
+
+
 def report(state: State) -> dict[str, object]:
     """A vehicle's newest report, as the streams carry it."""
-    shown = ("state", "speed_mmps", "odometer_m", "soc_permille", "pack_mv")
+    shown = ("state", "rest", "speed_mmps", "odometer_m", "soc_permille", "pack_mv")
     place = ("lat_e7", "lon_e7", "heading_cdeg", "time")
     return {name: getattr(state, name) for name in (*shown, *place)}
 
@@ -45,7 +51,7 @@ def report(state: State) -> dict[str, object]:
 def fleet_vehicle(state: State, last: RecordRow | None) -> models.FleetVehicle:
     """For the operator."""
     values = {**asdict(state), "id": state.vehicle, "updated": state.server_time}
-    values["available"] = state.online and state.state == LOCKED
+    values["available"] = _is_available(state)
     values["last_refusal"] = None if last is None else refused_record(last).model_dump()
     return models.FleetVehicle.model_validate(values)
 

@@ -118,6 +118,7 @@ class FleetVehicle(BaseModel):
     warning: int | None
     steering_cdeg: int | None
     pack_temp_c: int | None
+    rest: int | None
     last_refusal: dict[str, Any] | None
 
 

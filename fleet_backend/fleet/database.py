@@ -16,6 +16,7 @@ from fleet_backend.fleet.errors import DatabaseError, SchemaVersionError
 from fleet_backend.fleet.schema import (
     MEASURED,
     MEASURED_IN_1,
+    MEASURED_IN_2,
     VERSION,
     metadata,
     schema_version,
@@ -40,8 +41,8 @@ class Database:
             if not inspect(connection).has_table(schema_version.name):
                 metadata.create_all(connection)
                 connection.execute(insert(schema_version).values(version=VERSION))
-            elif connection.execute(select(schema_version.c.version)).scalars().all() == [1]:
-                _from_1_to_2(connection)
+            else:
+                _bring_up(connection)
         self.check_schema()
 
     def check_schema(self) -> None:
@@ -73,12 +74,16 @@ class Database:
         self._writers.dispose()
 
 
-def _from_1_to_2(connection: Connection) -> None:
-    """Version 1 had ten measured values; the others are added, and nothing is known of them."""
+def _bring_up(connection: Connection) -> None:
+    """Older versions measured less: the columns are added, and nothing is known of them."""
+    found = connection.execute(select(schema_version.c.version)).scalars().all()
+    measured = {(1,): MEASURED_IN_1, (2,): MEASURED_IN_2}.get(tuple(found))
+    if measured is None:
+        return  # this program's, or none that it knows: `check_schema` says
     for table in (telemetry, vehicle_state):
-        for name in MEASURED[MEASURED_IN_1:]:
+        for name in MEASURED[measured:]:
             connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {name} BIGINT"))
-    connection.execute(update(schema_version).values(version=2))
+    connection.execute(update(schema_version).values(version=VERSION))
 
 
 def open_database(url: str) -> Database:

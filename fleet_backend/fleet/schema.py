@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 2
+VERSION = 3
 
 metadata = MetaData()
 
@@ -140,7 +140,9 @@ records = Table(
     Index("records_by_kind", "kind", "id"),
 )
 
-MEASURED_IN_1 = 10  # so many of these had columns in version 1
+# So many of these had columns in version 1, and in version 2.
+MEASURED_IN_1 = 10
+MEASURED_IN_2 = 20
 # What a telemetry record says, one column a value; null where the vehicle had nothing fresh.
 MEASURED = (
     "speed_mmps",
@@ -163,6 +165,7 @@ MEASURED = (
     "warning",
     "steering_cdeg",
     "pack_temp_c",
+    "rest",
 )
 
 telemetry = Table(

@@ -65,6 +65,7 @@ class State:
     warning: int | None
     steering_cdeg: int | None
     pack_temp_c: int | None
+    rest: int | None
 
 
 def register(

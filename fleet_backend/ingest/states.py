@@ -18,6 +18,7 @@ _KEPT = frozenset(
     MEASURED.index(name)
     for name in ("odometer_m", "soc_permille", "lat_e7", "lon_e7", "heading_cdeg")
 )
+_kept = itemgetter(*_KEPT)
 _STATE = MEASURED.index("state")
 NOTHING: Values = (None,) * len(MEASURED)
 
@@ -58,7 +59,7 @@ def _merged(held: Newest | None, item: News) -> Values:
     old = held.values if held is not None else NOTHING
     if isinstance(item, Lock):
         return (*old[:_STATE], item.state, *old[_STATE + 1 :])
-    if None not in item.values:
+    if None not in _kept(item.values):
         return item.values
     return tuple(
         old[place] if value is None and place in _KEPT else value
@@ -73,6 +74,7 @@ def as_event(newest: Newest, state_names: Mapping[int, str]) -> dict[str, object
     state = newest.values[_STATE]
     return {
         "state": "UNKNOWN" if state is None else state_names.get(state, "UNKNOWN"),
+        "rest": named["rest"],
         **{name: named[name] for name in shown},
         "heading_cdeg": named["heading_cdeg"],
         "time": newest.time,

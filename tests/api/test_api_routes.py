@@ -86,6 +86,17 @@ def test_a_vehicle_in_use_has_no_position(stand: ApiStand, client: Client, state
     assert "speed_mmps" not in one
 
 
+@pytest.mark.parametrize(("rest", "available"), [(1, True), (2, True), (3, False), (4, False)])
+def test_a_vehicle_at_rest_is_available_while_a_message_wakes_it(
+    stand: ApiStand, client: Client, rest: int, available: bool
+) -> None:
+    stand.report("trike-2", lock.LOCKED, rest=rest)
+    assert client.get("/v1/vehicles/trike-2").json()["available"] is available
+    items = client.operator("/v1/fleet/vehicles").json()["items"]
+    (found,) = [item for item in items if item["id"] == "trike-2"]
+    assert (found["rest"], found["available"]) == (rest, available)
+
+
 def test_a_vehicle_that_was_never_heard_of(client: Client) -> None:
     found = client.get("/v1/vehicles/trike-3").json()
     assert (found["state"], found["available"], found["lat_e7"]) == ("UNKNOWN", False, None)

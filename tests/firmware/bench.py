@@ -134,13 +134,22 @@ class Gateway:
 
 
 class Bench:
-    """Everything on one bus. `now_ms` is the uptime of the firmware."""
+    """Everything on one bus. `now_ms` is the uptime of the firmware, which begins at `begin_ms`."""
 
-    def __init__(self, folder, reset_cause=1, stores=True, moment=None, watch=None, minimal=False):
-        self.now_ms = 0
+    def __init__(
+        self,
+        folder,
+        reset_cause=1,
+        stores=True,
+        moment=None,
+        watch=None,
+        minimal=False,
+        begin_ms=0,
+    ):
+        self.now_ms = begin_ms
         self.rtc = FakeRtc(moment or to_moment(NOW_S))
         self.board = FakeBoard(folder, WallClock(self.rtc, 0), reset_cause)
-        self.board.ticks_ms = self._now
+        self.board.ticks_ms = self._ticks
         self.gateway = Gateway(stores)
         self.nodes = {
             "MC_Status1": Node("MC_Status1", {"Speed_mmps": 0}),
@@ -155,7 +164,7 @@ class Bench:
         self.locks = []
         self._watch = watch
         configure(folder)
-        self.vcu = Vcu(self.board, SOFTWARE, 0, minimal)
+        self.vcu = Vcu(self.board, SOFTWARE, begin_ms, minimal)
         self.loop = Loop(self.vcu, self._now, self._wait, self._nothing, self._nothing)
 
     def run(self, ms):
@@ -221,6 +230,9 @@ class Bench:
         for wanted, seen in (("VCU_Drive", self.drives), ("VCU_Lock", self.locks)):
             if name == wanted and (not seen or seen[-1][1] != signals):
                 seen.append((self.now_ms, signals))
+
+    def _ticks(self):
+        return self.now_ms & 0x3FFF_FFFF  # as a chip's: 12 days
 
     def _now(self):
         return self.now_ms

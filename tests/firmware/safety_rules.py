@@ -269,6 +269,9 @@ def obstacles(k):
         ({"speed_mmps": -301}, names.DRIVE_DIRECTION),
         ({"speed_mmps": 300, "hmi": hmi(k, gear=k.REVERSE)}, names.DRIVE_DIRECTION),
         ({"speed_mmps": 9_000, "hmi": hmi(k, gear=k.REVERSE)}, names.DRIVE_DIRECTION),
+        ({"faults": 2}, names.DRIVE_NODE_FAULT),
+        ({"faults": 3}, names.DRIVE_NODE_FAULT),
+        ({"faults": 0x102}, names.DRIVE_NODE_FAULT),
     ]
 
 
@@ -290,6 +293,8 @@ def the_first_obstacle_is_told(k):
         names.DRIVE_KEY_OFF: {"hmi": hmi(k, 0, 0, k.NEUTRAL), "speed_mmps": STALE},
         names.DRIVE_GEAR: {"hmi": hmi(k, 1, 0, k.NEUTRAL), "speed_mmps": STALE},
         names.DRIVE_BRAKE: {"hmi": hmi(k, 1, 0), "speed_mmps": STALE},
+        names.DRIVE_SPEED_STALE: {"speed_mmps": STALE, "faults": 3},
+        names.DRIVE_DIRECTION: {"speed_mmps": -300, "faults": 3},
     }
     for reason, changes in both.items():
         assert locks(k, moving(k, "READY"), inputs(k, **changes))[2].reason == reason
@@ -306,6 +311,13 @@ def drive_starts_in_the_direction_of_motion(k):
             name, after, outputs = locks(k, moving(k, source), given)
             assert (name, outputs.enable, outputs.direction) == ("DRIVE", 1, gear)
             assert after.reason == names.RIDER_ACTION
+
+
+@rule
+def a_fault_that_a_node_reports_of_itself_lets_drive_start(k):
+    for source, faults in itertools.product(("READY", "HELD"), (1, 4, 0x100)):
+        name, _, outputs = locks(k, state(k, source), inputs(k, faults=faults))
+        assert (name, outputs.mode) == ("DRIVE", k.LIMP)
 
 
 # --- does it stand? ---

@@ -1,107 +1,23 @@
 """The vehicle as app.py keeps it: healthy starts, drowsiness, sleep, the line, on the bench."""
 
 import base64
-import importlib
-import sys
-import types
 
 import pytest
-from bench import Bench, Node, identity
-from signer import OWNER, by_owner
+from keeper_bench import Asleep, keeper_bench, load_app, silence
+from signer import by_owner
 from vcu import power
-from vcu.loop import Loop
 
-from protocol import command, lock, record
-
-VOLTS_MV = 12_700
-
-
-class Asleep(BaseException):
-    """The board resets to sleep; nothing runs on."""
-
-
-class FakePoll:
-    """select.poll() of a console on which somebody typed."""
-
-    def __init__(self):
-        self.console = None
-
-    def register(self, stream, events):
-        self.console = stream
-
-    def poll(self, timeout_ms):
-        if timeout_ms:
-            raise ValueError("the loop waits for no console")
-        return [self.console] if self.console.buffer.typed else []
-
-
-class Console:
-    """stdin and stdout of a board."""
-
-    def __init__(self):
-        self.typed = b""
-        self.said = ""
-        self.buffer = self
-
-    def read(self, size):
-        if not self.typed:
-            raise ValueError("would wait for ever")
-        data, self.typed = self.typed[:size], self.typed[size:]
-        return data
-
-    def write(self, text):
-        self.said += text
+from protocol import command, lock, record, refusal
 
 
 @pytest.fixture
 def app(monkeypatch):
-    """vcu.app on CPython, with what it asked the next start for in `app.asked`."""
-    machine = types.ModuleType("machine")
-    for name in ("vcu.app", "vcu.start"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setitem(sys.modules, "machine", machine)
-    app = importlib.import_module("vcu.app")
-    app.console = Console()
-    app.asked = []
-    app.volts_mv = VOLTS_MV
-
-    def ask_for_sleep(state, silent):
-        app.asked.append((state, silent))
-        raise Asleep
-
-    monkeypatch.setattr(app, "sys", types.SimpleNamespace(stdin=app.console, stdout=app.console))
-    monkeypatch.setattr(app, "select", types.SimpleNamespace(poll=FakePoll, POLLIN=1))
-    monkeypatch.setattr(app.start, "ask_for_sleep", ask_for_sleep)
-    monkeypatch.setattr(app.start, "supply_mv", lambda: app.volts_mv)
-    yield app
-    for name in ("vcu.app", "vcu.start"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
+    return load_app(monkeypatch)
 
 
 @pytest.fixture
 def bench(app, tmp_path, monkeypatch):
-    """A bench whose loop drives the keeper; rest and silence are shortened."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(power, "REST_MS", (3_000, 2_000, 1_000, 1_000))
-    monkeypatch.setattr(power, "QUIET_MS", 1_000)
-    monkeypatch.setattr(power, "HOLD_MS", 500)
-    (tmp_path / "identity").write_bytes(identity(OWNER.thumbprint))
-    bench = Bench(f"{tmp_path}/")
-    bench.nodes["GW_Heartbeat"] = Node("GW_Heartbeat", {"State": 2})
-    bench.keeper = app.Keeper(bench.vcu, power.AWAKE, 0)
-    loop = Loop(bench.keeper, bench._now, bench._wait, bench._nothing, bench._nothing)
-
-    def turn():
-        loop.turn()
-        bench.keeper.tend(bench.now_ms)
-
-    bench.loop = types.SimpleNamespace(turn=turn)
-    return bench
-
-
-def silence(bench):
-    for node in bench.nodes.values():
-        node.signals = None
+    return keeper_bench(app, tmp_path, monkeypatch)
 
 
 def test_at_rest_it_falls_silent_hears_and_wakes(bench, app):
@@ -258,3 +174,57 @@ def test_a_console_that_went_away_stops_nothing(bench, app):
     app.console.read = lambda size: b""
     bench.run(10)
     assert not app.console.said
+
+
+def present_by_line(bench, app, action, args=None):
+    """What the line says to a command that the owner signs."""
+    console = app.console
+    console.said, console.typed = "", b"challenge\n"
+    bench.run(5)
+    challenge = bytes.fromhex(console.said.split()[1])
+    asked = base64.urlsafe_b64encode(by_owner(challenge, action, args)).rstrip(b"=")
+    console.said, console.typed = "", b"present " + asked + b"\n"
+    bench.run(3_000)
+    return console.said
+
+
+def test_what_is_done_while_a_lock_is_pending_is_done(bench, app):
+    bench.run(1_500)
+    bench.inputs(1, 1, 1)
+    assert bench.present(by_owner(bench.gateway.challenges[-1][0])) is not None
+    bench.run(500)
+    bench.speed(5_000)
+    bench.run(500)
+    assert present_by_line(bench, app, command.LOCK) == "answer pending\r\n"
+    # The lock waits still; that says nothing of what else was asked.
+    assert present_by_line(bench, app, command.RAISE_GENERATION, {0: 9}) == "answer done\r\n"
+    assert present_by_line(bench, app, command.UNLOCK) == "refused 17 STATE\r\n"
+    assert bench.vcu.drive.lock == lock.LOCK_PENDING
+    bench.stop(5_000)
+    bench.run(700)
+    assert present_by_line(bench, app, command.LOCK) == "answer done\r\n"
+
+
+def test_a_refusal_of_another_presentation_is_not_the_answer_of_this_one(bench, app):
+    console = app.console
+    bench.run(1_500)
+    console.typed = b"challenge\n"
+    bench.run(5)
+    asked = by_owner(bytes.fromhex(console.said.split()[1]))
+    text = base64.urlsafe_b64encode(asked).rstrip(b"=")
+    console.said, console.typed = "", b"present " + text + b"\n"
+    while not bench.vcu.commands.has_work():
+        bench.turn()
+    bench.vcu.commands.offer(b"\x80", bench.now_ms)  # BUSY, while the first one is checked
+    bench.run(3_000)
+    assert [body[1] for body in bench.kinds(record.REFUSAL)] == [refusal.BUSY]
+    assert console.said == "answer done\r\n"
+
+
+def test_an_unprovisioned_vehicle_says_so_on_the_line(app, tmp_path, monkeypatch):
+    bench = keeper_bench(app, tmp_path, monkeypatch, owner=None)
+    bench.run(1_500)
+    app.console.typed = b"present " + base64.urlsafe_b64encode(by_owner(bytes(16))).rstrip(b"=")
+    app.console.typed += b"\n"
+    bench.run(2_000)
+    assert app.console.said == "refused 16 UNPROVISIONED\r\n"

@@ -1,29 +1,18 @@
-"""The life cycle on the virtual board: crashes, update mode, sleep, the cable. Times are shortened
-in the application that is flashed; nothing else of it is changed."""
+"""The life cycle on the virtual board: crashes, update mode, sleep, the cable."""
 
-import contextlib
-import itertools
-import shutil
 import time
-from pathlib import Path
 
 import pytest
 import serial
-from bench import KEY, VEHICLE
-from signer import OWNER, STRANGER, by_owner
+from life_stand import SHORT_REST, Images, changed, stands, volts
+from signer import STRANGER, by_owner
 
-from boards.virtual import VirtualBoard, VirtualBoardSettings
-from hw.virtual_bus import VirtualBus
 from hw.virtual_bus.client import SlcanClient
-from protocol import can, command, lock
-from workbench.application import collect_application
+from protocol import command, lock
 from workbench.bench import on_bench
 from workbench.cable import Cable, CableAnswer
 from workbench.flash import flash_application
-from workbench.identity import Identity
-from workbench.provision import provision
 
-ROOT = Path(__file__).resolve().parents[2]
 WITHIN_S = 20.0
 BROKEN = [
     (
@@ -36,124 +25,21 @@ SHORT_LIFE = [
     ("vcu/start.py", "HEALTHY_MS = 60_000", "HEALTHY_MS = 1_000"),
     ("vcu/start.py", "UPDATE_MS = 600_000", "UPDATE_MS = 1_500"),
 ]
-SHORT_REST = [
-    ("vcu/power.py", "REST_MS = (600_000, 60_000, 10_000, 10_000)", "REST_MS = (1,) * 4"),
-    ("vcu/power.py", "QUIET_MS = 10_000", "QUIET_MS = 2_000"),
-    ("vcu/power.py", "HOLD_MS = 60_000", "HOLD_MS = 1"),
-    ("vcu/app.py", "LOOK_MS = 1_000", "LOOK_MS = 100"),
-]
 SHORT_SLEEP = [
     *SHORT_REST,
     ("vcu/power.py", "LOOK_MS = (0, 0, 1_800_000, 3_600_000, 21_600_000)", "LOOK_MS = (700,) * 5"),
 ]
 
 
-class Stand:
-    """A provisioned board on a bus with nobody else. `frames`: (name, signals) of the VCU."""
-
-    def __init__(self, bus, board):
-        self.bus = bus
-        self.board = board
-        self.frames = []
-        self._tap = bus.attach(self._take, {0x050, 0x0A0, 0x701})
-
-    def _take(self, identifier, data):
-        self.frames.append(can.decode(identifier, data))
-
-    def wait(self, condition, what="it did not happen"):
-        end_s = time.monotonic() + WITHIN_S
-        while not condition():
-            assert time.monotonic() < end_s, what
-            time.sleep(0.005)
-
-    def talks(self):
-        self.frames.clear()
-        self.wait(lambda: any(frame[0] == "VCU_Heartbeat" for frame in self.frames), "no heartbeat")
-
-    def is_silent(self, seconds=0.7):
-        self.frames.clear()
-        time.sleep(seconds)
-        return not self.frames
-
-    def state(self):
-        return next(f[1]["State"] for f in reversed(list(self.frames)) if f[0] == "VCU_Lock")
-
-    def put(self, name, data):
-        with on_bench(self.board.tty) as bench:
-            bench.files.write(name, data)
-
-    def close(self):
-        self._tap.close()
-
-
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
-    """Flash images of boards with such an application, provisioned; each made once."""
-    made = {}
-
-    def make(changes):
-        name = str(changes)
-        if name not in made:
-            folder = tmp_path_factory.mktemp("image")
-            made[name] = folder / "flash.img"
-            with VirtualBoard(VirtualBoardSettings(image=made[name])) as board:
-                board.set_analog("VSENSE", volts(12.7))
-                flash_application(board.tty, changed(folder, *changes))
-                identity = Identity(VEHICLE, OWNER.thumbprint, KEY, int(time.time()) - 3600)
-                provision(board.tty, identity)
-        return made[name]
-
-    return make
+    return Images(tmp_path_factory.mktemp)
 
 
 @pytest.fixture
 def make_stand(images, tmp_path):
-    """A board with the application changed so, the files put on it, the supply as it is."""
-    with contextlib.ExitStack() as stack:
-
-        def make(changes, files=(), supply_v=12.7):
-            image = shutil.copy(images(changes), tmp_path / "flash.img")
-            bus = stack.enter_context(VirtualBus("127.0.0.1", port=0))
-            settings = VirtualBoardSettings(image=Path(image), can_port=bus.port)
-            board = stack.enter_context(VirtualBoard(settings))
-            board.set_analog("VSENSE", volts(supply_v))
-            made = Stand(bus, board)
-            stack.callback(made.close)
-            for name, data in files:
-                made.put(name, data)
-            return made
-
+    with stands(images, tmp_path) as make:
         yield make
-
-
-def changed(tmp_path, *changes):
-    """The application of this checkout with these places of its sources changed."""
-    checkout = tmp_path / f"checkout{len(list(tmp_path.iterdir()))}"
-    for folder in ("firmware", "protocol"):
-        ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / folder, checkout / folder, ignore=ignore)
-    for name, old, new in itertools.chain(changes, with_minimal(checkout)):
-        path = checkout / "firmware" / name
-        text = path.read_text()
-        assert old in text, (name, old)
-        path.write_text(text.replace(old, new, 1))
-    return collect_application(checkout)
-
-
-def with_minimal(checkout):
-    """Vcu takes `minimal` where it does not yet: no telemetry."""
-    if "minimal" in (checkout / "firmware/vcu/vcu.py").read_text():
-        return []
-    begin = "software: bytes, now_ms: int"
-    return [
-        ("vcu/vcu.py", begin, begin + ", minimal: bool = False"),
-        (
-            "vcu/vcu.py",
-            "        journal = Jou",
-            "        self._minimal = minimal\n        journal = Jou",
-        ),
-        ("vcu/vcu.py", "self._telemetry.tick(", "self._minimal or self._telemetry.tick("),
-    ]
 
 
 def exists(stand, name):
@@ -285,7 +171,3 @@ def test_an_empty_battery_is_left_alone_until_somebody_charges_it(make_stand):
     assert not stand.frames
     stand.board.set_analog("VSENSE", volts(13.5))
     stand.talks()
-
-
-def volts(value):
-    return round(value * 1000 * 65_535 / 19_800)

@@ -7,9 +7,14 @@ import types
 from pathlib import Path
 
 import pytest
+from bench import Bench, identity
+from signer import OWNER, by_owner
 from vcu import degrade, power
 
+from protocol import lock, record
+
 PAGE = (Path(__file__).resolve().parents[2] / "docs/lifecycle.md").read_text(encoding="utf-8")
+KINDS = ("BOOT", "LOCK", "ANSWER", "REFUSAL", "TELEMETRY", "FAULT", "HEALTH", "EGRESS")
 EFFECTS = (
     (degrade.LIMP, "limp"),
     (degrade.NO_START, "no start"),
@@ -94,3 +99,33 @@ def test_the_budget_adds_up():
         days = float(sums["days on 7 Ah"][column])
         assert days == pytest.approx(7000 / total / 24, rel=0.02)
     assert all(re.search(r"data sheet of|allowance|calculated", row[4]) for row in parts)
+
+
+def test_a_minimal_start_is_what_the_page_says(tmp_path):
+    row = next(line for line in PAGE.splitlines() if line.startswith("| MINIMAL |"))
+    told = re.search(r"records are ([A-Z, ]+) and ([A-Z]+)", row)
+    begin_ms = 58_000  # health is due at a minute
+    names = {getattr(record, name): name for name in KINDS}
+    seen = []
+    for minimal in (False, True):
+        folder = tmp_path / str(minimal)
+        folder.mkdir()
+        (folder / "identity").write_bytes(identity(OWNER.thumbprint))
+        bench = Bench(f"{folder}/", begin_ms=begin_ms, minimal=minimal)
+        bench.run(1_500)
+        bench.present(by_owner(bench.gateway.challenges[-1][0]))
+        bench.inputs(1, 1, 1)
+        bench.run(500)
+        bench.nodes["MC_Heartbeat"].signals = None
+        bench.nodes["HMI_Inputs"].signals["SteeringAngle_cdeg"] = 4_000
+        bench.vcu.hmi.egress.saw(True, bench.now_ms)
+        for speed_mmps in range(0, 6_001, 50):
+            bench.speed(speed_mmps)
+            bench.run(20)
+        bench.present(bytes(9))
+        bench.run(1_500)
+        assert bench.drives[-1][1]["Warning"] & lock.WARN_TIP_OVER and bench.frames["VCU_Panel"]
+        seen.append({names[made.kind] for made in bench.gateway.records})
+    assert seen[1] == {*told[1].split(", "), told[2]}
+    left_out = {"TELEMETRY", "FAULT", "HEALTH"}
+    assert seen[0] - seen[1] == left_out and bench.vcu.watch is None

@@ -5,13 +5,14 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vcu import telemetry
-from vcu.telemetry import AWAY_KEYS, AWAY_MS, GAP_MS, PARKED_MS, USED_MS
+from vcu import power, telemetry
+from vcu.telemetry import AWAY_KEYS, AWAY_MS, GAP_MS, PARKED_MS, REST_MS, USED_MS
 from watched import RULES, Vehicle
 
 from protocol import bodies, lock, record
 from protocol.can_table import MESSAGES
 
+REST_KEY = 20
 NAMES = [name for name, _ in bodies.BODIES[record.TELEMETRY]]
 EVERYTHING = {
     "BMS_Pack": {"Voltage_mV": 52_000, "Current_dA": -30, "Soc_permille": 800},
@@ -56,16 +57,21 @@ def test_a_rule_names_a_signal_of_the_bus_that_fits_its_field(rule):
 
 
 def test_a_whole_sample_has_every_field():
-    assert whole_vehicle().telemetry.sample(0) == {
+    vehicle = whole_vehicle()
+    vehicle.rest = power.DROWSY
+    assert vehicle.telemetry.sample(0) == {
         0: 0, 1: 0, 2: 52_000, 3: -30, 4: 800, 5: -349_000_000, 6: -561_000_000, 7: lock.LOCKED,
         8: 31, 9: 9_000, 10: 28, 11: 3_700, 12: 3_710, 13: 3, 14: 10, 15: 12_600, 16: 6_000,
-        17: 2, 18: -250, 19: 24,
+        17: 2, 18: -250, 19: 24, 20: 1,
     }  # fmt: skip
+    vehicle.rest = power.AWAKE
+    assert 20 not in vehicle.telemetry.sample(0)
 
 
 @given(st.sets(st.sampled_from(sorted(EVERYTHING))), st.integers(0, 3), st.booleans())
 def test_what_is_not_fresh_is_left_out(silent, fix, knows_speed):
     vehicle = whole_vehicle()
+    vehicle.rest = power.DROWSY
     vehicle.motion.speed_mmps = 5 if knows_speed else None
     vehicle.signals.values["GNSS_Status"]["Fix"] = fix
     for name in silent:
@@ -101,7 +107,29 @@ def test_without_a_gateway_it_is_one_a_minute_with_the_essentials_and_kept():
     vehicle.run(24 * 3_600_000, step_ms=500)
     assert len(vehicle.samples()) == 24 * 60
     assert {durable for *_, durable in vehicle.samples()} == {True}
-    assert set(vehicle.samples()[0][1]) == set(AWAY_KEYS)
+    assert set(vehicle.samples()[0][1]) == set(AWAY_KEYS) - {REST_KEY}
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_at_rest_it_is_one_in_ten_minutes_with_a_gateway_or_without(away):
+    vehicle = whole_vehicle()
+    vehicle.outbox.away = away
+    vehicle.rest = power.DROWSY
+    vehicle.run(4 * 3_600_000, step_ms=500)
+    assert times(vehicle) == [REST_MS * i for i in range(1, 25)]
+    assert {body[REST_KEY] for _, body, _, _ in vehicle.samples()} == {power.DROWSY}
+    vehicle.telemetry.event()  # what wakes it is told at once
+    vehicle.rest = power.AWAKE
+    vehicle.run(GAP_MS + telemetry.LOOK_MS)
+    assert len(vehicle.samples()) == 25 and REST_KEY not in vehicle.samples()[-1][1]
+
+
+def test_the_last_word_before_deep_sleep_is_on_flash():
+    vehicle = whole_vehicle()
+    vehicle.rest = power.LOW
+    vehicle.telemetry.told(1_000)
+    ((_, body, _, durable),) = vehicle.samples()
+    assert durable is True and body[REST_KEY] == power.LOW and set(body) == set(AWAY_KEYS)
 
 
 @given(st.lists(st.integers(0, 30_000), max_size=200))
@@ -171,7 +199,7 @@ def test_a_change_of_the_deadband_makes_a_sample_and_less_makes_none(key, change
     assert len(times(vehicle)) == 2
 
 
-@pytest.mark.parametrize("rule", [rule for rule in RULES if not rule[3]])
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule[1] and not rule[3]])
 def test_some_values_make_no_sample_of_their_own(rule):
     vehicle = whole_vehicle()
     vehicle.run(PARKED_MS)

@@ -52,6 +52,7 @@ def test_the_times_are_those_of_the_code():
     assert said(r"looked at every (\d+) s") == [telemetry.CHANGE_MS / 1000]
     assert said(r"within ([\d.]+) s") == [telemetry.LOOK_MS / 1000]
     assert said(r"in use or not \| every (\d+) s") == [telemetry.AWAY_MS / 1000]
+    assert said(r"or without \| every (\d+) s") == [telemetry.REST_MS / 1000]
     assert said(r"more than one in ([\d.]+) s") == [telemetry.GAP_MS / 1000]
     assert said(r"hard braking \((\d+) m/s2") == [telemetry.BRAKE_MMPS / telemetry.BRAKE_MS]
     assert telemetry.AWAY_BURST_MS == 5 * telemetry.AWAY_MS

@@ -79,7 +79,9 @@ class Bus:
 
 
 class Vehicle:
-    """Everything that telemetry, faults and health look at."""
+    """Everything that telemetry, faults and health look at. `rest` is a state of vcu/power.py."""
+
+    rest = 0
 
     def __init__(self, sources=()):
         self.outbox = Outbox()
@@ -98,7 +100,8 @@ class Vehicle:
         end_ms = self.now_ms + ms
         while self.now_ms < end_ms:
             self.now_ms += step_ms
-            if self.faults.tick(self.signals, self.bus, self.now_ms, flags):
+            rests = self.rest != 0
+            if self.faults.tick(self.signals, self.bus, self.now_ms, flags, rests):
                 self.telemetry.event()
             self.telemetry.tick(self.now_ms)
             self.health.tick(self.now_ms, used)

@@ -16,6 +16,7 @@ from fleet_backend.fleet.errors import DatabaseError, ExistsError, SchemaVersion
 from fleet_backend.fleet.schema import (
     MEASURED,
     MEASURED_IN_1,
+    MEASURED_IN_2,
     VERSION,
     metadata,
     schema_version,
@@ -42,14 +43,17 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     database.close()
 
 
-def test_a_database_of_version_1_gets_the_columns_that_it_lacks(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("version", "measured"), [(1, MEASURED_IN_1), (2, MEASURED_IN_2)])
+def test_an_older_database_gets_the_columns_that_it_lacks(
+    tmp_path: Path, version: int, measured: int
+) -> None:
     database = open_database(_url(tmp_path))
     database.create_schema()
     with database.begin() as connection:
         for table in (telemetry.name, vehicle_state.name):
-            for name in MEASURED[MEASURED_IN_1:]:
+            for name in MEASURED[measured:]:
                 connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
-        connection.execute(update(schema_version).values(version=1))
+        connection.execute(update(schema_version).values(version=version))
     with pytest.raises(SchemaVersionError):
         database.check_schema()
     database.create_schema()

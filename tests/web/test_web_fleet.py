@@ -3,6 +3,7 @@
 import base64
 import re
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 from web_api import TOKEN
 from web_stand import Visitor, WebServer
@@ -58,6 +59,29 @@ def test_vehicle_moves_on_the_map_and_in_the_list(web: WebServer, visitor: Visit
     )
     marker.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("trike-1")
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", ["At rest", "12 V"]), ("fr", ["Au repos", "12\u00a0V"])]
+)
+def test_a_vehicle_at_rest_says_why_it_is_quiet(
+    web: WebServer, visitor: Visitor, language: str, words: list[str]
+) -> None:
+    page = visitor.page(language)
+    open_fleet(page, web)
+    row = page.get_by_test_id("vehicle-trike-1")
+    expect(row.get_by_test_id("rest")).to_have_count(0)
+    vehicle = web.fleet.vehicles["trike-1"]
+    for rest, word in zip((1, 3), words, strict=True):
+        vehicle.rest = rest
+        vehicle.emit("vehicle", vehicle.report())
+        expect(row.get_by_test_id("rest")).to_contain_text(word)
+        expect(row.get_by_test_id("online")).to_have_attribute("data-online", "true")
+    page.goto(f"{web.url}/fleet#/vehicle/trike-1")
+    expect(page.get_by_test_id("rest")).to_contain_text(words[1])
+    vehicle.rest = None
+    vehicle.emit("vehicle", vehicle.report())
+    expect(page.get_by_test_id("rest")).to_have_count(0)
 
 
 FIRST_DRAWN = """element => new MutationObserver(() => {

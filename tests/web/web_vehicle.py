@@ -52,6 +52,7 @@ class FakeVehicle:
     speed_mmps: int = 0
     odometer_m: float = 12_340.0
     soc: float = 870.0
+    rest: int | None = None
     entries: list[Entry] = field(default_factory=list)
     telemetry: list[tuple[int, int, int, int, int]] = field(default_factory=list)
     refuse_next: list[int] = field(default_factory=list)
@@ -188,6 +189,7 @@ class FakeVehicle:
             "id": self.name, "state": lock.STATES[self.state], "speed_mmps": self.speed_mmps,
             "odometer_m": int(self.odometer_m), "soc_permille": round(self.soc), "pack_mv": 51_200,
             "lat_e7": lat_e7, "lon_e7": lon_e7, "heading_cdeg": heading, "time": now_s(),
+            "rest": self.rest,
         }  # fmt: skip
 
     def item(self, operator: bool = False) -> dict[str, object]:
@@ -201,7 +203,7 @@ class FakeVehicle:
             "soc_permille": report["soc_permille"], "updated": report["time"], **place,
         }  # fmt: skip
         if operator:
-            item |= {key: report[key] for key in ("speed_mmps", "odometer_m", "pack_mv")}
+            item |= {key: report[key] for key in ("rest", "speed_mmps", "odometer_m", "pack_mv")}
             item |= {"gateway": self.gateway, "last_refusal": None}
         return item
 

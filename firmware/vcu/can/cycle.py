@@ -41,6 +41,10 @@ class Cycle:
         self.due_ms += (late + 1) * self.period_ms
         return True
 
+    def resume(self, now_ms: int) -> None:
+        """Due now, after a time in which it was not to be sent: nothing was missed."""
+        self.due_ms = now_ms
+
     def set(self, signals: "dict[str, int]") -> None:
         """Values by name; those left out are 0. Raises KeyError for a name that it has not."""
         names = MESSAGES.names(self._row)

@@ -1,6 +1,6 @@
 // One vehicle: where it stands, its last quarter of an hour as charts, and everything it recorded.
 
-import { Battery, Button, Notice, OnlineChip, ScreenTitle, Skeleton, StateChip }
+import { Battery, Button, Notice, OnlineChip, RestChip, ScreenTitle, Skeleton, StateChip }
   from "/static/ui/components.js";
 import { html, useEffect, useRef } from "/static/ui/dom.js";
 import { ago, distance, moment, speed, volts } from "/static/ui/format.js";
@@ -36,7 +36,7 @@ function Facts({ item }) {
     <div><dt>${t("label.pack")}</dt><dd>${volts(item.pack_mv)}</dd></div>
     <div><dt>${t("label.odometer")}</dt><dd>${distance(item.odometer_m)}</dd></div>
     <div><dt>${t("label.gateway")}</dt><dd>${item.gateway ?? "–"} <${OnlineChip} online=${item.online} /></dd></div>
-    <div><dt>${t("label.seen")}</dt><dd>${ago(item.updated)}</dd></div>
+    <div><dt>${t("label.seen")}</dt><dd>${ago(item.updated)} <${RestChip} rest=${item.rest} /></dd></div>
   </dl>`;
 }
 

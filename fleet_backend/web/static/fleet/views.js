@@ -1,6 +1,6 @@
 // The operator's frame, sign-in and overview: the map, and the list that says the same.
 
-import { Battery, Button, Header, Notice, OnlineChip, ScreenTitle, Skeleton, StateChip }
+import { Battery, Button, Header, Notice, OnlineChip, RestChip, ScreenTitle, Skeleton, StateChip }
   from "/static/ui/components.js";
 import { html, useEffect, useRef, useState } from "/static/ui/dom.js";
 import { ago, speed } from "/static/ui/format.js";
@@ -100,7 +100,7 @@ function VehicleRow({ item }) {
       <div><dt>${t("label.battery")}</dt><dd><${Battery} permille=${item.soc_permille} /></dd></div>
       <div><dt>${t("label.seen")}</dt><dd>${ago(item.updated)}</dd></div>
     </dl>
-    <div class="row"><${OnlineChip} online=${item.online} />
+    <div class="row"><${OnlineChip} online=${item.online} /><${RestChip} rest=${item.rest} />
       ${item.gateway && html`<span class="hint">${t("label.gateway")} ${item.gateway}</span>`}</div>
   </li>`;
 }

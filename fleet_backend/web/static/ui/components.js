@@ -5,7 +5,7 @@ import { signal } from "@preact/signals";
 
 import { html, useEffect, useRef } from "./dom.js";
 import { percent } from "./format.js";
-import { LANGUAGES, language, setLanguage, t } from "./i18n.js";
+import { LANGUAGES, has, language, setLanguage, t } from "./i18n.js";
 import { Icon, Mark } from "./icons.js";
 
 /** What a screen reader should hear now; short, and only for what the person waits for. */
@@ -55,6 +55,13 @@ export function OnlineChip({ online }) {
     data-online=${Boolean(online)}>
     <${Icon} name=${online ? "online" : "offline"} />${t(online ? "online.yes" : "online.no")}
   </span>`;
+}
+
+/** Drowsy (1) or asleep (2; 3 and 4 to spare the 12 V battery): why a vehicle reports seldom. */
+export function RestChip({ rest }) {
+  if (!has(`rest.${rest}`)) return null;
+  return html`<span class=${`chip ${rest > 2 ? "chip-warn" : "chip-plain"}`} data-testid="rest" data-rest=${rest}>
+    <${Icon} name="rest" />${t(`rest.${rest}`)}</span>`;
 }
 
 export function Battery({ permille }) {

@@ -59,7 +59,7 @@ const BODIES = {
     ["motor_temp_c", sint], ["heading_cdeg", uint], ["inverter_temp_c", sint],
     ["cell_min_mv", uint], ["cell_max_mv", uint], ["charging", uint], ["gnss_speed_mmps", uint],
     ["supply_mv", uint], ["cap_mmps", uint], ["warning", uint], ["steering_cdeg", sint],
-    ["pack_temp_c", sint],
+    ["pack_temp_c", sint], ["rest", uint],
   ],
   FAULT: [["node", uint], ["code", uint], ["present", boolean]],
   LOST: [["samples", uint]],
