@@ -33,7 +33,6 @@ def on_bench(port: str) -> Iterator[Bench]:
     """Holds the application back; at the end starts it with a reset."""
     with RawRepl(port) as repl:
         repl.enter()
-        repl.exec(f"open({STAY!r}, 'w').close()\n_bench = True")
         _reset(repl)
         bench = Bench(repl)
         # main.py took it away, unless it was interrupted first. Power that goes during the work
@@ -49,7 +48,8 @@ def on_bench(port: str) -> Iterator[Bench]:
 def _reset(repl: RawRepl) -> None:
     deadline = time.monotonic() + RESET_TIMEOUT_S
     while time.monotonic() < deadline:
-        repl.exec("import machine")
+        # Each time: a reset that came later than it was looked for has taken the file away.
+        repl.exec(f"open({STAY!r}, 'w').close()\nimport machine\n_bench = True")
         repl.send("machine.reset()")
         time.sleep(RESET_PAUSE_S)
         repl.enter(timeout_s=max(0.0, deadline - time.monotonic()))
