@@ -162,6 +162,15 @@ def test_the_fields_of_a_named_tuple_are_one_text() -> None:
     assert result(out) == result({"app": "", "app.go": go})
 
 
+def test_a_long_path_is_two_names_that_the_board_has() -> None:
+    go = ""
+    go += "class One:\n    not_after = 1\n\n"
+    go += 'def run():\n    return get(One(), "grant.not_after"), get(One(), "grant.elsewhere")\n'
+    out = small(go=go)
+    assert "'grant.' + 'not_after'" in out["app.go"] and '"grant.elsewhere"' in out["app.go"]
+    assert result(out) == result({"app": "", "app.go": go})
+
+
 def test_what_stands_in_a_module_is_known_by_the_module() -> None:
     other = "NAMES = {1: 'encode'}\n\ndef encode():\n    return 1\n\ndef go():\n    return 2\n"
     there = "NAMES = {2: 'b'}\n\ndef encode():\n    return NAMES\n"

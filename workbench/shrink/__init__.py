@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from workbench.shrink.arguments import join_fields, shorten_arguments
+from workbench.shrink.arguments import join_fields, shorten_arguments, split_paths
 from workbench.shrink.constants import inline
 from workbench.shrink.module import Module
 from workbench.shrink.names import shorten
@@ -36,6 +36,7 @@ def shrink(
     shorten(modules, starts)
     shorten_arguments(modules, starts)
     join_fields(modules)
+    split_paths(modules)
     return {name: module.text for name, module in modules.items()}
 
 

@@ -8,6 +8,9 @@ from collections.abc import Iterator, Mapping
 
 from workbench.shrink.module import Edit, Module, apply, inside_f_strings, replace
 
+# MicroPython keeps texts up to this length as names.
+SHORT = 10
+
 
 def shorten_arguments(modules: Mapping[str, Module], starts: list[Module]) -> None:
     """Arguments become a0, a1, ... by their place, unless some call anywhere names one of that
@@ -52,6 +55,24 @@ def _inner(function: ast.FunctionDef) -> Iterator[ast.AST]:
     # Defaults and decorators belong to what is around the function.
     for statement in function.body:
         yield from ast.walk(statement)
+
+
+def split_paths(modules: Mapping[str, Module]) -> None:
+    """ "grant.codes" as "grant." + "codes" where it is an argument: a long text is an object of its
+    own, short ones are names that the board has anyway."""
+    names = {name for module in modules.values() for name in module.used}
+    for module in modules.values():
+        arguments = [
+            one for node in module.nodes if isinstance(node, ast.Call) for one in node.args
+        ]
+        edits = []
+        for node in arguments:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                first, dot, last = node.value.partition(".")
+                short = len(node.value) > SHORT and len(first) < SHORT and len(last) <= SHORT
+                if dot and short and last in names:
+                    edits.append(replace(node, f"{first + dot!r} + {last!r}"))
+        apply(module, edits)
 
 
 def join_fields(modules: Mapping[str, Module]) -> None:
