@@ -313,7 +313,9 @@ def test_what_cannot_be_recorded_is_not_done(bench, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "content", [None, identity(bytes(32)), identity(OWNER.thumbprint, key=bytes(32))]
+    "content",
+    [None, identity(bytes(32)), identity(OWNER.thumbprint, key=bytes(32))],
+    ids=["no identity", "no owner", "no key"],
 )
 def test_an_unprovisioned_board_takes_no_code(tmp_path, content):
     if content:

@@ -345,7 +345,11 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "content"), FAULTS)
+# The owner's key is another one in each process, and so would the tests' names be.
+FAULT_NAMES = ("no identity", "damaged", "no owner", "zeros", "one value", "few values")
+
+
+@pytest.mark.parametrize(("fault", "content"), FAULTS, ids=FAULT_NAMES)
 def test_unprovisioned_board_stays_locked_and_says_why(tmp_path, fault, content):
     if content is not None:
         (tmp_path / "identity").write_bytes(content)

@@ -163,7 +163,7 @@ def test_the_fields_of_a_named_tuple_are_one_text() -> None:
 
 
 def test_a_long_path_is_two_names_that_the_board_has() -> None:
-    go = ""
+    go = "def get(value, where):\n    return where, value.not_after\n\n"
     go += "class One:\n    not_after = 1\n\n"
     go += 'def run():\n    return get(One(), "grant.not_after"), get(One(), "grant.elsewhere")\n'
     out = small(go=go)
