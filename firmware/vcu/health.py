@@ -35,8 +35,9 @@ _BUS_KEYS = bytes((4, 5, 6, 6, 9, 7, 8, 0, 0, 0, 0, 0, 0, 12, 11, 11, 13, 14, 15
 class Health:
     """Gathers numbers from the other parts, by their names.
 
-    `bus` has counters(). `sources` is flat: key, object, attribute, and so on. What an object does
-    not have, or has as None, is not known and left out; of a key that comes twice the sum counts.
+    `bus` has counters(). `sources` is flat: key, object, attribute (or method), and so on. What an
+    object does not have, or has as None, is not known and left out; of a key that comes twice the
+    sum counts.
     """
 
     def __init__(self, outbox: "Outbox", bus: "Any", sources: "tuple[Any, ...]") -> None:
@@ -74,6 +75,8 @@ class Health:
         for place in range(0, len(sources), 3):
             key: int = sources[place]
             value = getattr(sources[place + 1], sources[place + 2], None)
+            if callable(value):
+                value = value()
             if value is not None:
                 body[key] = body.get(key, 0) + value
         self._add_bus(body)
