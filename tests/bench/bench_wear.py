@@ -1,0 +1,69 @@
+"""What a day costs the flash of the vehicle, by block; prints one JSON object a day.
+
+littlefs on a counted chip of 4 KiB blocks, as the virtual board's, under the same simulated day as
+bench_day.py: with the gateway (three hours without it), and with nobody who confirms a record.
+Below ten years on the normal day the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from tests.bench.day import BLOCK_BYTES, Day, live
+from tests.bench.day_plan import ALONE, HOUR_MS, NORMAL
+
+DAYS_A_YEAR = 365.25
+CYCLES = (10_000, 100_000)
+LEAST_YEARS = 10
+
+
+def main() -> int:
+    worst = None
+    for name, plan in (("with the gateway", NORMAL), ("without a gateway", ALONE)):
+        day = live(plan, collects=False)
+        print(json.dumps({"measurement": f"wear of a day {name}", **report(day)}), flush=True)
+        worst = worst or years(busiest(day), CYCLES[1])
+    return int(worst is not None and worst < LEAST_YEARS)
+
+
+def report(day: Day) -> dict[str, object]:
+    """The figures by name; erases and years are of one day like this, every day."""
+    device = day.device
+    erases, programs = per_day(day, device["erases"]), per_day(day, device["programs"])
+    blocks = len(erases)
+    level = sum(erases) / blocks
+    return {
+        "simulated_hours": round(device["ms"] / HOUR_MS, 2),
+        "blocks": blocks,
+        "block_bytes": BLOCK_BYTES,
+        "bytes_programmed": round(per_day(day, [device["bytes"]])[0]),
+        "programs": round(sum(programs)),
+        "erases": round(sum(erases)),
+        "blocks_erased": sum(1 for count in erases if count),
+        "busiest_block_erases": round(busiest(day), 1),
+        "years_of_the_busiest_block": {c: cap(years(busiest(day), c)) for c in CYCLES},
+        "years_perfectly_levelled": {c: cap(years(level, c)) for c in CYCLES},
+    }
+
+
+def per_day(day: Day, counts: list[int]) -> list[float]:
+    """As counted, for 24 hours."""
+    return [count * 24 * HOUR_MS / day.device["ms"] for count in counts]
+
+
+def busiest(day: Day) -> float:
+    """Erases a day of the block that is erased most."""
+    return max(per_day(day, day.device["erases"]))
+
+
+def years(erases_a_day: float, cycles: int) -> float:
+    return cycles / max(erases_a_day, 1e-9) / DAYS_A_YEAR
+
+
+def cap(value: float) -> float:
+    return round(min(value, 100_000), 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
