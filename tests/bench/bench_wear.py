@@ -1,8 +1,8 @@
 """What a day costs the flash of the vehicle, by block; prints one JSON object a day.
 
 littlefs on a counted chip of 4 KiB blocks, as the virtual board's, under the same simulated day as
-bench_day.py: with the gateway (three hours without it), and with nobody who confirms a record.
-Below ten years on the normal day the exit code is 1.
+bench_day.py: with the gateway (three hours without it), and with nobody who confirms a record; and
+what a start and the sleep after it add. Below ten years on the normal day the exit code is 1.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import sys
 
-from tests.bench.day import BLOCK_BYTES, Day, live
-from tests.bench.day_plan import ALONE, HOUR_MS, NORMAL
+from tests.bench.day import BLOCK_BYTES, Day, live, sleep
+from tests.bench.day_plan import ALONE, HOUR_MS, NORMAL, SLEEPY
 
 DAYS_A_YEAR = 365.25
 CYCLES = (10_000, 100_000)
@@ -24,7 +24,18 @@ def main() -> int:
         day = live(plan, collects=False)
         print(json.dumps({"measurement": f"wear of a day {name}", **report(day)}), flush=True)
         worst = worst or years(busiest(day), CYCLES[1])
+    print(json.dumps({"measurement": "wear of a start and a sleep", **once(sleep(SLEEPY))}))
     return int(worst is not None and worst < LEAST_YEARS)
+
+
+def once(day: Day) -> dict[str, int]:
+    """The same of one start and one sleep."""
+    device = day.device
+    return {
+        "bytes_programmed": device["bytes"],
+        "programs": sum(device["programs"]),
+        "erases": sum(device["erases"]),
+    }
 
 
 def report(day: Day) -> dict[str, object]:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,9 @@ BLOCK_BYTES = 4096
 BLOCKS = 256  # of the virtual board: 1 MiB
 # More than the board's 192 KiB, so that what would not fit is seen and counted.
 HEAP_BYTES = 224 * 1024
+IMAGE = "app.romfs"
 SCRIPTS = ("device_day.py", "device_chip.py", "device_time.py")
-POWER_ON = 1
+POWER_ON, DEEP_SLEEP, SOFT = 1, 4, 5  # as the chip numbers them
 DONE = 0
 _QUESTION = struct.Struct("<IHxx8s")
 _ANSWER_BYTES = 16 * FRAMES + 8
@@ -64,19 +66,55 @@ def live(plan: Plan, collects: bool = True) -> Day:
     return Day(device, world)
 
 
+def sleep(plan: Plan) -> Day:
+    """One vehicle that wakes, falls asleep and wakes again; counted is from the second time that
+    it wakes until it sleeps. Without rides."""
+    with tempfile.TemporaryDirectory(prefix="trifleet-day-") as folder:
+        image = build(Path(folder))
+        flash = Path(folder) / "flash"
+        flash.write_bytes(b"\xff" * BLOCK_BYTES * BLOCKS)
+        counted: list[dict[str, Any]] = []
+        for cause in (POWER_ON, DEEP_SLEEP):
+            # It asks for sleep by a reset, and the start that follows goes to sleep.
+            worlds = World(plan), World(plan)
+            counted = [
+                _life(image, flash, worlds[0], False, cause),
+                _life(image, flash, worlds[1], False, SOFT),
+            ]
+            ends = [life["ended"][0] for life in counted]
+            if ends != ["reset", "sleep"]:
+                raise DayError(f"the vehicle did not sleep: {ends} {counted[0]['crash']}")
+    device = dict(counted[0])
+    for name in ("erases", "programs"):
+        device[name] = [a + b for a, b in zip(*(life[name] for life in counted), strict=True)]
+    device["bytes"] = sum(life["bytes"] for life in counted)
+    return Day(device, worlds[0])
+
+
 def build(folder: Path) -> Path:
-    """The application's image, and the bench's own modules beside it."""
-    for name in SCRIPTS:
-        target = folder / name.replace(".py", ".mpy")
-        subprocess.run([find_compiler(), "-s", name, "-o", target, HERE / name], check=True)
+    """The application's image, and the bench's own modules beside it. Returns the image."""
+    for name, data in _built().items():
+        (folder / name).write_bytes(data)
+    return folder / IMAGE
+
+
+@cache
+def _built() -> dict[str, bytes]:
+    built = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in SCRIPTS:
+            target = Path(folder) / name.replace(".py", ".mpy")
+            subprocess.run([find_compiler(), "-s", name, "-o", target, HERE / name], check=True)
+            built[target.name] = target.read_bytes()
     users = {name: (HERE / name).read_text() for name in SCRIPTS}
     files = collect_application(ROOT, users)
-    image = folder / "app.romfs"
-    image.write_bytes(romfs.build({file.path: file.data for file in files if "/" in file.path}))
-    return image
+    built[IMAGE] = romfs.build({file.path: file.data for file in files if "/" in file.path})
+    return built
 
 
-def _life(image: Path, flash: Path, world: World, collects: bool) -> dict[str, Any]:
+def _life(
+    image: Path, flash: Path, world: World, collects: bool, cause: int = POWER_ON
+) -> dict[str, Any]:
     questions, to_world = os.pipe()
     from_world, answers = os.pipe()
     with flash.open("r+b") as chip, tempfile.TemporaryFile("w+") as said:
@@ -84,7 +122,7 @@ def _life(image: Path, flash: Path, world: World, collects: bool) -> dict[str, A
         process = subprocess.Popen(
             [str(MICROPYTHON), "-X", f"heapsize={HEAP_BYTES + image.stat().st_size}"]
             + ["-c", "import device_day"],
-            env=_environment(image, inherited, world.plan, collects),
+            env=_environment(image, inherited, world.plan, collects, cause),
             pass_fds=inherited,
             stdin=subprocess.PIPE,  # nobody types
             stdout=said,
@@ -129,13 +167,14 @@ def _packed(frames: list[Frame], until_ms: int) -> bytes:
 
 
 def _environment(
-    image: Path, inherited: tuple[int, ...], plan: Plan, collects: bool
+    image: Path, inherited: tuple[int, ...], plan: Plan, collects: bool, cause: int
 ) -> dict[str, str]:
     return {
         "MICROPYPATH": str(image.parent),
         "DAY_APPLICATION": str(image),
         "DAY_FILES": ",".join(map(str, inherited)),
-        "DAY_TIMES": ",".join(map(str, (0, plan.end_ms, plan.period_ms, START_S, POWER_ON))),
+        "DAY_TIMES": ",".join(map(str, (0, plan.end_ms, plan.period_ms, START_S, cause))),
+        "DAY_SUPPLY_MV": str(plan.supply_mv),
         "DAY_COLLECTS": "all" if collects else "",
         **{f"DAY_{name.upper()}": data.hex() for name, data in first_files().items()},
     }

@@ -20,6 +20,8 @@ class Plan:
     faults: tuple[tuple[int, int], ...] = ()  # the motor controller says 7, the battery is silent
     refused: tuple[int, ...] = ()  # somebody's presentation with a wrong signature
     typed: tuple[int, ...] = ()  # a wrong code on the panel
+    silent_ms: int | None = None  # from then on nobody sends anything
+    supply_mv: int = 12_600
 
 
 def a_day(away: tuple[tuple[int, int], ...]) -> Plan:
@@ -38,6 +40,8 @@ def a_day(away: tuple[tuple[int, int], ...]) -> Plan:
 
 NORMAL = a_day(away=((10 * HOUR_MS, 13 * HOUR_MS),))
 ALONE = a_day(away=((0, 24 * HOUR_MS),))
+# Woken, told, and asleep again: with a weak battery it waits for that a minute, not ten.
+SLEEPY = Plan(end_ms=10 * MINUTE_MS, silent_ms=75_000, supply_mv=12_000)
 _SHORT_MS = 40_000
 # A ride in each of five short hours, one of them without a gateway.
 SHORT = Plan(

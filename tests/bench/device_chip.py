@@ -11,7 +11,7 @@ _TO_WORLD, _FROM_WORLD, _FLASH = [int(word) for word in os.getenv("DAY_FILES").s
 BLOCK = 4096
 FRAMES = 64  # of one answer
 _WORDS = 4 * FRAMES + 2
-_VSENSE = 12_600 * 65_535 // 19_800
+_VSENSE = int(os.getenv("DAY_SUPPLY_MV")) * 65_535 // 19_800
 
 
 class World:

@@ -178,6 +178,8 @@ class World:
         for begin_ms, end_ms in plan.faults:
             self._at(begin_ms, lambda _: self._trouble(True))
             self._at(end_ms, lambda _: self._trouble(False))
+        if plan.silent_ms is not None:
+            self._at(plan.silent_ms, lambda _: self._fall_silent())
         for ms in plan.refused:
             self._at(ms, lambda _: self._present(signer.STRANGER, command.UNLOCK, 99))
         for ms in plan.typed:
@@ -218,6 +220,11 @@ class World:
     def _detach(self) -> None:
         self.gateway.listens = False
         self.nodes["GW_Heartbeat"].signals = None
+
+    def _fall_silent(self) -> None:
+        self._detach()
+        for node in self.nodes.values():
+            node.signals = None
 
     def _courier(self, ms: int) -> None:
         """Without a gateway somebody carries the command, and confirms no record."""

@@ -9,7 +9,8 @@ from on_micropython import MICROPYTHON
 from protocol import record
 from tests.bench import bench_day, bench_wear
 from tests.bench.day import DayError, live
-from tests.bench.day_plan import HOUR_MS, SHORT
+from tests.bench.day import sleep as live_and_sleep
+from tests.bench.day_plan import HOUR_MS, SHORT, SLEEPY
 
 pytestmark = [
     pytest.mark.slow,
@@ -67,6 +68,14 @@ def test_years_are_of_a_day(day):
     half = dataclasses.replace(day, device={**day.device, "ms": 12 * HOUR_MS, "erases": [2, 0]})
     assert bench_wear.busiest(half) == 4
     assert bench_wear.years(4, 10_000) == pytest.approx(2_500 / 365.25)
+
+
+def test_a_start_and_a_sleep_are_counted():
+    """It wakes, says so, and asks for sleep; the start after that goes to sleep."""
+    seen = live_and_sleep(SLEEPY)
+    assert seen.world.told.kinds[record.BOOT] == 1 and max(seen.world.told.boots) == 2
+    counted = bench_wear.once(seen)
+    assert 0 < counted["erases"] < counted["programs"] < counted["bytes_programmed"]
 
 
 def test_a_vehicle_that_ends_early_is_an_error(monkeypatch):
