@@ -1,6 +1,7 @@
 """How the controller itself does, as a record: memory, lateness, bus errors, flash, restarts.
 
-Every ten minutes in use, hourly parked, and when something went wrong: a counter rose.
+Every ten minutes in use, hourly parked, and when something went wrong: a counter rose. Without a
+gateway a counter waits its time: nobody would hear of it, and its absence alone makes some rise.
 """
 
 import gc
@@ -60,7 +61,8 @@ class Health:
         if elapsed_ms < GAP_MS:
             return
         body = self.body(now_ms)
-        if elapsed_ms >= (USED_MS if used else PARKED_MS) or self._has_risen(body):
+        is_due = elapsed_ms >= (USED_MS if used else PARKED_MS)
+        if is_due or (self._has_risen(body) and not self._outbox.is_away(now_ms)):
             if hasattr(gc, "mem_free"):  # not on CPython; it walks the whole heap
                 body[_HEAP_FREE] = gc.mem_free()
             if self._outbox.record(record.HEALTH, body, now_ms):
