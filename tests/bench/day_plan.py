@@ -24,22 +24,24 @@ class Plan:
     supply_mv: int = 12_600
 
 
-def a_day(away: tuple[tuple[int, int], ...]) -> Plan:
-    """Six rides of eight minutes, one of them with trouble, and a charge in the evening."""
-    hours = (1, 4, 7, 8, 14, 18)
-    rides = [(hour * HOUR_MS + 5 * MINUTE_MS, hour * HOUR_MS + 13 * MINUTE_MS) for hour in hours]
+def a_day(hours: int, alone: bool = False) -> Plan:
+    """Six hours and the same again: two rides of eight minutes, one of them with trouble; an hour
+    of charging; somebody who tries; 45 minutes without a gateway. `alone`: it comes for the last
+    ten minutes only, and gets everything then."""
+    begins = range(0, hours * HOUR_MS, 6 * HOUR_MS)
+    rides = [(begin + hour * HOUR_MS + 5 * MINUTE_MS) for begin in begins for hour in (1, 4)]
+    away = tuple((begin + 125 * MINUTE_MS, begin + 170 * MINUTE_MS) for begin in begins)
     return Plan(
-        rides=tuple(rides),
-        away=away,
-        charging=((20 * HOUR_MS, 22 * HOUR_MS),),
-        faults=((rides[1][0] + 3 * MINUTE_MS, rides[1][0] + 4 * MINUTE_MS),),
-        refused=(rides[2][0] - 30_000, 15 * HOUR_MS, 15 * HOUR_MS + MINUTE_MS),
-        typed=(rides[3][0] - 30_000,),
+        end_ms=hours * HOUR_MS,
+        rides=tuple((begin, begin + 8 * MINUTE_MS) for begin in rides),
+        away=((0, hours * HOUR_MS - 10 * MINUTE_MS),) if alone else away,
+        charging=tuple((begin + 5 * HOUR_MS, begin + 6 * HOUR_MS - 1) for begin in begins),
+        faults=tuple((begin + 3 * MINUTE_MS, begin + 4 * MINUTE_MS) for begin in rides[1::2]),
+        refused=tuple(begin - 30_000 for begin in rides[::2]),
+        typed=tuple(begin - 30_000 for begin in rides[1::2]),
     )
 
 
-NORMAL = a_day(away=((10 * HOUR_MS, 13 * HOUR_MS),))
-ALONE = a_day(away=((0, 24 * HOUR_MS),))
 # Woken, told, and asleep again: with a weak battery it waits for that a minute, not ten.
 SLEEPY = Plan(end_ms=10 * MINUTE_MS, silent_ms=75_000, supply_mv=12_000)
 _SHORT_MS = 40_000
