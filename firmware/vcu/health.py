@@ -1,6 +1,7 @@
 """How the controller itself does, as a record: memory, lateness, bus errors, flash, restarts.
 
-Every ten minutes in use, hourly parked, and when something went wrong: a counter rose.
+Every ten minutes in use, hourly parked, and when something went wrong: a counter rose. Without a
+gateway a counter waits its time: nobody would hear of it, and its absence alone makes some rise.
 """
 
 import gc
@@ -35,8 +36,9 @@ _BUS_KEYS = bytes((4, 5, 6, 6, 9, 7, 8, 0, 0, 0, 0, 0, 0, 12, 11, 11, 13, 14, 15
 class Health:
     """Gathers numbers from the other parts, by their names.
 
-    `bus` has counters(). `sources` is flat: key, object, attribute, and so on. What an object does
-    not have, or has as None, is not known and left out; of a key that comes twice the sum counts.
+    `bus` has counters(). `sources` is flat: key, object, attribute (or method), and so on. What an
+    object does not have, or has as None, is not known and left out; of a key that comes twice the
+    sum counts.
     """
 
     def __init__(self, outbox: "Outbox", bus: "Any", sources: "tuple[Any, ...]") -> None:
@@ -59,7 +61,8 @@ class Health:
         if elapsed_ms < GAP_MS:
             return
         body = self.body(now_ms)
-        if elapsed_ms >= (USED_MS if used else PARKED_MS) or self._has_risen(body):
+        is_due = elapsed_ms >= (USED_MS if used else PARKED_MS)
+        if is_due or (self._has_risen(body) and not self._outbox.is_away(now_ms)):
             if hasattr(gc, "mem_free"):  # not on CPython; it walks the whole heap
                 body[_HEAP_FREE] = gc.mem_free()
             if self._outbox.record(record.HEALTH, body, now_ms):
@@ -74,6 +77,8 @@ class Health:
         for place in range(0, len(sources), 3):
             key: int = sources[place]
             value = getattr(sources[place + 1], sources[place + 2], None)
+            if callable(value):
+                value = value()
             if value is not None:
                 body[key] = body.get(key, 0) + value
         self._add_bus(body)

@@ -36,6 +36,7 @@ _FAULT = 4
 # Reset causes after which an open ride goes on: nobody asked for them.
 _WATCHDOG = 3
 _CRASH = 6
+_CRASHES = 0  # in State.last: how many starts came after one of these two
 
 
 class Vcu:
@@ -130,6 +131,7 @@ class Vcu:
     def _resume(self, reset_cause: int, now_ms: int) -> None:
         """A ride that a watchdog or a crash interrupted goes on: nobody ended it."""
         if reset_cause in (_WATCHDOG, _CRASH):
+            self._count_crash()
             try:
                 self.drive.resume(session.decode(self.state.session), now_ms)
                 return
@@ -137,13 +139,24 @@ class Vcu:
                 pass  # there was none, or it may not go on
         self._keep_session(session.NONE)
 
+    @property
+    def crashes(self) -> int:
+        """In the vehicle's life."""
+        return self.state.last.get(_CRASHES, 0)
+
+    def _count_crash(self) -> None:
+        last = dict(self.state.last)
+        last[_CRASHES] = self.crashes + 1
+        self._keep("last", last)
+
     def health_sources(self) -> "tuple[Any, ...]":
         """What vcu/health.py reads beside the bus: key, object, attribute."""
         out: list[Any] = []
         for cycle in self.cycles:
             out += (2, cycle, "missed")
         out += self.link.health_sources()
-        out += (24, self.refusals, "untold", 27, self.state, "boot")
+        out += self.memory.health_sources()
+        out += (24, self.refusals, "untold", 26, self, "crashes", 27, self.state, "boot")
         return tuple(out)
 
     # --- one turn ---

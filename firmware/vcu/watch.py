@@ -27,6 +27,7 @@ class Watch:
         self.faults = Faults(vehicle.outbox)
         self.health = Health(vehicle.outbox, vehicle.bus, vehicle.health_sources())
         self.health.add(25, self.faults, "untold")
+        self.health.add(28, self.telemetry, "supply_mv")
 
     def clock_set(self) -> None:
         """The wall clock was put forward by whoever may: no jump."""

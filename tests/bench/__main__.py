@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 
-MEASUREMENTS = ("instructions", "heap", "ingest", "stack")
+MEASUREMENTS = ("instructions", "heap", "day", "wear", "ingest", "stack")
 
 
 def main(wanted: list[str]) -> int:

@@ -99,6 +99,19 @@ def test_counters_that_rise_all_the_time_make_one_a_minute():
     assert taken == [FIRST_MS + GAP_MS * i for i in range(len(taken))] and len(taken) == 10
 
 
+def test_without_a_gateway_a_counter_waits_until_one_is_due_or_the_gateway_is_back():
+    part, vehicle = vehicle_with(tp_timeouts=0)
+    vehicle.outbox.away = True
+    for _ in range(30):
+        part.tp_timeouts += 20
+        vehicle.run(60_000, used=True, step_ms=1_000)
+    taken = [at_ms for at_ms, _ in told(vehicle)]
+    assert taken == [FIRST_MS + USED_MS * i for i in range(3)]
+    vehicle.outbox.away = False
+    vehicle.run(GAP_MS, used=True, step_ms=1_000)
+    assert told(vehicle)[-1][1][NAMES.index("tp_timeouts")] == 600
+
+
 def test_one_that_found_no_room_is_told_later():
     part, vehicle = vehicle_with(bus_offs=0)
     vehicle.run(FIRST_MS, step_ms=500)

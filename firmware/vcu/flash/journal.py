@@ -36,6 +36,7 @@ class Journal:
         self.samples = Segments(folder, "samples", damage)
         self.stored: Name = BEFORE_ALL
         self.lost = 0  # samples given up that no LOST record tells of yet
+        self.thinned = 0  # samples given up since the start
         self._giving_up = 0  # number of the file
         self._unmarked = 0  # records stored since the mark was written
         self.newest_boot = 0
@@ -112,6 +113,7 @@ class Journal:
             # 1. Power goes after this: the next start removes the file, and counts it once.
             self._write_mark(self.lost + lost, number)
             self.lost += lost
+            self.thinned += lost
             self._giving_up = number
         # 2. Power goes after this: the file is gone, and the mark has counted it.
         self._finish_giving_up()

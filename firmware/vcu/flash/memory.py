@@ -11,7 +11,7 @@ from vcu.flash.store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    from typing import Any, Callable
 
 
 class Memory:
@@ -21,7 +21,7 @@ class Memory:
         self, folder: str, time: "Callable[[], int]", most_files: int = MOST_FILES
     ) -> None:
         self._damage = Damage()
-        journal = Journal(folder, self._damage, most_files)
+        self._journal = journal = Journal(folder, self._damage, most_files)
         # 1. What is left of earlier boots: their records name the last one, whatever `life` says.
         journal.open()
         self.store = Store(folder, self._damage)
@@ -34,3 +34,8 @@ class Memory:
     def damage(self) -> "dict[str, int]":
         """How often which file was not what was written there, since the start."""
         return self._damage.counts
+
+    def health_sources(self) -> "list[Any]":
+        """What vcu/health.py reads: key, object, attribute."""
+        journal = self._journal
+        return [21, journal, "unsent", 22, journal, "thinned", 23, self._damage, "total"]
