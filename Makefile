@@ -44,7 +44,7 @@ ride: setup ## make one ride against a stack of its own and verify its receipt o
 	@exec $(BIN)/trifleet ride $(ARGS)
 
 test: setup-dev ## run all tests; ARGS="-k word" selects, WORKERS=0 runs them one after the other
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: lint types generated test ## format, lint, strict types, generated files, all tests
 
