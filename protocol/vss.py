@@ -28,7 +28,7 @@ FIELDS = {
 # Field -> (path of bit 0, path of bit 1): true or false.
 BITS = {"charging": (_CABLE, _BATTERY + "Charging.IsCharging")}
 # No path: the lock is not a matter of VSS, the others are of this vehicle's kind.
-UNNAMED = ("state", "inverter_temp_c", "gnss_speed_mmps", "cap_mmps", "warning")
+UNNAMED = ("state", "inverter_temp_c", "gnss_speed_mmps", "cap_mmps", "warning", "rest")
 
 
 def convert(body: dict[str, int]) -> dict[str, float | bool]:

@@ -348,7 +348,7 @@ def test_the_port_works_on_the_virtual_board(tmp_path):
     stand = Virtual(tmp_path)
     try:
         files = BoardFiles(stand.repl)
-        for file in collect_application(ROOT):
+        for file in collect_application(ROOT, {"bench.py": PORT_ON_BOARD}):
             if file.path.startswith(("protocol/__init__", "protocol/can", "protocol/errors",
                                      "vcu/__init__", "vcu/can/")):  # fmt: skip
                 files.write(file.path, file.data)

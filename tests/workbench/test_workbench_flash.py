@@ -234,7 +234,7 @@ def test_mpremote_works_on_a_board_that_runs_the_projects_application(board: Vir
     flash.flash_application(board.tty)
     code = "import vcu, sys; print(vcu.__file__, sys.path[0])"
     line = [str(MPREMOTE), "connect", board.tty, "exec", code, "+", "fs", "ls"]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "/rom/vcu/__init__.mpy /rom" in done.stdout and "boot.py" in done.stdout
 
