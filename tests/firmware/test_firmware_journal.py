@@ -436,6 +436,29 @@ def test_memory_is_small_and_what_is_left_out_is_counted(wire):
     assert (lost.kind, lost.body, sample.kind) == (record.LOST, {0: 2}, record.TELEMETRY)
 
 
+def test_a_gateway_that_leaves_with_the_memory_full_costs_no_sample_on_flash(wire):
+    in_memory = 0
+    while wire.telemetry():  # of the time when it seemed to be there
+        in_memory += 1
+    for _ in range(1_440):
+        assert wire.telemetry(durable=True)
+    assert wire.fault() and wire.journal.samples.unsent() == 1_440 and wire.journal.lost == 0
+    assert wire.outbox._bytes < TELEMETRY_BYTES + 200
+    lost = 1  # the one that memory refused
+    told = [made.body[0] for made in wire.all() if made.kind == record.LOST]
+    assert told == [] and wire.outbox._lost == lost
+    assert wire.outbox._seq == in_memory + 1_440 + 1
+
+
+def test_samples_that_flash_does_not_take_stay_within_the_bounds_of_memory(wire, monkeypatch):
+    FlakyFlash(monkeypatch, fails_at=1, for_good=True)
+    while wire.telemetry(durable=True):
+        pass
+    assert wire.outbox.journal_failed
+    assert TELEMETRY_BYTES <= wire.outbox._bytes < TELEMETRY_BYTES + 200
+    assert wire.fault() and wire.outbox.has_room()
+
+
 def test_what_flash_does_not_take_goes_out_from_memory_within_bounds(wire, monkeypatch):
     flash = FlakyFlash(monkeypatch, fails_at=1, for_good=True)
     while wire.fault():

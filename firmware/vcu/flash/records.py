@@ -107,9 +107,10 @@ class Outbox:
 
     def _has_room_for(self, kind: int, on_flash: bool) -> bool:
         if kind == record.TELEMETRY:
-            if self._bytes >= TELEMETRY_BYTES:
-                return False
-            return not on_flash or self._journal.has_room_for_sample()
+            # What fills the memory is no reason to keep nothing on flash.
+            if on_flash and not self.journal_failed:
+                return self._journal.has_room_for_sample()
+            return self._bytes < TELEMETRY_BYTES
         essential = kind in _ESSENTIAL
         if self._bytes >= (MOST_BYTES if essential else MINOR_BYTES):
             return False
