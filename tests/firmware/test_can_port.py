@@ -226,6 +226,29 @@ def test_a_chip_that_does_not_answer_is_tried_again():
     assert port.joined and not port.is_off()
 
 
+def test_each_warning_is_counted_once_whatever_a_restart_meets():
+    """Off before a frame was heard, a restart that the chip does not answer, and another one."""
+    stand = Stand()
+    stand.run(1_100)  # joined, because the bus was silent
+    stand.can.errors(100, 0)
+    stand.can.errors(256, 0)
+    stand.run(1_000)
+    assert stand.port.joined is False and stand.counter("warnings") == 1
+    stand.can.deliver(*right())
+    stand.run(1)
+    stand.can.errors(100, 0)
+    stand.can.errors(256, 0)
+    stand.can.restart = _fails
+    stand.run(250)
+    assert stand.counter("failures") == 1 and stand.counter("warnings") == 2
+    stand.run(1_000)
+    assert not stand.port.is_off() and stand.counter("warnings") == 2
+
+
+def _fails():
+    raise OSError(19)
+
+
 # --- bad input ---
 
 

@@ -159,7 +159,6 @@ class Port:
         self._open(now_ms)
 
     def _restart(self, now_ms: int) -> None:
-        self._remember()
         self._back_off.restarted(now_ms)
         if not self.joined:
             self._listening.skip()  # as errors are elsewhere: not this bit rate, perhaps
@@ -171,9 +170,11 @@ class Port:
             self.joined = False
             self._open(now_ms)
         else:
+            self._remember()
             try:
                 self._can.restart()
             except OSError:  # as in _open()
+                self._can.deinit()  # what it counted is remembered, and not to be counted again
                 self._failed = True
                 self.failures += 1
 
