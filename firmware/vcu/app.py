@@ -194,8 +194,7 @@ class Keeper:
             return
         self._look_ms = now_ms + LOOK_MS
         if not self._settled and now_ms >= self._healthy_at_ms:
-            self._settled = True
-            crashes.settled("")
+            self._settled = crashes.settled("")
         facts = self._facts(now_ms)
         supply_mv = start.supply_mv()
         if self._vehicle.watch and power.is_measured(supply_mv):
@@ -248,9 +247,10 @@ class Keeper:
     def _is_pending(self, now_ms: int) -> bool:
         if self._vehicle.has_work():
             return True
-        # Without a gateway nothing can be sent: what waits on flash waits there in sleep, too.
+        # Without a gateway, or with one that takes nothing, nothing can be sent: what waits on
+        # flash waits there in sleep, too.
         gateway = self._vehicle.signals.fresh("GW_Heartbeat", now_ms) is not None
-        return gateway and not self._vehicle.outbox.is_empty()
+        return gateway and bool(self._vehicle.outbox.is_awaited(now_ms))
 
     def _serve_cable(self, now_ms: int) -> None:
         said = self._cable.poll()

@@ -69,10 +69,6 @@ class Outbox:
         """How many records earlier boots left unsent."""
         return self._journal.unsent()
 
-    def is_empty(self) -> bool:
-        """Does nothing wait for the gateway?"""
-        return not self._has_something()
-
     def has_room(self) -> bool:
         """Is there room for a session's records? Without it no command is taken."""
         on_flash = self._journal.has_room_for_events(_COMMAND_OF_8)
@@ -80,9 +76,11 @@ class Outbox:
 
     def is_away(self, now_ms: int) -> bool:
         """Has no gateway answered yet, or none for 30 s while something waits for it?"""
-        if not self._answered:
-            return True
-        return self._has_something() and now_ms - self._waiting_since_ms >= AWAY_MS
+        return not self._answered or (self._has_something() and not self.is_awaited(now_ms))
+
+    def is_awaited(self, now_ms: int) -> bool:
+        """Does something wait, and did a gateway take anything in the last 30 s?"""
+        return self._has_something() and now_ms - self._waiting_since_ms < AWAY_MS
 
     # --- recording ---
 
