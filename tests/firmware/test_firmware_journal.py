@@ -450,6 +450,24 @@ def test_a_gateway_that_leaves_with_the_memory_full_costs_no_sample_on_flash(wir
     assert wire.outbox._seq == in_memory + 1_440 + 1
 
 
+def test_a_slow_gateway_gets_one_record_of_all_that_was_lost_meanwhile(wire):
+    """It stores one record in 20 s, of a sample a second: it is not away, and cannot follow."""
+    for second in range(600):
+        wire.now_ms = 1_000 * second
+        wire.telemetry()
+        if second % 20 == 0:
+            entry = wire.outbox.next(wire.now_ms)
+            wire.outbox.sent(entry, wire.now_ms)
+            wire.outbox.stored(entry[:2], wire.now_ms)
+            wire.outbox.rewind(wire.now_ms)
+            assert not wire.outbox.is_away(wire.now_ms)
+    assert wire.journal.events.unsent() == 0  # nothing of it on flash
+    kept = 30 + sum([made.kind == record.TELEMETRY for made in wire.all()])
+    assert wire.telemetry()
+    lost, _ = wire.all()
+    assert lost.body == {0: 600 - kept} and lost.kind == record.LOST
+
+
 def test_samples_that_flash_does_not_take_stay_within_the_bounds_of_memory(wire, monkeypatch):
     FlakyFlash(monkeypatch, fails_at=1, for_good=True)
     while wire.telemetry(durable=True):

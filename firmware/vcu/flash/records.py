@@ -118,7 +118,11 @@ class Outbox:
     def _tell_lost(self, now_ms: int) -> None:
         given_up = self._journal.lost
         lost = self._lost + given_up
-        if not lost or self.is_away(now_ms) or not self._has_room_for(record.LOST, True):
+        # Once it is over: a record on flash for each sample that memory refuses costs more than
+        # the sample.
+        if not lost or self._bytes >= TELEMETRY_BYTES // 2:
+            return
+        if self.is_away(now_ms) or not self._has_room_for(record.LOST, True):
             return
         self._keep(record.LOST, {0: lost}, now_ms, False)
         self._lost = 0
