@@ -279,6 +279,25 @@ def test_a_flood_of_every_kind_is_counted_by_name_and_survived():
     assert stand.counter("extended") == stand.counter("skipped") == stand.counter("too_fast") == 0
 
 
+def test_a_flood_of_unknown_frames_that_never_ends_does_not_hold_the_loop():
+    """As fast as they are taken: short frames at full load, before the filters are narrow."""
+    stand = Stand()
+    take = stand.port.frame.take
+    delivered = []
+
+    def taken():
+        if len(delivered) < 1_000:
+            delivered.append(stand.can.deliver(0x7AA, b""))
+        return take()
+
+    stand.port.frame.take = taken
+    assert not stand.port.receive(1)
+    assert 16 <= stand.counter("unknown") <= 64
+    for _ in range(100):
+        assert not stand.port.receive(1)
+    assert stand.counter("unknown") == 1_000
+
+
 def test_a_flood_of_right_frames_is_kept_to_twice_its_rate():
     stand = Stand()
     stand.can.deliver(*right(15))
