@@ -468,6 +468,33 @@ def test_a_slow_gateway_gets_one_record_of_all_that_was_lost_meanwhile(wire):
     assert lost.body == {0: 600 - kept} and lost.kind == record.LOST
 
 
+@pytest.mark.parametrize("at_start", [False, True])
+def test_a_file_that_was_unreadable_for_a_while_is_not_taken_for_stored(
+    folder, monkeypatch, at_start
+):
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 300)
+    wire = Wire(folder)
+    for _ in range(40):
+        assert wire.fault()
+    bad = f"events/{wire.journal.events.numbers[1]}"
+
+    def fails(path, mode):
+        if path.endswith(bad):
+            raise OSError(5)
+        return open(path, mode)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segments, "open", fails, raising=False)
+        if at_start:
+            wire = Wire(folder, boot=2)
+        told = {(made.boot, made.seq) for made in wire.all()}
+    hidden = {(1, seq) for seq in range(40)} - told
+    assert 0 < len(hidden) < 10
+    again = Wire(folder, boot=3)
+    assert hidden <= {(made.boot, made.seq) for made in again.all()}
+    assert Wire(folder, boot=4).all() == []
+
+
 def test_samples_that_flash_does_not_take_stay_within_the_bounds_of_memory(wire, monkeypatch):
     FlakyFlash(monkeypatch, fails_at=1, for_good=True)
     while wire.telemetry(durable=True):
