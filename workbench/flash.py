@@ -21,7 +21,7 @@ from workbench.slots import SLOTS, Slots
 log = logging.getLogger("workbench")
 
 IMAGE = "application"  # its name in progress and result
-# How often the board crashed early (firmware/vcu/flash/crashes.py): new software begins anew.
+# How often the board crashed early (firmware/vcu/flash/crashes.py): what was flashed begins anew.
 CRASHES = "crashes"
 
 
@@ -71,7 +71,8 @@ def flash_files(
     if plan.bytes_to_write:
         plan.slots.write(plan.target, plan.image, report.of_image)
         report.wrote(IMAGE, len(plan.image))
-        _remove_if_there(bench, CRASHES)
+    # Also where the image is there already: power may have gone just here.
+    _remove_if_there(bench, CRASHES)
     # 2. What starts it, each file old or new.
     for file in sorted(loose, key=lambda file: file.path):
         report.begins(file.path)

@@ -1,8 +1,4 @@
-"""Wires the board to the vehicle controller and keeps it running.
-
-An exception that nobody expected is noted in the file `crash` and resets the board: locked, and
-with the reason in the next BOOT record.
-"""
+"""Wires the board to the vehicle controller and keeps it running."""
 
 import gc
 import os
@@ -35,7 +31,6 @@ WATCHDOG_MS = 8_000
 # The heap is collected before it is full, or what lives long would be scattered all over it and
 # leave no room in one piece for a presentation.
 COLLECT_BYTES = 32_768
-CRASH_PAUSE_MS = 1_000
 LOOK_MS = 1_000  # at the supply and at who is silent
 _TYPED_BYTES = 256  # of one turn
 _DROWSY_MS = 100
@@ -71,26 +66,20 @@ class Board:
 
 
 def run(minimal: bool = False, reset_cause: int = start.UNKNOWN, slept: int = power.AWAKE) -> None:
-    """Does not return. Ctrl-C leads to the REPL."""
-    try:
-        gc.threshold(COLLECT_BYTES)
-        board = Board(reset_cause)
-        vehicle = build(board, minimal)
-        keeper = Keeper(vehicle, slept, board.uptime.now())
-        # Not before here: what asks for it has to be ready to feed it.
-        watchdog = machine.WDT(timeout=WATCHDOG_MS)
-        now = board.uptime.now
-        loop = Loop(keeper, now, _waiter(board.can), gc.collect, watchdog.feed)
-        if vehicle.watch:
-            vehicle.watch.health.add(3, loop, "piece_ms")
-        while True:
-            loop.turn()
-            keeper.tend(now())
-    except Exception as error:  # the one place: nothing continues from here
-        start.note_crash(error)
-        # Long enough for a mechanic's Ctrl-C on a board that crashes at every start.
-        time.sleep_ms(CRASH_PAUSE_MS)
-        machine.reset()
+    """Does not return. What it raises, start.py sees to."""
+    gc.threshold(COLLECT_BYTES)
+    board = Board(reset_cause)
+    vehicle = build(board, minimal)
+    keeper = Keeper(vehicle, slept, board.uptime.now())
+    # Not before here: what asks for it has to be ready to feed it.
+    watchdog = machine.WDT(timeout=WATCHDOG_MS)
+    now = board.uptime.now
+    loop = Loop(keeper, now, _waiter(board.can), gc.collect, watchdog.feed)
+    if vehicle.watch:
+        vehicle.watch.health.add(3, loop, "piece_ms")
+    while True:
+        loop.turn()
+        keeper.tend(now())
 
 
 def build(board: Board, minimal: bool) -> Vcu:
@@ -194,8 +183,7 @@ class Keeper:
             return
         self._look_ms = now_ms + LOOK_MS
         if not self._settled and now_ms >= self._healthy_at_ms:
-            self._settled = True
-            crashes.settled("")
+            self._settled = crashes.settled("")
         facts = self._facts(now_ms)
         supply_mv = start.supply_mv()
         if self._vehicle.watch and power.is_measured(supply_mv):
@@ -248,9 +236,10 @@ class Keeper:
     def _is_pending(self, now_ms: int) -> bool:
         if self._vehicle.has_work():
             return True
-        # Without a gateway nothing can be sent: what waits on flash waits there in sleep, too.
+        # Without a gateway, or with one that takes nothing, nothing can be sent: what waits on
+        # flash waits there in sleep, too.
         gateway = self._vehicle.signals.fresh("GW_Heartbeat", now_ms) is not None
-        return gateway and not self._vehicle.outbox.is_empty()
+        return gateway and bool(self._vehicle.outbox.is_awaited(now_ms))
 
     def _serve_cable(self, now_ms: int) -> None:
         said = self._cable.poll()

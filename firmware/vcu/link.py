@@ -61,7 +61,8 @@ class Link:
         sources: list[Any] = [16, self, "malformed"]
         for machine in (came, goes):
             sources += [16, machine, "malformed", 17, machine, "timeouts", 17, machine, "too_slow"]
-        sources += [18, came, "overflows", 19, came, "wrong_sequence", 20, came, "interrupted"]
+        sources += [18, came, "overflows", 18, goes, "refused"]
+        sources += [19, came, "wrong_sequence", 20, came, "interrupted"]
         return sources
 
     def is_busy(self) -> bool:

@@ -41,6 +41,7 @@ _TABLE = bytes((
 ))
 # fmt: on
 
+CRASH_PAUSE_MS = 1_000
 UPDATE_MS = 600_000
 OFF_MS = 3_600_000
 _BLINK_MS = 250
@@ -80,6 +81,8 @@ def run() -> None:
 
 
 def _start(minimal: bool, cause: int, slept: int) -> None:
+    # An exception that nobody expected, while the application loads or later, is noted in the file
+    # `crash` and resets the board: locked, and with the reason in the next BOOT record.
     crashes.begin("")
     try:
         from vcu import app
@@ -88,6 +91,11 @@ def _start(minimal: bool, cause: int, slept: int) -> None:
     except KeyboardInterrupt:
         crashes.settled("")  # a tool took over: no fault of the software
         raise
+    except Exception as error:  # the one place: nothing continues from here
+        note_crash(error)
+        # Long enough for a mechanic's Ctrl-C on a board that crashes at every start.
+        time.sleep_ms(CRASH_PAUSE_MS)
+        machine.reset()
 
 
 def reset_cause() -> int:
@@ -108,8 +116,8 @@ def note_crash(error: Exception) -> None:
     try:
         with open(CRASH_FILE, "w") as file:
             sys.print_exception(error, file)
-    except OSError:
-        pass  # flash is the fault, then; the reset is what matters
+    except (OSError, MemoryError):
+        pass  # flash or memory is the fault, then; the reset is what matters
 
 
 def supply_mv() -> int:

@@ -38,11 +38,11 @@ class Watch:
         vehicle = self._vehicle
         if self._check.due(now_ms):
             self._flags = self._look(now_ms)
+            if self._odd_config:
+                self.faults.see(VCU, self._odd_config, True, now_ms)
         rests = vehicle.rest != 0
         if self.faults.tick(vehicle.signals, vehicle.bus, now_ms, self._flags, rests):
             self.telemetry.event()
-        if self._odd_config:
-            self.faults.see(VCU, self._odd_config, True, now_ms)
         self.telemetry.cap_mmps = vehicle.drive.outputs.cap_mmps
         self.telemetry.warning = vehicle.drive.outputs.warning
         self.telemetry.tick(now_ms)

@@ -12,6 +12,7 @@ from vcu.isotp import (
     Receiver,
     Sender,
 )
+from vcu.link import Link
 
 
 def first(size, data=b"abcdef"):
@@ -169,3 +170,11 @@ def test_a_receiver_that_takes_a_frame_a_second_is_given_up():
         if sender.frame(now_ms):
             sender.sent(now_ms)
     assert now_ms <= MESSAGE_MS + 900 and counted(sender)["too_slow"] == 1
+
+
+def test_health_tells_of_every_counter():
+    link = Link(lambda *frame: True, None, b"hello", None, lambda *presented: None)
+    told = link.health_sources()
+    told = {(id(told[at + 1]), told[at + 2]) for at in range(0, len(told), 3)}
+    for machine, names in ((link._receiver, RECEIVER_COUNTERS), (link._sender, SENDER_COUNTERS)):
+        assert {(id(machine), name) for name in names.split()} <= told

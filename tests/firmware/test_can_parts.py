@@ -289,6 +289,19 @@ def test_a_stale_value_does_not_become_young_when_the_time_wraps():
     assert not signals.is_fresh(slot, 1 << 29)
 
 
+@pytest.mark.parametrize("name", RECEIVED.split())
+def test_a_node_that_was_silent_for_days_is_heard_at_once(name):
+    """Also where the difference of the times has wrapped meanwhile: 3 to 6 days."""
+    row = MESSAGES.row(name)
+    for silent_ms in range(1 << 28, 1 << 29, 1 << 25):
+        signals = Signals()
+        assert signals.take(row, can.encode(name, {}, 1), 8, 0) >= 0
+        for now_ms in range(0, silent_ms, 1 << 22):
+            signals.tick(now_ms)
+        assert signals.take(row, can.encode(name, {}, 2), 8, silent_ms) >= 0, silent_ms
+        assert signals.too_fast == 0
+
+
 def test_each_fault_of_a_frame_has_its_own_counter():
     signals = Signals()
     assert signals.take(STATUS, frame(1), 8, 0) >= 0

@@ -226,6 +226,29 @@ def test_a_chip_that_does_not_answer_is_tried_again():
     assert port.joined and not port.is_off()
 
 
+def test_each_warning_is_counted_once_whatever_a_restart_meets():
+    """Off before a frame was heard, a restart that the chip does not answer, and another one."""
+    stand = Stand()
+    stand.run(1_100)  # joined, because the bus was silent
+    stand.can.errors(100, 0)
+    stand.can.errors(256, 0)
+    stand.run(1_000)
+    assert stand.port.joined is False and stand.counter("warnings") == 1
+    stand.can.deliver(*right())
+    stand.run(1)
+    stand.can.errors(100, 0)
+    stand.can.errors(256, 0)
+    stand.can.restart = _fails
+    stand.run(250)
+    assert stand.counter("failures") == 1 and stand.counter("warnings") == 2
+    stand.run(1_000)
+    assert not stand.port.is_off() and stand.counter("warnings") == 2
+
+
+def _fails():
+    raise OSError(19)
+
+
 # --- bad input ---
 
 
@@ -254,6 +277,25 @@ def test_a_flood_of_every_kind_is_counted_by_name_and_survived():
     assert stand.counter("repeated") == stand.counter("remotes") == 50
     # The filter of the standard identifier does not let the extended one pass.
     assert stand.counter("extended") == stand.counter("skipped") == stand.counter("too_fast") == 0
+
+
+def test_a_flood_of_unknown_frames_that_never_ends_does_not_hold_the_loop():
+    """As fast as they are taken: short frames at full load, before the filters are narrow."""
+    stand = Stand()
+    take = stand.port.frame.take
+    delivered = []
+
+    def taken():
+        if len(delivered) < 1_000:
+            delivered.append(stand.can.deliver(0x7AA, b""))
+        return take()
+
+    stand.port.frame.take = taken
+    assert not stand.port.receive(1)
+    assert 16 <= stand.counter("unknown") <= 64
+    for _ in range(100):
+        assert not stand.port.receive(1)
+    assert stand.counter("unknown") == 1_000
 
 
 def test_a_flood_of_right_frames_is_kept_to_twice_its_rate():

@@ -436,6 +436,74 @@ def test_memory_is_small_and_what_is_left_out_is_counted(wire):
     assert (lost.kind, lost.body, sample.kind) == (record.LOST, {0: 2}, record.TELEMETRY)
 
 
+def test_a_gateway_that_leaves_with_the_memory_full_costs_no_sample_on_flash(wire):
+    in_memory = 0
+    while wire.telemetry():  # of the time when it seemed to be there
+        in_memory += 1
+    for _ in range(1_440):
+        assert wire.telemetry(durable=True)
+    assert wire.fault() and wire.journal.samples.unsent() == 1_440 and wire.journal.lost == 0
+    assert wire.outbox._bytes < TELEMETRY_BYTES + 200
+    lost = 1  # the one that memory refused
+    told = [made.body[0] for made in wire.all() if made.kind == record.LOST]
+    assert told == [] and wire.outbox._lost == lost
+    assert wire.outbox._seq == in_memory + 1_440 + 1
+
+
+def test_a_slow_gateway_gets_one_record_of_all_that_was_lost_meanwhile(wire):
+    """It stores one record in 20 s, of a sample a second: it is not away, and cannot follow."""
+    for second in range(600):
+        wire.now_ms = 1_000 * second
+        wire.telemetry()
+        if second % 20 == 0:
+            entry = wire.outbox.next(wire.now_ms)
+            wire.outbox.sent(entry, wire.now_ms)
+            wire.outbox.stored(entry[:2], wire.now_ms)
+            wire.outbox.rewind(wire.now_ms)
+            assert not wire.outbox.is_away(wire.now_ms)
+    assert wire.journal.events.unsent() == 0  # nothing of it on flash
+    kept = 30 + sum([made.kind == record.TELEMETRY for made in wire.all()])
+    assert wire.telemetry()
+    lost, _ = wire.all()
+    assert lost.body == {0: 600 - kept} and lost.kind == record.LOST
+
+
+@pytest.mark.parametrize("at_start", [False, True])
+def test_a_file_that_was_unreadable_for_a_while_is_not_taken_for_stored(
+    folder, monkeypatch, at_start
+):
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 300)
+    wire = Wire(folder)
+    for _ in range(40):
+        assert wire.fault()
+    bad = f"events/{wire.journal.events.numbers[1]}"
+
+    def fails(path, mode):
+        if path.endswith(bad):
+            raise OSError(5)
+        return open(path, mode)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segments, "open", fails, raising=False)
+        if at_start:
+            wire = Wire(folder, boot=2)
+        told = {(made.boot, made.seq) for made in wire.all()}
+    hidden = {(1, seq) for seq in range(40)} - told
+    assert 0 < len(hidden) < 10
+    again = Wire(folder, boot=3)
+    assert hidden <= {(made.boot, made.seq) for made in again.all()}
+    assert Wire(folder, boot=4).all() == []
+
+
+def test_samples_that_flash_does_not_take_stay_within_the_bounds_of_memory(wire, monkeypatch):
+    FlakyFlash(monkeypatch, fails_at=1, for_good=True)
+    while wire.telemetry(durable=True):
+        pass
+    assert wire.outbox.journal_failed
+    assert TELEMETRY_BYTES <= wire.outbox._bytes < TELEMETRY_BYTES + 200
+    assert wire.fault() and wire.outbox.has_room()
+
+
 def test_what_flash_does_not_take_goes_out_from_memory_within_bounds(wire, monkeypatch):
     flash = FlakyFlash(monkeypatch, fails_at=1, for_good=True)
     while wire.fault():

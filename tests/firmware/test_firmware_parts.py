@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vcu import clock
 from vcu.clock import Uptime, WallClock
+from vcu.configuration import MISSING
 from vcu.faults import CLEAR_MS, SILENT
 from vcu.loop import Loop
 from vcu.software import digest
@@ -207,3 +208,11 @@ def test_software_hash_sees_every_file(tmp_path):
     assert digest((str(tmp_path),)) == before
     (tmp_path / "b.py").write_bytes(b"two" * 499 + b"twO")
     assert digest((str(tmp_path),)) != before
+
+
+def test_a_fault_that_finds_no_room_is_tried_again_once_a_second(tmp_path):
+    """A board fresh from the factory: no identity, so no records, and no numbers of a vehicle."""
+    bench = Bench(f"{tmp_path}/")
+    bench.vcu.watch._odd_config = MISSING
+    bench.run(5_000)
+    assert 4 <= bench.vcu.watch.faults.untold <= 6

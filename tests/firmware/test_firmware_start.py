@@ -192,6 +192,30 @@ def test_a_tool_that_interrupts_is_no_crash(board):
     assert crashes.count("") == 0
 
 
+@pytest.mark.parametrize("error", [ImportError("no module"), MemoryError(), ValueError(1)])
+def test_an_application_that_does_not_load_is_a_crash_and_ends_in_sleep(board, monkeypatch, error):
+    """It must not end in the REPL, where nothing feeds, resets or spares the battery."""
+
+    class Unloadable(types.ModuleType):
+        def __getattr__(self, name):
+            raise error
+
+    def say(error, file):  # MicroPython's own
+        file.write(type(error).__name__)
+
+    monkeypatch.setattr(sys.modules["vcu"], "app", Unloadable("vcu.app"))
+    monkeypatch.setattr(sys, "print_exception", say, raising=False)
+    for number in range(10):
+        begin_ms = board.clock.ms
+        with pytest.raises(Reset):
+            board.start.run()
+        assert crashes.count("") == number + 1 and board.clock.ms - begin_ms == 1_000
+        assert type(error).__name__ in (board.folder / "crash").read_text()
+    with pytest.raises(Asleep):
+        board.start.run()
+    assert not board.started
+
+
 def test_update_mode_waits_never_drives_and_ends(board):
     with pytest.raises(Reset):
         board.start.ask_for_update()

@@ -11,13 +11,14 @@ from vcu.flash import crashes, state
 from vcu.flash.files import Damage
 from vcu.flash.first_version import decode_state
 from vcu.flash.identity import decode_identity
+from vcu.flash.journal import Journal
 from vcu.flash.memory import Memory
 from vcu.flash.pair import Pair, seal
 from vcu.flash.provision import UNREADABLE_STATE, Provision
 from vcu.flash.state import State
 from vcu.flash.store import Store
 
-from protocol import cbor
+from protocol import cbor, record
 from protocol.access import MAX_REVOKED
 from protocol.errors import DecodeError, EncodeError
 
@@ -281,6 +282,26 @@ def test_lost_count_of_boots_without_a_clock_is_a_fault(folder, tmp_path):
         (tmp_path / f"life.{letter}").unlink()
     made = Provision(Store(folder), 0, 0)
     assert made.fault == UNREADABLE_STATE and made.key is None
+
+
+@pytest.mark.parametrize("kind", ["events", "samples", "mark"])
+def test_last_number_of_a_boot_is_a_fault_and_names_no_record(folder, tmp_path, kind):
+    (tmp_path / "identity").write_bytes(identity(OWNER))
+    journal = Journal(folder, Damage())
+    if kind == "mark":
+        journal.stored = (0xFFFF_FFFF, 0xFFFF_FFFF)
+        journal._write_mark(0xFFFF_FFFF, 0xFFFF_FFFF)
+    else:
+        journal.append(kind == "samples", 0xFFFF_FFFF, 0xFFFF_FFFF, b"a record")
+    for _ in range(3):
+        memory = Memory(folder, lambda: NOW_S)
+        assert memory.provision.fault == UNREADABLE_STATE and memory.provision.key is None
+        assert not memory.outbox.record(record.BOOT, {}, 0)
+        assert memory.outbox.restore() == (kind != "mark")
+    bench = Bench(folder)  # the whole vehicle, locked but alive
+    bench.gateway.listens = False
+    bench.run(500)
+    assert bench.vcu.fault == UNREADABLE_STATE and bench.frames["VCU_Lock"]
 
 
 def test_unreadable_rights_obey_nobody(folder, tmp_path):

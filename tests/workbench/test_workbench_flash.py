@@ -157,6 +157,18 @@ def test_a_cut_at_any_piece_leaves_the_old_or_the_new_application(
     says(board, b"running new")
 
 
+def test_early_crashes_go_though_the_first_try_was_cut_behind_the_image(
+    board: VirtualBoard, checkout: Path
+) -> None:
+    flash.flash_application(board.tty, collect_application(checkout))
+    with on_bench(board.tty) as bench:  # the image is there already, what it has to forget as well
+        bench.files.write("crashes", bytes((10, 10 ^ 0xFF)))
+    again = flash.flash_application(board.tty, collect_application(checkout))
+    assert again.written == ()
+    with on_bench(board.tty) as bench:
+        assert not bench.files.exists("crashes")
+
+
 @pytest.mark.faults
 def test_power_cuts_at_random_moments(board: VirtualBoard, checkout: Path) -> None:
     seed = time.time_ns()

@@ -9,7 +9,7 @@ from protocol.can_table import IDENTIFIERS, MESSAGES
 from vcu.can.filters import cover
 from vcu.can.policy import JOIN, STAY, BackOff, Listening
 from vcu.can.queue import Queue
-from vcu.can.ring import Ring
+from vcu.can.ring import SLOTS, Ring
 
 # Only for the checker of types.
 TYPE_CHECKING = False
@@ -74,7 +74,10 @@ class Port:
         """True if there was a frame of the table: `row`, `at_ms`, `frame.data`, `frame.length`."""
         self._now_ms = now_ms
         frame = self.frame
-        while frame.take():
+        # No more than were there: frames may come as fast as they are taken.
+        for _ in range(SLOTS):
+            if not frame.take():
+                break
             row = self._rows.get(frame.identifier, -1)
             if not self._heard:
                 self._recognise(row, now_ms)
@@ -159,7 +162,6 @@ class Port:
         self._open(now_ms)
 
     def _restart(self, now_ms: int) -> None:
-        self._remember()
         self._back_off.restarted(now_ms)
         if not self.joined:
             self._listening.skip()  # as errors are elsewhere: not this bit rate, perhaps
@@ -171,9 +173,11 @@ class Port:
             self.joined = False
             self._open(now_ms)
         else:
+            self._remember()
             try:
                 self._can.restart()
             except OSError:  # as in _open()
+                self._can.deinit()  # what it counted is remembered, and not to be counted again
                 self._failed = True
                 self.failures += 1
 

@@ -125,6 +125,7 @@ class Signals:
             return False
         if elapsed(now_ms, self._at_ms[slot]) >= self._timeout_ms[slot]:
             self._state[slot] = _STALE
+            self._ahead_ms[slot] = 0  # long paid back, and days later nobody could say when
             return False
         return True
 

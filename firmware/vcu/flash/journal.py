@@ -35,6 +35,7 @@ class Journal:
         self.events = Segments(folder, "events", damage)
         self.samples = Segments(folder, "samples", damage)
         self.stored: Name = BEFORE_ALL
+        self._marked: Name = BEFORE_ALL  # what the mark says of it
         self.lost = 0  # samples given up that no LOST record tells of yet
         self.thinned = 0  # samples given up since the start
         self._giving_up = 0  # number of the file
@@ -161,10 +162,13 @@ class Journal:
             self._damage.note("mark")
             return
         boot, seq, self.lost, self._giving_up, _ = struct.unpack(_MARK, data)
-        self.stored = (boot, seq)
+        self.stored = self._marked = (boot, seq)
 
     def _write_mark(self, lost: int, giving_up: int) -> None:
-        data = struct.pack(_MARK[:-1], self.stored[0], self.stored[1], lost, giving_up)
+        # What hides in a file of before may not be stored, though later ones are: the mark waits.
+        if not (self.events.hides or self.samples.hides):
+            self._marked = self.stored
+        data = struct.pack(_MARK[:-1], self._marked[0], self._marked[1], lost, giving_up)
         files.write(self._path, data + struct.pack(">I", binascii.crc32(data)))
 
     def _take_first_version(self) -> None:

@@ -16,6 +16,7 @@ NO_OWNER = 2
 UNUSABLE_KEY = 3
 UNREADABLE_STATE = 4
 
+LAST_BOOT = 0xFFFF_FFFF  # of 32 bits; only a damaged or forged file comes so far
 NAMELESS = "unprovisioned"
 _NO_PROVISIONING = bytes(32)
 
@@ -59,6 +60,11 @@ class Provision:
             # The time in its place is as unique, and the count goes on from there.
             self.state.boot = max(self.state.boot, now_s)
             self.fault = self.fault if now_s else UNREADABLE_STATE
+        if self.state.boot > LAST_BOOT:
+            # No number is left that names a record: no records, and so no commands.
+            self.state.boot = LAST_BOOT
+            self.fault, self.key = UNREADABLE_STATE, None
+            return
         if self.fault == NO_FAULT:
             try:
                 # Before the first record of this boot: a count that is not stored is used twice.

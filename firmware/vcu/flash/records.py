@@ -69,10 +69,6 @@ class Outbox:
         """How many records earlier boots left unsent."""
         return self._journal.unsent()
 
-    def is_empty(self) -> bool:
-        """Does nothing wait for the gateway?"""
-        return not self._has_something()
-
     def has_room(self) -> bool:
         """Is there room for a session's records? Without it no command is taken."""
         on_flash = self._journal.has_room_for_events(_COMMAND_OF_8)
@@ -80,9 +76,11 @@ class Outbox:
 
     def is_away(self, now_ms: int) -> bool:
         """Has no gateway answered yet, or none for 30 s while something waits for it?"""
-        if not self._answered:
-            return True
-        return self._has_something() and now_ms - self._waiting_since_ms >= AWAY_MS
+        return not self._answered or (self._has_something() and not self.is_awaited(now_ms))
+
+    def is_awaited(self, now_ms: int) -> bool:
+        """Does something wait, and did a gateway take anything in the last 30 s?"""
+        return self._has_something() and now_ms - self._waiting_since_ms < AWAY_MS
 
     # --- recording ---
 
@@ -107,9 +105,10 @@ class Outbox:
 
     def _has_room_for(self, kind: int, on_flash: bool) -> bool:
         if kind == record.TELEMETRY:
-            if self._bytes >= TELEMETRY_BYTES:
-                return False
-            return not on_flash or self._journal.has_room_for_sample()
+            # What fills the memory is no reason to keep nothing on flash.
+            if on_flash and not self.journal_failed:
+                return self._journal.has_room_for_sample()
+            return self._bytes < TELEMETRY_BYTES
         essential = kind in _ESSENTIAL
         if self._bytes >= (MOST_BYTES if essential else MINOR_BYTES):
             return False
@@ -119,7 +118,11 @@ class Outbox:
     def _tell_lost(self, now_ms: int) -> None:
         given_up = self._journal.lost
         lost = self._lost + given_up
-        if not lost or self.is_away(now_ms) or not self._has_room_for(record.LOST, True):
+        # Once it is over: a record on flash for each sample that memory refuses costs more than
+        # the sample.
+        if not lost or self._bytes >= TELEMETRY_BYTES // 2:
+            return
+        if self.is_away(now_ms) or not self._has_room_for(record.LOST, True):
             return
         self._keep(record.LOST, {0: lost}, now_ms, False)
         self._lost = 0

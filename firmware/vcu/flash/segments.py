@@ -33,6 +33,7 @@ class Segments:
         self._name = name
         self._damage = damage
         self._has_folder = False
+        self.hides = False  # a file could not be read; what is in it may never have been sent
         self.numbers: list[int] = []
         self.counts: list[int] = []  # records that are not stored, by file
         self.last: Name = BEFORE_ALL  # nothing above this is to be found
@@ -191,8 +192,12 @@ class Segments:
 
     def _pass_over(self, index: int) -> None:
         # It cannot be read. It stays on flash, and may be readable at the next start.
-        self._damage.note(self._name)
+        self._hide()
         self._leave(index)
+
+    def _hide(self) -> None:
+        self.hides = True
+        self._damage.note(self._name)
 
     def _leave(self, index: int) -> None:
         if index == len(self.numbers) - 1:
@@ -216,7 +221,7 @@ class Segments:
             try:
                 self._scan_file(number)
             except OSError:
-                self._damage.note(self._name)
+                self._hide()
             yield
 
     def never_again(self, number: int) -> None:
