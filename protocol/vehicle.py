@@ -1,9 +1,10 @@
 """A vehicle's own numbers, as they lie on its board in the file `config`.
 
-docs/protocol.md section 12. Refuses what no vehicle of this kind can have, and numbers that
+docs/protocol.md section 13. Refuses what no vehicle of this kind can have, and numbers that
 contradict each other.
 """
 
+import hashlib
 from collections import namedtuple
 
 from protocol import cbor, fields
@@ -62,10 +63,25 @@ _RANGES = (
     20, 500, 30000,
 )  # fmt: skip
 _KEYS = 21
+_HASH = 32
+
+
+def seal(document: bytes) -> bytes:
+    """The file on the board: what `encode` gives, and its SHA-256. The numbers decide how fast a
+    vehicle takes a curve: one that was damaged must not pass for another vehicle's."""
+    return document + hashlib.sha256(document).digest()
+
+
+def open_file(file: bytes) -> Vehicle:
+    """The vehicle of the file on the board. Raises DecodeError."""
+    document = file[:-_HASH]
+    if hashlib.sha256(document).digest() != file[-_HASH:]:
+        raise DecodeError("hash", "vehicle")
+    return decode(document)
 
 
 def encode(vehicle: Vehicle) -> bytes:
-    """The bytes of the file. Raises EncodeError for a vehicle that `decode` would refuse."""
+    """The document of the numbers. Raises EncodeError for a vehicle that `decode` would refuse."""
     document = {0: fields.VERSION}
     for i in range(len(vehicle)):
         document[i + 1] = vehicle[i]
@@ -78,7 +94,7 @@ def encode(vehicle: Vehicle) -> bytes:
 
 
 def decode(data: bytes) -> Vehicle:
-    """The vehicle of a file. Raises DecodeError, `where` is the key."""
+    """The vehicle of a document. Raises DecodeError, `where` is the key."""
     document = fields.map_of(cbor.decode(data), "vehicle", range(_KEYS))
     fields.version(document[0], "vehicle.version")
     fields.identifier(document[1], "vehicle.name")

@@ -11,7 +11,7 @@ from protocol import vehicle
 
 def config_file(config: VehicleConfig) -> bytes:
     """The bytes of the file. Raises protocol.errors.EncodeError."""
-    return vehicle.encode(vehicle_of(config))
+    return vehicle.seal(vehicle.encode(vehicle_of(config)))
 
 
 def vehicle_of(config: VehicleConfig) -> vehicle.Vehicle:

@@ -65,7 +65,7 @@ def configure(port: str, config: bytes) -> bool:
 def check_config(config: bytes) -> None:
     """Raises ConfigurationError."""
     try:
-        vehicle.decode(config)
+        vehicle.open_file(config)
     except DecodeError as error:
         raise ConfigurationError(f"not the numbers of a vehicle: {error}") from error
 

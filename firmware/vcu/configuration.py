@@ -4,7 +4,7 @@ A board without one still moves, at walking pace and as if it tipped over easily
 """
 
 from protocol.errors import DecodeError
-from protocol.vehicle import TADPOLE, Vehicle, decode
+from protocol.vehicle import TADPOLE, Vehicle, open_file
 
 # Fault codes of the VCU in FAULT records, beside those of faults.py.
 USABLE = 0
@@ -48,6 +48,6 @@ def load(folder: str) -> "tuple[Vehicle, int]":
     except OSError:
         return default(), MISSING
     try:
-        return decode(data), USABLE
+        return open_file(data), USABLE
     except DecodeError:
         return default(), UNREADABLE

@@ -38,7 +38,7 @@ def first_files() -> dict[str, bytes]:
     """What provisioning leaves on the flash."""
     return {
         "identity": bench.identity(signer.OWNER.thumbprint),
-        "config": bench.vehicle.encode(bench.CONFIG),
+        "config": bench.vehicle.seal(bench.vehicle.encode(bench.CONFIG)),
     }
 
 

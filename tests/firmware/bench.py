@@ -55,7 +55,7 @@ def configure(folder):
         os.stat(folder + "config")
     except OSError:
         with open(folder + "config", "wb") as file:
-            file.write(vehicle.encode(CONFIG))
+            file.write(vehicle.seal(vehicle.encode(CONFIG)))
 
 
 class Node:

@@ -8,7 +8,7 @@ sys.path.insert(0, ".")
 
 from vcu.tipover import Guard, follow
 
-from protocol.vehicle import decode
+from protocol.vehicle import open_file
 
 
 def digest(guard):
@@ -41,6 +41,6 @@ def bytes_a_call(guard):
     return (after - before) // 4
 
 
-made = Guard(decode(bytes.fromhex(sys.argv[1])))
+made = Guard(open_file(bytes.fromhex(sys.argv[1])))
 print(digest(made))
 print("bytes a call:", bytes_a_call(made))

@@ -16,7 +16,7 @@ each_vehicle = pytest.mark.parametrize("name", vehicle_names())
 @each_vehicle
 def test_every_number_arrives(name: str) -> None:
     config = load_vehicle(name)
-    read = vehicle.decode(config_file(config))
+    read = vehicle.open_file(config_file(config))
     geometry, limits, tipover = config.geometry, config.limits, config.tipover
     assert read.name == name
     assert read.layout == {"delta": 0, "tadpole": 1}[config.layout]
