@@ -91,8 +91,8 @@ class Drive:
 
     def resume(self, session: "dict[int, int]", now_ms: int) -> None:
         """A session that a reset interrupted goes on. Raises StateError."""
+        self.limits = session  # before: they hold from the first frame on
         self._command(safety.RESUME, now_ms)
-        self.limits = session
 
     def unlock(self, session: "dict[int, int]", now_ms: int) -> None:
         """An authorized unlock; `session` are the grant's limits. Raises StateError where the
@@ -139,7 +139,8 @@ class Drive:
     def _inputs_now(self, command: int | None, now_ms: int) -> safety.Inputs:
         signals = self._signals
         speed = motor = hmi = steering = None
-        faults = degrade.effects(self.nodes) & degrade.LIMP
+        # A plug is no fault: it forbids the start by a word of its own.
+        faults = degrade.effects(self.nodes & ~degrade.PLUGGED) & (degrade.LIMP | safety.NO_START)
         if signals.is_fresh(self._motor, now_ms):
             speed = signals.value(self._speed)
             motor = self._wheel_mmps(signals.value(self._rpm))
