@@ -127,7 +127,10 @@ class Vcu:
         """A ride that a watchdog or a crash interrupted goes on: nobody ended it."""
         if reset_cause in (_WATCHDOG, _CRASH):
             try:
-                self.drive.resume(session.decode(self.state.session), now_ms)
+                session_limits, pending = session.decode(self.state.session)
+                self.drive.resume(session_limits, now_ms)
+                if pending:
+                    self.drive.end(now_ms)
                 return
             except (DecodeError, StateError):
                 pass  # there was none, or it may not go on
@@ -221,6 +224,8 @@ class Vcu:
         self.drive.zone_mmps = limits.zone(
             self.state.zone_mmps, self.state.zone_until, self.wall.read()
         )
+        if self.drive.lock == lock.LOCKED:
+            self._keep_session(session.NONE)  # again, where flash failed at the lock
         if self.odometer.is_due(self.drive.lock == lock.LOCKED):
             self.odometer.saved()
             self._keep("odometer_m", self.odometer.metres)
@@ -247,9 +252,13 @@ class Vcu:
 
     def _lock_changed(self, state: int, previous: int, reason: int) -> None:
         self.outbox.record(record.LOCK, {0: state, 1: previous, 2: reason}, self._now_ms)
-        if state == lock.DRIVE and reason == lock.RIDER_ACTION:
-            self._keep_session(session.encode(self.drive.limits))
-        elif state == lock.LOCKED:
+        # Only what drives goes on after a reset: what waits for the rider would start by itself.
+        if state == lock.LOCK_PENDING and previous == lock.DRIVE:
+            self._keep_session(session.encode(self.drive.limits, True))
+        elif state == lock.DRIVE:
+            if reason == lock.RIDER_ACTION:
+                self._keep_session(session.encode(self.drive.limits, False))
+        else:
             self._keep_session(session.NONE)
 
     def _keep_session(self, data: bytes) -> None:
