@@ -172,6 +172,8 @@ class Keeper:
         # Drowsy, it falls silent, so that the other nodes go to sleep.
         if self._guard.state == power.AWAKE:
             self._vehicle.cyclic(now_ms)
+        else:
+            self._vehicle.watch_over(now_ms)
 
     def next_deadline_ms(self) -> int:
         if self._guard.state == power.AWAKE:

@@ -176,6 +176,12 @@ class Vcu:
             values[2] = self._software
             self._beat_cycle.send()
 
+    def watch_over(self, now_ms: int) -> None:
+        """In the place of `cyclic`, without a word: lights, horn, and does somebody push it?"""
+        if self._drive_cycle.advance(now_ms):
+            self._now_ms = now_ms
+            self.drive.step(now_ms)
+
     def _send_drive(self) -> None:
         outputs, values = self.drive.outputs, self._drive_cycle.values
         for place in range(len(values)):  # both are in the order of the table
