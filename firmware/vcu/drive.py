@@ -152,11 +152,13 @@ class Drive:
             hmi, steering = tuple(values[:5]), values[5]
         limit_mmps, limit = limits.goal(self._vehicle.top_speed_mmps, self.limits, self.zone_mmps)
         tip_mmps = self._vehicle.top_speed_mmps
-        if hmi:  # without the dash nobody knows the curve: limp and its gentle ramp are left
-            accel = 0 if speed is None else self._accel_mmps2
+        accel = 0 if speed is None else self._accel_mmps2
+        if hmi:
             tip_mmps, near = self._guard.limits(steering, accel, bool(hmi[1]), speed or 0)
             if near:
                 self._warn_until_ms = now_ms + WARN_MS
+        else:  # nobody knows the curve: that of the steering stop, by the gentle ramp of a limit
+            limit_mmps = min(limit_mmps, self._guard.limits(None, accel, False, speed or 0)[0])
         warn = now_ms < self._warn_until_ms
         return safety.Inputs(
             *(command, self._fault, speed, motor, hmi, self._news),

@@ -149,6 +149,24 @@ def test_a_dash_that_dies_leads_to_limp_gently(bench):
     assert shown(bench)["SpeedCap_mmps"] == 2_800
 
 
+def test_a_dash_that_dies_in_a_curve_raises_no_cap(tmp_path):
+    """On a vehicle whose numbers nobody knows, which is slower in a curve than limp."""
+    (tmp_path / "identity").write_bytes(identity(OWNER.thumbprint))
+    (tmp_path / "config").write_bytes(b"")
+    bench = Bench(f"{tmp_path}/")
+    bench.run(1_500)
+    drive_off(bench, 1_500)
+    bench.nodes["HMI_Inputs"].signals |= {"SteeringAngle_cdeg": 4_500}
+    bench.run(3_000)
+    cap_mmps = shown(bench)["SpeedCap_mmps"]
+    assert shown(bench)["Reason"] == lock.DRIVE_TIP_OVER and 1_000 < cap_mmps < 2_000
+    bench.nodes["HMI_Inputs"].signals = None
+    seen = len(bench.drives)
+    bench.run(5_000)
+    assert shown(bench)["Reason"] == lock.DRIVE_INPUTS_STALE and shown(bench)["Enable"]
+    assert max(signals["SpeedCap_mmps"] for _, signals in bench.drives[seen:]) <= cap_mmps
+
+
 def test_a_lock_while_moving_waits(bench):
     drive_off(bench, 5_000)
     asked = by_owner(current(bench), command.LOCK)
