@@ -17,7 +17,7 @@ DRIVE_REASONS = {
     lock.DRIVE_DIRECTION: "The gear is against the way that the vehicle rolls.",
     lock.DRIVE_ZONE_LIMIT: "The zone limits the speed.",
     lock.DRIVE_TIP_OVER: "The curve limits the speed, or a wheel would lift.",
-    lock.DRIVE_NODE_FAULT: "A part is ill or silent: slow and weak on the road; it may not start.",
+    lock.DRIVE_NODE_FAULT: "A part is silent or reports a fault: slow and weak, or no start.",
     lock.DRIVE_FAULT + 1: "The board has no identity.",
     lock.DRIVE_FAULT + 2: "The vehicle has no owner.",
     lock.DRIVE_FAULT + 3: "The vehicle's own key is not usable.",

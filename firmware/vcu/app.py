@@ -168,6 +168,8 @@ class Keeper:
         self._speaks = speaks
         if speaks:
             self._vehicle.cyclic(now_ms)
+        else:
+            self._vehicle.watch_over(now_ms)
 
     def next_deadline_ms(self) -> int:
         if self._speaks:

@@ -180,6 +180,9 @@ class Commands:
         owner = authorized.command.args[0]
         if is_nobody(owner):
             raise RefusedError(refusal.ARGUMENT)
+        if owner != self._vehicle.gate.authority.owner:
+            # First: an owner who comes back must find nobody's codes, whenever power goes.
+            self._vehicle.hmi.codes.forget()
         self.persist("owner", owner)
         self._vehicle.gate.authority.owner = owner
         return record.DONE

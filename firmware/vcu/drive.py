@@ -92,8 +92,8 @@ class Drive:
 
     def resume(self, session: "dict[int, int]", now_ms: int) -> None:
         """A session that a reset interrupted goes on. Raises StateError."""
+        self.limits = session  # before: they hold from the first frame on
         self._command(safety.RESUME, now_ms)
-        self.limits = session
 
     def unlock(self, session: "dict[int, int]", now_ms: int) -> None:
         """An authorized unlock; `session` are the grant's limits. Raises StateError where the
@@ -140,6 +140,7 @@ class Drive:
     def _inputs_now(self, command: int | None, now_ms: int) -> safety.Inputs:
         signals = self._signals
         speed = motor = hmi = steering = None
+        # A plug is no fault: it forbids the start by a word of its own.
         faults = degrade.effects(self.nodes & ~degrade.PLUGGED) & _FAULTS
         if signals.is_fresh(self._motor, now_ms):
             speed = signals.value(self._speed)
@@ -152,11 +153,13 @@ class Drive:
             hmi, steering = tuple(values[:5]), values[5]
         limit_mmps, limit = limits.goal(self._vehicle.top_speed_mmps, self.limits, self.zone_mmps)
         tip_mmps = self._vehicle.top_speed_mmps
-        if hmi:  # without the dash nobody knows the curve: limp and its gentle ramp are left
-            accel = 0 if speed is None else self._accel_mmps2
+        accel = 0 if speed is None else self._accel_mmps2
+        if hmi:
             tip_mmps, near = self._guard.limits(steering, accel, bool(hmi[1]), speed or 0)
             if near:
                 self._warn_until_ms = now_ms + WARN_MS
+        else:  # nobody knows the curve: that of the steering stop, by the gentle ramp of a limit
+            limit_mmps = min(limit_mmps, self._guard.limits(None, accel, False, speed or 0)[0])
         warn = now_ms < self._warn_until_ms
         return safety.Inputs(
             *(command, self._fault, speed, motor, hmi, self._news),

@@ -79,16 +79,16 @@ MODES: dict[tuple[int, int | None], int] = {(NORMAL, FAULT): LIMP, (LIMP, CLEAR)
 STILL_MMPS = 50
 STILL_MS = 500
 STALE_MS = 200  # of a speed: the receiver's timeout of MC_Status1
-# Nothing stops quicker than its tyres hold: a speed that does is a broken sensor. The vehicle then
-# counts as moving for as long as it could roll on a level road.
+# Nothing slows down quicker than its tyres hold: a speed that does is a broken sensor. The vehicle
+# then moves for as long as it could roll, or until a speed from which a leap to 0 would be noticed.
 STOP_MMPSS = 15_000
 STOP_SLACK_MMPS = 700
+SHOWN_MMPS = 1_000
 ROLLS_MS_PER_MMPS = 10
 MOTOR_TURNS_MMPS = 500
 ACTION_WITHIN_MS = 5_000
 REVERSAL_MMPS = 300
 CLEAR_MS = 5_000
-NO_START = 2  # of `faults`: one with which drive goes on, but does not begin
 LIMP_SPEED_MMPS = 2_800  # 10 km/h
 FULL_PPM = 1_000_000
 LIMP_PPM = 400_000
@@ -101,6 +101,7 @@ CAP_UP_UMPS = 2_000
 FREE_MMPS = 1_000  # a cap so far above the speed takes nothing away
 LONGEST_STEP_MS = 100  # of a ramp: a loop that was held up does not make a step of it
 NEUTRAL, FORWARD, REVERSE = range(3)
+NO_START = 2  # among the faults
 
 # fmt: off
 State = namedtuple("State", (
@@ -147,19 +148,19 @@ def step(state: State, inputs: Inputs, dt_ms: int) -> tuple[State, Outputs]:
 
 
 def _motion(state: State, inputs: Inputs, dt_ms: int) -> tuple[int, int, int, int]:
-    # (last speed, how long ago it came, how long the vehicle stands, how long that is doubted)
+    # (last speed, or what tyres leave of one before; its age; time at standstill; time of doubt)
     gap_ms = min(state.gap_ms + dt_ms, STALE_MS)
     if inputs.speed_mmps is None:
         return state.speed_mmps, gap_ms, 0, state.doubt_ms
-    speed = abs(inputs.speed_mmps)
-    if speed >= STILL_MMPS or abs(inputs.motor_mmps or 0) >= MOTOR_TURNS_MMPS:
-        return speed, 0, 0, 0
-    reach = STOP_SLACK_MMPS + STOP_MMPSS * gap_ms // 1000
-    if state.speed_mmps > reach:
-        return speed, 0, 0, state.speed_mmps * ROLLS_MS_PER_MMPS
-    if state.doubt_ms:
-        return speed, 0, 0, max(0, state.doubt_ms - dt_ms)
-    return speed, 0, 0 if gap_ms >= STALE_MS else min(state.still_ms + dt_ms, STILL_MS), 0
+    speed, doubt_ms = abs(inputs.speed_mmps), max(0, state.doubt_ms - dt_ms)
+    least = state.speed_mmps - STOP_MMPSS * gap_ms // 1000
+    if least > speed + STOP_SLACK_MMPS:
+        doubt_ms = max(doubt_ms, state.speed_mmps * ROLLS_MS_PER_MMPS)
+    elif speed > SHOWN_MMPS:
+        doubt_ms = 0
+    moves = speed >= STILL_MMPS or abs(inputs.motor_mmps or 0) >= MOTOR_TURNS_MMPS
+    still_ms = 0 if moves or doubt_ms or gap_ms >= STALE_MS else state.still_ms + dt_ms
+    return max(speed, least), 0, min(still_ms, STILL_MS), doubt_ms
 
 
 def _event(state: State, inputs: Inputs, still: bool, dt_ms: int) -> int | None:
@@ -188,8 +189,8 @@ def _obstacle(inputs: Inputs) -> int:
     # Why drive cannot start, or 0: the first thing that the rider has to see to.
     if inputs.plugged:
         return names.DRIVE_CHARGER
-    if inputs.hmi is None:
-        return names.DRIVE_INPUTS_STALE
+    if inputs.hmi is None or inputs.faults & NO_START:
+        return names.DRIVE_NODE_FAULT if inputs.hmi else names.DRIVE_INPUTS_STALE
     key, brake, gear = inputs.hmi[:3]
     if not key:
         return names.DRIVE_KEY_OFF
@@ -200,9 +201,7 @@ def _obstacle(inputs: Inputs) -> int:
     if inputs.speed_mmps is None:
         return names.DRIVE_SPEED_STALE
     onwards = inputs.speed_mmps if gear == FORWARD else -inputs.speed_mmps
-    if onwards <= -REVERSAL_MMPS:
-        return names.DRIVE_DIRECTION
-    return names.DRIVE_NODE_FAULT if inputs.faults & NO_START else 0
+    return names.DRIVE_DIRECTION if onwards <= -REVERSAL_MMPS else 0
 
 
 def _mode(state: State, inputs: Inputs, dt_ms: int) -> tuple[int, int]:
@@ -242,14 +241,14 @@ def _torque(state: State, mode: int, dt_ms: int) -> int:
 
 
 def _direction(state: State, inputs: Inputs, lock: int) -> int:
-    # Stale inputs keep the direction; a reversal waits until the vehicle hardly moves.
-    if lock not in DRIVING:
-        return NEUTRAL
-    if inputs.hmi is None:
-        return state.direction
+    # Stale inputs keep the direction; a reversal waits until the vehicle hardly moves, also by way
+    # of neutral: out of it comes the way that the vehicle rolls, without a speed only forward.
+    if lock not in DRIVING or inputs.hmi is None:
+        return state.direction if lock in DRIVING else NEUTRAL
     gear, speed = inputs.hmi[2], inputs.speed_mmps
-    turns = state.direction != NEUTRAL and gear not in (NEUTRAL, state.direction)
     fast = speed is None or abs(speed) >= REVERSAL_MMPS
+    rolls = FORWARD if speed is None or speed > 0 else REVERSE
+    turns = gear not in (NEUTRAL, rolls if state.direction == NEUTRAL else state.direction)
     return state.direction if turns and fast else gear
 
 
@@ -257,7 +256,8 @@ def _outputs(state: State, inputs: Inputs, refused: int) -> Outputs:
     beginner = inputs.limit == names.DRIVE_GRANT_LIMIT and state.mode == NORMAL
     mode = BEGINNER if beginner else state.mode
     horn = inputs.hmi[3] if inputs.hmi else 0
-    rest = (_warnings(state, inputs), WIRE[state.lock], state.reason, refused, state.lights, horn)
+    warning = _warnings(state, inputs)
+    rest = (warning, WIRE[state.lock], state.reason, refused, state.lights, horn)
     if state.lock not in DRIVING:
         return Outputs(0, OFF, NEUTRAL, 0, 0, _why_none(state, inputs), *rest)
     pct, cap = state.torque_ppm // 10_000, state.cap_umps // 1000

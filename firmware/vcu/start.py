@@ -100,12 +100,14 @@ def _start(minimal: bool, cause: int, slept: int) -> None:
 
 def reset_cause() -> int:
     """Why the board started; asked once, because it takes the note of a crash away."""
+    cause = machine.reset_cause()
     try:
         os.rename(CRASH_FILE, CRASH_FILE + ".last")
-        return CRASH
+        if cause != getattr(machine, "PWRON_RESET", None):
+            return CRASH
+        # Power went before the reset: what was interrupted may be long ago.
     except OSError:
         pass  # the usual case: there was no crash
-    cause = machine.reset_cause()
     for number in range(len(_CAUSES)):
         if getattr(machine, _CAUSES[number], None) == cause:
             return number + POWER_ON

@@ -133,7 +133,10 @@ class Vcu:
         if reset_cause in (_WATCHDOG, _CRASH):
             self._count_crash()
             try:
-                self.drive.resume(session.decode(self.state.session), now_ms)
+                session_limits, pending = session.decode(self.state.session)
+                self.drive.resume(session_limits, now_ms)
+                if pending:
+                    self.drive.end(now_ms)
                 return
             except (DecodeError, StateError):
                 pass  # there was none, or it may not go on
@@ -195,6 +198,12 @@ class Vcu:
         for cycle in self.cycles:
             cycle.resume(now_ms)
 
+    def watch_over(self, now_ms: int) -> None:
+        """In the place of `cyclic`, without a word: lights, horn, and does somebody push it?"""
+        if self._drive_cycle.advance(now_ms):
+            self._now_ms = now_ms
+            self.drive.step(now_ms)
+
     def _send_drive(self) -> None:
         outputs, values = self.drive.outputs, self._drive_cycle.values
         for place in range(len(values)):  # both are in the order of the table
@@ -248,6 +257,8 @@ class Vcu:
         self.drive.zone_mmps = limits.zone(
             self.state.zone_mmps, self.state.zone_until, self.wall.read()
         )
+        if self.drive.lock == lock.LOCKED:
+            self._keep_session(session.NONE)  # again, where flash failed at the lock
         if self.odometer.is_due(self.drive.lock == lock.LOCKED):
             self.odometer.saved()
             self._keep("odometer_m", self.odometer.metres)
@@ -284,9 +295,13 @@ class Vcu:
 
     def _lock_changed(self, state: int, previous: int, reason: int) -> None:
         self.outbox.record(record.LOCK, {0: state, 1: previous, 2: reason}, self._now_ms)
-        if state == lock.DRIVE and reason == lock.RIDER_ACTION:
-            self._keep_session(session.encode(self.drive.limits))
-        elif state == lock.LOCKED:
+        # Only what drives goes on after a reset: what waits for the rider would start by itself.
+        if state == lock.LOCK_PENDING and previous == lock.DRIVE:
+            self._keep_session(session.encode(self.drive.limits, True))
+        elif state == lock.DRIVE:
+            if reason == lock.RIDER_ACTION:
+                self._keep_session(session.encode(self.drive.limits, False))
+        else:
             self._keep_session(session.NONE)
 
     def _keep_session(self, data: bytes) -> None:

@@ -7,6 +7,8 @@ rules. Values lie dense around each limit.
 
 import itertools
 
+from vcu import degrade
+
 from protocol import lock as names
 from protocol import refusal
 
@@ -128,6 +130,7 @@ def the_limits_are_those_of_the_page(k):
     limits = (k.STILL_MMPS, k.STILL_MS, k.STALE_MS, k.ACTION_WITHIN_MS, k.REVERSAL_MMPS)
     assert limits == (50, 500, 200, 5_000, 300)
     assert (k.STOP_MMPSS, k.STOP_SLACK_MMPS, k.ROLLS_MS_PER_MMPS) == (15_000, 700, 10)
+    assert (k.SHOWN_MMPS, k.NO_START) == (1_000, degrade.NO_START)
     assert (k.MOTOR_TURNS_MMPS, k.CLEAR_MS, k.LIMP_SPEED_MMPS) == (500, 5_000, 2_800)
     assert (k.FULL_PPM, k.LIMP_PPM, k.TORQUE_DOWN_PPM, k.TORQUE_UP_PPM) == (
         10**6,
@@ -261,6 +264,7 @@ def obstacles(k):
     return [
         ({"plugged": 1}, names.DRIVE_CHARGER),
         ({"hmi": None}, names.DRIVE_INPUTS_STALE),
+        ({"faults": k.NO_START}, names.DRIVE_NODE_FAULT),
         ({"hmi": hmi(k, key=0)}, names.DRIVE_KEY_OFF),
         ({"hmi": hmi(k, gear=k.NEUTRAL)}, names.DRIVE_GEAR),
         ({"hmi": hmi(k, brake=0)}, names.DRIVE_BRAKE),
@@ -286,15 +290,25 @@ def every_obstacle_keeps_drive_from_starting(k):
 
 
 @rule
+def a_fault_that_lets_start_lets_start_in_limp(k):
+    for source, faults in itertools.product(("READY", "HELD"), (1, 4, 0x101, 0x100)):
+        name, _, outputs = locks(k, state(k, source), inputs(k, faults=faults))
+        assert (name, outputs.enable, outputs.torque_pct) == ("DRIVE", 1, 40)
+    # And it ends no drive, also at standstill.
+    assert locks(k, state(k, "DRIVE"), inputs(k, faults=k.NO_START))[2].enable
+
+
+@rule
 def the_first_obstacle_is_told(k):
     both = {
         names.DRIVE_CHARGER: {"plugged": 1, "hmi": None, "speed_mmps": STALE},
-        names.DRIVE_INPUTS_STALE: {"hmi": None, "speed_mmps": STALE},
+        names.DRIVE_INPUTS_STALE: {"hmi": None, "faults": 255, "speed_mmps": STALE},
+        names.DRIVE_NODE_FAULT: {"hmi": hmi(k, 0, 0, k.NEUTRAL), "faults": 255},
         names.DRIVE_KEY_OFF: {"hmi": hmi(k, 0, 0, k.NEUTRAL), "speed_mmps": STALE},
         names.DRIVE_GEAR: {"hmi": hmi(k, 1, 0, k.NEUTRAL), "speed_mmps": STALE},
         names.DRIVE_BRAKE: {"hmi": hmi(k, 1, 0), "speed_mmps": STALE},
-        names.DRIVE_SPEED_STALE: {"speed_mmps": STALE, "faults": 3},
-        names.DRIVE_DIRECTION: {"speed_mmps": -300, "faults": 3},
+        names.DRIVE_SPEED_STALE: {"speed_mmps": STALE, "faults": 1},
+        names.DRIVE_DIRECTION: {"speed_mmps": -300, "faults": 1},
     }
     for reason, changes in both.items():
         assert locks(k, moving(k, "READY"), inputs(k, **changes))[2].reason == reason
@@ -355,8 +369,11 @@ def a_motor_that_turns_is_motion(k):
     ):
         name, after, _ = locks(k, state(k, "ROLLING"), inputs(k, motor_mmps=motor))
         assert (name == "LOCKED") is stands and (after.still_ms == 500) is stands
+    # A speed that leapt to 0 under a motor that turns is no better known once the motor stands.
     doubted = state(k, "ROLLING", doubt_ms=9_000, still_ms=0)
-    assert locks(k, doubted, inputs(k, motor_mmps=500))[1].doubt_ms == 0
+    assert locks(k, doubted, inputs(k, motor_mmps=500))[1].doubt_ms == 8_980
+    after = locks(k, moving(k, "ROLLING", 8_000), inputs(k, motor_mmps=8_000))[1]
+    assert (after.doubt_ms, after.still_ms) == (80_000, 0)
 
 
 @rule
@@ -375,18 +392,38 @@ def a_stale_speed_is_motion(k):
 @rule
 def a_stop_that_no_tyre_can_make_is_doubted(k):
     # Within 20 ms: 700 + 15 m/s2 * 20 ms = 1,000 mm/s; a gap of 200 ms and more: 3,700 mm/s.
-    for gap_ms, speed, doubted in (
+    for gap_ms, fall, doubted in (
         (0, 1_000, False), (0, 1_001, True), (0, 8_000, True), (0, 999, False),
         (100, 2_500, False), (100, 2_501, True), (180, 3_700, False), (180, 3_701, True),
         (200, 3_700, False), (200, 3_701, True), (200, 12_000, True),
     ):  # fmt: skip
-        for seen in (0, 49, -49):
+        for seen in (0, 49, -49, 50, -800, 9_000):
+            speed = fall + abs(seen)
             before = moving(k, "LOCK_PENDING", speed, gap_ms=gap_ms)
             name, after, _ = locks(k, before, inputs(k, speed_mmps=seen))
             assert name == "LOCK_PENDING"
             assert after.doubt_ms == (10 * speed if doubted else 0), (gap_ms, speed)
-            assert after.still_ms == (0 if doubted or gap_ms >= 180 else 20)
-            assert (after.speed_mmps, after.gap_ms) == (abs(seen), 0)
+            moves = doubted or gap_ms >= 180 or abs(seen) >= 50
+            assert after.still_ms == (0 if moves else 20)
+            # What tyres leave of it is what the next ones are measured by.
+            left = speed - 15 * min(200, gap_ms + 20)
+            assert (after.speed_mmps, after.gap_ms) == (max(abs(seen), left), 0)
+
+
+@rule
+def a_stop_in_small_leaps_is_doubted_as_well(k):
+    """The filter of a sensor that died: no leap is large, but tyres do not stop so."""
+    for keeps_permille, doubted in ((800, True), (900, True), (950, False), (990, False)):
+        name, after, speed = "LOCK_PENDING", moving(k, "LOCK_PENDING", 8_000), 8_000
+        for _ in range(700):
+            speed = speed * keeps_permille // 1000
+            name, after, _ = locks(k, after, inputs(k, speed_mmps=speed))
+        assert (name == "LOCK_PENDING") is doubted, keeps_permille
+    for steps in ((8_000, 600, 0), (8_000, 0, 600, 0), (8_000, 7_000, 1_000, 999, 0)):
+        after = moving(k, "LOCK_PENDING", 8_000)
+        for speed in steps + (0,) * 100:
+            name, after, _ = locks(k, after, inputs(k, speed_mmps=speed))
+        assert name == "LOCK_PENDING", steps
 
 
 @rule
@@ -394,9 +431,16 @@ def doubt_lasts_as_long_as_the_vehicle_could_roll(k):
     for doubt_ms, left_ms in ((80_000, 79_980), (21, 1), (20, 0), (19, 0), (1, 0)):
         before = state(k, "LOCK_PENDING", doubt_ms=doubt_ms, still_ms=0)
         name, after, outputs = locks(k, before, inputs(k))
-        assert (name, after.doubt_ms, after.still_ms) == ("LOCK_PENDING", left_ms, 0)
+        assert (name, after.doubt_ms) == ("LOCK_PENDING", left_ms)
+        assert after.still_ms == (0 if left_ms else 20)
         assert (after.speed_mmps, after.gap_ms) == (0, 0)
         assert bool(outputs.warning & names.WARN_SPEED) is (left_ms > 0)
-    # A speed that shows motion again ends the doubt, and the standstill has to be shown anew.
-    after = locks(k, state(k, "DRIVE", doubt_ms=500, still_ms=0), inputs(k, speed_mmps=50))[1]
-    assert (after.doubt_ms, after.still_ms) == (0, 0)
+    # A new doubt takes nothing from one that lasts longer.
+    for doubt_ms, left_ms in ((80_019, 80_000), (80_021, 80_001), (90_000, 89_980)):
+        before = moving(k, "LOCK_PENDING", 8_000, doubt_ms=doubt_ms)
+        assert locks(k, before, inputs(k))[1].doubt_ms == left_ms
+    # Noise ends no doubt; a speed from which a leap to 0 would be noticed does.
+    for speed, left_ms in ((50, 9_980), (1_000, 9_980), (-1_000, 9_980), (1_001, 0), (-9_000, 0)):
+        before = state(k, "DRIVE", doubt_ms=10_000, still_ms=0)
+        after = locks(k, before, inputs(k, speed_mmps=speed))[1]
+        assert (after.doubt_ms, after.still_ms, after.speed_mmps) == (left_ms, 0, abs(speed))

@@ -158,12 +158,34 @@ def a_reversal_waits_until_the_vehicle_hardly_moves(k):
         assert (same.direction, same.warning & names.WARN_DIRECTION) == (engaged, 0)
         stale = k.step(before, inputs(k, speed_mmps=speed, hmi=None), 20)[1]
         assert (stale.direction, stale.warning & names.WARN_DIRECTION) == (engaged, 0)
-        out_of_neutral = moving(k, lock, direction=k.NEUTRAL)
-        assert k.step(out_of_neutral, turned, 20)[1].direction == other[engaged]
     for lock in ("LOCKED", "READY", "HELD", "ROLLING"):
         given = inputs(k, news=False, speed_mmps=100)
         after, outputs = k.step(moving(k, lock, direction=k.FORWARD), given, 20)
         assert after.direction == outputs.direction == k.NEUTRAL
+
+
+@rule
+def a_reversal_by_way_of_neutral_waits_as_well(k):
+    """A gear lever passes neutral on its way; so does a controller that was reset in motion."""
+    ways = {
+        (k.FORWARD, True): (0, 299, -299, 300, 9_000, STALE),
+        (k.FORWARD, False): (-300, -301, -9_000),
+        (k.REVERSE, True): (0, 299, -299, -300, -9_000),
+        (k.REVERSE, False): (300, 301, 9_000, STALE),
+    }
+    for lock, (gear, engages) in itertools.product(DRIVES, ways):
+        for speed in ways[gear, engages]:
+            a_gear_out_of_neutral(k, lock, gear, speed, engages)
+
+
+def a_gear_out_of_neutral(k, lock, gear, speed, engages):
+    before = moving(k, lock, direction=k.NEUTRAL)
+    given = inputs(k, speed_mmps=speed, hmi=hmi(k, gear=gear))
+    after, outputs = k.step(before, given, 20)
+    assert after.direction == outputs.direction == (gear if engages else k.NEUTRAL)
+    assert outputs.enable and bool(outputs.warning & names.WARN_DIRECTION) is not engages
+    neutral = inputs(k, speed_mmps=speed, hmi=hmi(k, gear=k.NEUTRAL))
+    assert k.step(before, neutral, 20)[1].direction == k.NEUTRAL
 
 
 @rule

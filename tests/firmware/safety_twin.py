@@ -41,10 +41,12 @@ def main(count):
     seen = set()
     speed, rider = 0, (1, 1, 1, 0, 0)
     for _ in range(count):
+        time = chance.of(TIMES)
         if chance.below(40) == 0:
             speed = chance.of(SPEEDS)
-        elif speed is not None and chance.below(4) == 0:
-            speed = max(0, speed - 999)  # a stop that tyres can make
+        elif speed is not None and chance.below(4):
+            # A stop that tyres can make.
+            speed = max(0, speed - 15 * time) if speed > 0 else min(0, speed + 15 * time)
         if chance.below(8) == 0:
             rider = tuple(chance.below(2) for _ in range(2)) + (chance.below(3), 0, chance.below(2))
         dash = rider if chance.below(30) else None
@@ -54,7 +56,7 @@ def main(count):
             chance.below(3) > 0, chance.below(20) == 0, chance.below(40) == 0,
             limit, chance.below(4), chance.of(CAPS), chance.below(9) == 0,
         )  # fmt: skip
-        state, outputs = k.step(state, given, chance.of(TIMES))
+        state, outputs = k.step(state, given, time)
         seen.add(state.lock)
         total.update((plain(state) + ";" + plain(outputs) + "\n").encode())
     if len(seen) != len(k.STATES):

@@ -23,7 +23,7 @@ from vcu.clock import to_moment
 from vcu.codes import WAIT_MAX_MS, wait_ms
 from vcu.deposits import decode_deposits
 
-from protocol import codes, command, grant, lock, panel, record, refusal
+from protocol import codes, command, grant, lock, panel, presentation, record, refusal
 
 DONE = (record.ANSWER, record.DONE)
 WITH_CODES = grant.CODE_ACTIONS | 1 << (command.LOCK - 1)
@@ -253,6 +253,22 @@ def test_a_new_owner_owes_nobody_a_code(bench, folder):
     assert bench.present(asked) == DONE
     assert enter(bench, CODES[0]) == refused(refusal.CODE)
     assert enter(start(folder), CODES[1]) == refused(refusal.CODE)
+
+
+def test_an_owner_who_comes_back_finds_no_codes_of_before(bench):
+    assert deposit(bench) == DONE
+    for signer, owner in ((OWNER, STRANGER), (STRANGER, OWNER)):
+        asked = signer.command(current(bench), command.TRANSFER, {0: owner.thumbprint})
+        asked = presentation.encode([], [signer.modulus], asked)
+        assert bench.present(asked) == DONE
+    assert enter(bench, CODES[0]) == refused(refusal.CODE)
+
+
+def test_who_owns_the_vehicle_already_takes_no_codes_away(bench):
+    assert deposit(bench) == DONE
+    asked = by_owner(current(bench), command.TRANSFER, {0: OWNER.thumbprint})
+    assert bench.present(asked) == DONE
+    assert opens(bench, CODES[0])
 
 
 def test_a_code_in_a_session_is_refused_and_not_spent(bench):

@@ -104,6 +104,25 @@ def test_a_plug_while_moving_warns_and_ends_drive_at_standstill(bench):
     assert shown(bench)["Enable"]
 
 
+@pytest.mark.parametrize("name", ["MC_Heartbeat", "BMS_Heartbeat", "HMI_Heartbeat"])
+def test_no_start_without_a_node_that_it_takes(bench, name):
+    """As docs/lifecycle.md says; a ride that runs goes on."""
+    bench.nodes["BMS_Heartbeat"] = Node("BMS_Heartbeat", {"State": 2})
+    bench.run(1_500)
+    bench.nodes[name].signals = None
+    bench.run(3_000)
+    unlock(bench)
+    bench.inputs(1, 1, 1)
+    bench.run(1_000)
+    assert not bench.enabled() and shown(bench)["Reason"] == lock.DRIVE_NODE_FAULT
+    bench.nodes[name].signals = {"State": 2}
+    bench.run(2_000)
+    assert shown(bench)["Enable"]
+    bench.nodes[name].signals = None
+    bench.run(5_000)
+    assert shown(bench)["Enable"] and shown(bench)["Mode"] == 1
+
+
 @pytest.mark.parametrize("name", ["MC_Status1", "HMI_Inputs", "BMS_Pack", "MC_Heartbeat"])
 def test_a_silent_node_never_ends_drive(bench, name):
     drive_off(bench, 8_000)
@@ -128,6 +147,24 @@ def test_a_dash_that_dies_leads_to_limp_gently(bench):
     assert 2_800 < shown(bench)["SpeedCap_mmps"] < 8_000
     bench.run(20_000)
     assert shown(bench)["SpeedCap_mmps"] == 2_800
+
+
+def test_a_dash_that_dies_in_a_curve_raises_no_cap(tmp_path):
+    """On a vehicle whose numbers nobody knows, which is slower in a curve than limp."""
+    (tmp_path / "identity").write_bytes(identity(OWNER.thumbprint))
+    (tmp_path / "config").write_bytes(b"")
+    bench = Bench(f"{tmp_path}/")
+    bench.run(1_500)
+    drive_off(bench, 1_500)
+    bench.nodes["HMI_Inputs"].signals |= {"SteeringAngle_cdeg": 4_500}
+    bench.run(3_000)
+    cap_mmps = shown(bench)["SpeedCap_mmps"]
+    assert shown(bench)["Reason"] == lock.DRIVE_TIP_OVER and 1_000 < cap_mmps < 2_000
+    bench.nodes["HMI_Inputs"].signals = None
+    seen = len(bench.drives)
+    bench.run(5_000)
+    assert shown(bench)["Reason"] == lock.DRIVE_INPUTS_STALE and shown(bench)["Enable"]
+    assert max(signals["SpeedCap_mmps"] for _, signals in bench.drives[seen:]) <= cap_mmps
 
 
 def test_a_lock_while_moving_waits(bench):
@@ -225,10 +262,78 @@ def test_a_ride_that_was_ended_does_not_come_back(bench):
     assert not restarted(bench, 3).enabled()
 
 
+@pytest.mark.parametrize("cause", [3, 6])
+def test_a_lock_that_waits_is_not_lost_in_a_reset(bench, cause):
+    """Or whoever makes the controller crash keeps a vehicle that its owner has locked."""
+    drive_off(bench, 6_000, {grant.MAX_SPEED_MMPS: 7_000})
+    asked = by_owner(current(bench), command.LOCK)
+    assert bench.present(asked) == (record.ANSWER, record.PENDING)
+    again = restarted(restarted(bench, cause), cause)
+    assert all(signals["Enable"] for _, signals in again.drives) and again.drives
+    assert again.vcu.drive.lock == lock.LOCK_PENDING
+    assert again.vcu.drive.limits == {grant.MAX_SPEED_MMPS: 7_000}
+    again.stop(6_000)
+    again.run(700)
+    assert again.vcu.drive.lock == lock.LOCKED and not shown(again)["Enable"]
+    assert not restarted(again, cause).enabled()
+
+
+@pytest.mark.parametrize("cause", [3, 6])
+@pytest.mark.parametrize("locked_while_pushed", [False, True])
+def test_a_reset_gives_no_drive_to_who_had_none(bench, cause, locked_while_pushed):
+    """Key off, the charger in, or pushed: a session that waits for the rider starts nothing."""
+    drive_off(bench)
+    bench.inputs(0, 0, 0)
+    bench.run(700)
+    assert bench.vcu.drive.lock == lock.READY
+    plug(bench, 1)
+    if locked_while_pushed:
+        bench.speed(1_000)
+        bench.run(100)
+        asked = by_owner(current(bench), command.LOCK)
+        assert bench.present(asked) == (record.ANSWER, record.PENDING)
+    assert not restarted(bench, cause).enabled()
+
+
+def test_a_flash_that_fails_once_does_not_keep_a_ride_alive(bench):
+    drive_off(bench)
+    store = bench.vcu.store
+    bench.vcu.store = FullStore()
+    assert bench.present(by_owner(current(bench), command.LOCK)) == DONE
+    bench.vcu.store = store
+    bench.run(1_100)
+    assert not restarted(bench, 6).enabled()
+
+
+class FullStore:
+    def save(self, state):
+        raise OSError(28)
+
+
+def test_a_resumed_beginner_is_never_told_more_than_the_grant(bench):
+    drive_off(bench, 2_000, {grant.MAX_SPEED_MMPS: 3_000})
+    bench.nodes["MC_Status1"].signals = None
+    again = restarted(bench, 3)
+    assert 2_800 <= max(signals["SpeedCap_mmps"] for _, signals in again.drives) <= 3_000
+
+
+def test_a_gear_that_passes_neutral_turns_nothing_round_at_speed(bench):
+    drive_off(bench, 6_000)
+    seen = len(bench.drives)
+    for gear in (0, 2, 0, 2):
+        bench.inputs(1, 0, gear)
+        bench.run(200)
+    assert {signals["Direction"] for _, signals in bench.drives[seen:]} == {0}
+    assert shown(bench)["Enable"] and shown(bench)["Warning"] & lock.WARN_DIRECTION
+    bench.stop(6_000)
+    bench.run(100)
+    assert shown(bench)["Direction"] == 2 and shown(bench)["Enable"]
+
+
 @given(st.binary(max_size=80))
 def test_only_its_own_error_for_any_stored_session(data):
     with contextlib.suppress(DecodeError):
-        assert session.encode(session.decode(data)) == data
+        assert session.encode(*session.decode(data)) == data
 
 
 def test_a_minimal_start_unlocks_drives_and_releases_the_door(tmp_path):

@@ -35,6 +35,20 @@ def test_at_rest_it_falls_silent_hears_and_wakes(bench, app):
     assert {"VCU_Drive", "VCU_Lock", "VCU_Heartbeat"} <= set(bench.frames)
 
 
+def test_drowsy_it_hoots_lights_and_notices_who_pushes_it(bench, app):
+    bench.run(5_000)
+    assert bench.keeper._guard.state == power.DROWSY
+    bench.frames.clear()
+    for pressed in (1, 0, 1):
+        bench.nodes["HMI_Inputs"].signals = {"Horn": pressed, "Lights": pressed}
+        bench.run(100)
+        assert (bench.board.outputs.horn, bench.board.outputs.lights) == (pressed, pressed)
+    assert not set(bench.frames) & {"VCU_Drive", "VCU_Lock", "VCU_Heartbeat"}
+    bench.speed(500)
+    bench.run(1_100)
+    assert bench.keeper._guard.state == power.AWAKE
+
+
 def test_sleeps_once_the_bus_is_silent(bench, app):
     bench.run(5_000)
     silence(bench)

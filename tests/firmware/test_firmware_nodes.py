@@ -83,7 +83,7 @@ def test_on_the_road_drive_stays_and_the_mode_is_that_of_the_table(bench, number
     # Nobody cuts drive while it moves, and it moves until its speed says that it stands.
     assert not bench.vcu.drive.end(bench.now_ms)
     if effects & NO_ACK:
-        assert not bench.vcu.outbox.is_empty()
+        assert bench.vcu.outbox.is_awaited(bench.now_ms)
     if bench.nodes["MC_Status1"].signals is not None:
         bench.stop(5_000)
     bench.run(2_000)

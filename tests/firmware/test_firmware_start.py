@@ -338,6 +338,12 @@ def test_reset_causes(board):
     machine.cause = machine.HARD_RESET
     assert [start.reset_cause(), start.reset_cause()] == [start.CRASH, start.HARD]
     assert (board.folder / "crash.last").read_text() == "Traceback"
+    # Power went before the reset that follows a crash: nobody rides on when it comes back.
+    (board.folder / "crash").write_text("Traceback")
+    machine.cause = machine.PWRON_RESET
+    assert start.reset_cause() == start.POWER_ON and not (board.folder / "crash").exists()
+    machine.cause = machine.HARD_RESET
+    assert start.reset_cause() == start.HARD
 
 
 def test_flash_that_fails_stops_no_start(board, monkeypatch):

@@ -8,16 +8,20 @@ from safety_rules import RULES
 
 SOURCE = (Path(__file__).resolve().parents[2] / "firmware/vcu/safety.py").read_text()
 
+ROLLS = "so slow, it is not fast, and the way that it rolls has no say"
 # What remains the same program, and why.
 EQUIVALENT = {
     "GtE -> Gt in: if goal >= cap:": "at the goal both ramps stay there",
     "GtE -> Gt in: if goal >= state.torque_ppm:": "at the goal both ramps stay there",
-    "0 -> 1 in: if speed >= STILL_MMPS or abs(inputs.motor_mmps or 0) >= MOTOR_TURNS_MMPS:": (
+    "0 -> 1 in: moves = speed >= STILL_MMPS or abs(inputs.motor_mmps or 0) >= MOTOR_TURNS_MMPS": (
         "a motor that nobody reports is below the limit at 1 mm/s, too"
     ),
-    "0 -> -1 in: if speed >= STILL_MMPS or abs(inputs.motor_mmps or 0) >= MOTOR_TURNS_MMPS:": (
+    "0 -> -1 in: moves = speed >= STILL_MMPS or abs(inputs.motor_mmps or 0) >= MOTOR_TURNS_MMPS": (
         "a motor that nobody reports is below the limit at -1 mm/s, too"
     ),
+    "Gt -> GtE in: rolls = FORWARD if speed is None or speed > 0 else REVERSE": ROLLS,
+    "0 -> 1 in: rolls = FORWARD if speed is None or speed > 0 else REVERSE": ROLLS,
+    "0 -> -1 in: rolls = FORWARD if speed is None or speed > 0 else REVERSE": ROLLS,
 }
 FEWEST = 600
 
