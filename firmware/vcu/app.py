@@ -54,9 +54,9 @@ class Board:
         self._door = machine.Pin("DOOR", machine.Pin.OUT, value=0)
         self._pins = [machine.Pin(name, machine.Pin.OUT, value=0) for name in names]
 
-    def pins(self, outputs: "Outputs") -> None:
+    def pins(self, outputs: "Outputs", bolt: bool) -> None:
         """What the safety kernel says, beside the bus: bolt, drive line, lights, horn."""
-        levels = (outputs.lock == lock.LOCKED, outputs.enable, outputs.lights, outputs.horn)
+        levels = (bolt, outputs.enable, outputs.lights, outputs.horn)
         for pin, level in zip(self._pins, levels):
             pin.value(level)
 

@@ -24,15 +24,16 @@ _REPORTED = 0x100
 
 
 class Drive:
-    """`pins(outputs)` is called with every answer of the kernel, `changed(state, previous, reason)`
-    after each change of the lock on the wire. `zone_mmps` is the zone's limit now, 0 for none."""
+    """`pins(outputs, bolt)` is called with every answer of the kernel, and after each change of the
+    lock on the wire `changed(state, previous, reason)`. `zone_mmps` is the zone's limit now, 0 for
+    none."""
 
     def __init__(
         self,
         fault: int,
         vehicle: "Vehicle",
         signals: "Signals",
-        pins: "Callable[[safety.Outputs], None]",
+        pins: "Callable[[safety.Outputs, bool], None]",
         changed: "Callable[[int, int, int], None]",
     ) -> None:
         self._fault = fault
@@ -53,6 +54,7 @@ class Drive:
         self.zone_mmps = 0
         self.limits: dict[int, int] = {}
         self.lock = lock.LOCKED
+        self._bolt = False
         self.outputs = self._ask(None, 0)
 
     def _name_signals(self, signals: "Signals") -> None:
@@ -129,7 +131,10 @@ class Drive:
 
     def _take(self, outputs: safety.Outputs) -> None:
         self.outputs = outputs
-        self._pins(outputs)
+        # A start finds a vehicle that rolls, perhaps: the bolt goes in where the standstill was
+        # confirmed, and stays in while it is locked.
+        self._bolt = outputs.lock == lock.LOCKED and (self._bolt or self.is_still())
+        self._pins(outputs, self._bolt)
         if outputs.lock == self.lock:
             return
         previous, self.lock = self.lock, outputs.lock

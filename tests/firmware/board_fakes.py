@@ -249,10 +249,12 @@ class FakeBoard:
         self.folder = folder
         self.reset_cause = reset_cause
         self.outputs = None
+        self.bolt = False
         self.door = False
 
-    def pins(self, outputs):
+    def pins(self, outputs, bolt):
         self.outputs = outputs
+        self.bolt = bolt
 
     def release(self, door):
         self.door = door

@@ -202,6 +202,29 @@ def test_the_pins_follow_the_kernel(bench):
     assert bench.board.outputs.enable and bench.board.outputs.lock == lock.DRIVE
 
 
+def test_the_bolt_waits_for_the_standstill_after_a_start(bench):
+    """A vehicle that rolls when its controller starts, whatever the reset, is not bolted."""
+    bench.run(3_000)  # a speed of 0, confirmed
+    assert bench.board.bolt
+    bench.speed(None)  # its word is gone, the bolt is not
+    bench.run(3_000)
+    assert bench.board.bolt
+    for speed_mmps in (None, 4_000):
+        again = Bench(bench.board.folder)
+        again.nodes = bench.nodes
+        again.speed(speed_mmps)
+        again.run(5_000)
+        assert again.vcu.drive.lock == lock.LOCKED and not again.board.bolt
+        again.stop(speed_mmps or 0)
+        again.run(400)
+        assert not again.board.bolt
+        again.run(300)
+        assert again.board.bolt
+        again.vcu.drive.unlock({}, again.now_ms)
+        again.run(100)
+        assert not again.board.bolt
+
+
 def test_commands_at_every_moment_of_a_ride_change_nothing_that_moves(bench):
     """Forged, replayed, for another vehicle, locks: drive stays until the vehicle stands."""
     drive_off(bench, 6_000)
