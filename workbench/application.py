@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from workbench import romfs
@@ -44,11 +45,20 @@ def collect_application(
     sources = _sources(root / "firmware", "") | _sources(root / "protocol", "protocol/")
     if not sources:
         raise ApplicationError(f"{root}: neither firmware/ nor protocol/ has a source")
-    for name, text in sources.items():
+    return _made(tuple(sources.items()), tuple((users or {}).items()), compiler)
+
+
+@lru_cache(maxsize=4)
+def _made(
+    source_items: tuple[tuple[str, str], ...], users: tuple[tuple[str, str], ...], compiler: Path
+) -> tuple[BoardFile, ...]:
+    """Remembered: a workshop flashes board after board with the same software."""
+    sources = dict(source_items)
+    for name, text in source_items:
         _check(name, text)
     loose = {name: text for name, text in sources.items() if name in AS_SOURCE}
     modules = {_module(name): text for name, text in sources.items() if name not in AS_SOURCE}
-    small = shrink(modules, loose | dict(users or {}), KEPT) if loose else modules
+    small = shrink(modules, loose | dict(users), KEPT) if loose else modules
     files = [board_file(name, text.encode()) for name, text in loose.items()]
     with tempfile.TemporaryDirectory() as folder:
         files += [

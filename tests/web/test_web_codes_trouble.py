@@ -10,14 +10,14 @@ from protocol import refusal
 
 def test_nothing_is_shown_before_the_vehicle_has_answered(web: WebServer, visitor: Visitor) -> None:
     page = visitor.page()
-    web.fleet.vehicles[VEHICLE].answer_delay_s = 2.0
+    web.fleet.vehicles[VEHICLE].answer_delay_s = 8.0
     open_codes(page, web)
     page.get_by_test_id("codes-get").click()
     expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
     assert page.get_by_test_id("digits").count() == 0
     page.reload()
     expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
-    expect(page.get_by_test_id("codes-done")).to_be_visible()
+    expect(page.get_by_test_id("codes-done")).to_be_visible(timeout=30_000)
     assert len(web.fleet.commands) == 1
 
 

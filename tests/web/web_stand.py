@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from web_api import FakeFleet, make_app
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -15,6 +15,7 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class WebServer:
