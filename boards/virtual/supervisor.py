@@ -219,7 +219,8 @@ class VirtualBoard:
     def _on_end(self) -> None:
         """The interpreter ended by itself: Ctrl-D, SystemExit, or a crash."""
         code = self._end_child(drain=True)
-        if code not in (0, -signal.SIGKILL):
+        # Ctrl-C between a program and the prompt ends this port, where a chip goes on.
+        if code not in (0, -signal.SIGKILL, -signal.SIGINT):
             log.warning("interpreter ended with %d: %s", code, self.settings.image)
         self._to_tool.put(b"MPY: soft reboot\r\n")
         short = time.monotonic() - self._born_s < SHORT_RUN_S and not self._console.raw
