@@ -40,7 +40,6 @@ def report(day: Day) -> dict[str, object]:
     device = day.device
     erases, programs = per_day(day, device["erases"]), per_day(day, device["programs"])
     blocks = len(erases)
-    level = sum(erases) / blocks
     return {
         "simulated_hours": round(device["ms"] / HOUR_MS, 2),
         "blocks": blocks,
@@ -51,7 +50,7 @@ def report(day: Day) -> dict[str, object]:
         "blocks_erased": sum(1 for count in erases if count),
         "busiest_block_erases": round(busiest(day), 1),
         "years_of_the_busiest_block": {c: cap(years(busiest(day), c)) for c in CYCLES},
-        "years_perfectly_levelled": {c: cap(years(level, c)) for c in CYCLES},
+        "years_perfectly_levelled": {c: cap(years(levelled(day), c)) for c in CYCLES},
     }
 
 
@@ -63,6 +62,12 @@ def per_day(day: Day, counts: list[int]) -> list[float]:
 def busiest(day: Day) -> float:
     """Erases a day of the block that is erased most."""
     return max(per_day(day, day.device["erases"]))
+
+
+def levelled(day: Day) -> float:
+    """Erases a day of each block, if all had the same share."""
+    erases = per_day(day, day.device["erases"])
+    return sum(erases) / len(erases)
 
 
 def years(erases_a_day: float, cycles: int = CYCLES[1]) -> float:
