@@ -200,7 +200,8 @@ class Vcu:
 
     def watch_over(self, now_ms: int) -> None:
         """In the place of `cyclic`, without a word: lights, horn, and does somebody push it?"""
-        if self._drive_cycle.advance(now_ms):
+        if now_ms >= self._drive_cycle.due_ms:
+            self._drive_cycle.resume(now_ms)  # slower on purpose: nothing is missed
             self._now_ms = now_ms
             self.drive.step(now_ms)
 
