@@ -49,6 +49,15 @@ def test_drowsy_it_hoots_lights_and_notices_who_pushes_it(bench, app):
     assert bench.keeper._guard.state == power.AWAKE
 
 
+def test_at_rest_no_cycle_is_missed_by_its_watch(bench):
+    bench.run(5_000)
+    assert bench.vcu.rest == power.DROWSY
+    before = [cycle.missed for cycle in bench.vcu.cycles]
+    bench.run(30_000)
+    assert bench.vcu.rest == power.DROWSY
+    assert [cycle.missed for cycle in bench.vcu.cycles] == before
+
+
 def test_sleeps_once_the_bus_is_silent(bench, app):
     bench.run(5_000)
     silence(bench)
