@@ -231,8 +231,8 @@ class Keeper:
         if not self._vehicle.rest:
             still: bool = self._vehicle.drive.is_still()
             return still
-        # At rest the kernel is not asked. It stood then, or nobody knew; who says that it rolls
-        # wakes it, and who says nothing is asleep.
+        # At rest the nodes are asleep, and without a speed the kernel confirms nothing. It stood
+        # then, or nobody knew; who says that it rolls wakes it.
         return abs(self._vehicle.motion.speed(now_ms) or 0) < STILL_MMPS
 
     def _is_pending(self, now_ms: int) -> bool:

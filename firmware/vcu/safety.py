@@ -243,8 +243,10 @@ def _torque(state: State, mode: int, dt_ms: int) -> int:
 def _direction(state: State, inputs: Inputs, lock: int) -> int:
     # Stale inputs keep the direction; a reversal waits until the vehicle hardly moves, also by way
     # of neutral: out of it comes the way that the vehicle rolls, without a speed only forward.
-    if lock not in DRIVING or inputs.hmi is None:
-        return state.direction if lock in DRIVING else NEUTRAL
+    if lock not in DRIVING:
+        return NEUTRAL
+    if inputs.hmi is None:
+        return state.direction
     gear, speed = inputs.hmi[2], inputs.speed_mmps
     fast = speed is None or abs(speed) >= REVERSAL_MMPS
     rolls = FORWARD if speed is None or speed > 0 else REVERSE
@@ -256,8 +258,7 @@ def _outputs(state: State, inputs: Inputs, refused: int) -> Outputs:
     beginner = inputs.limit == names.DRIVE_GRANT_LIMIT and state.mode == NORMAL
     mode = BEGINNER if beginner else state.mode
     horn = inputs.hmi[3] if inputs.hmi else 0
-    warning = _warnings(state, inputs)
-    rest = (warning, WIRE[state.lock], state.reason, refused, state.lights, horn)
+    rest = (_warnings(state, inputs), WIRE[state.lock], state.reason, refused, state.lights, horn)
     if state.lock not in DRIVING:
         return Outputs(0, OFF, NEUTRAL, 0, 0, _why_none(state, inputs), *rest)
     pct, cap = state.torque_ppm // 10_000, state.cap_umps // 1000

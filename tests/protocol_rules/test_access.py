@@ -12,6 +12,16 @@ from trifleet.client import HolderKey
 NOW = 1_800_000_000
 
 
+def test_the_actions_that_are_known_are_those_with_a_name() -> None:
+    for action in [*range(300), 2**32, 2**63]:
+        try:
+            command.check_args(action, {})
+            known = True
+        except RefusedError as error:
+            known = error.code != refusal.ACTION
+        assert known is (action in command.NAMES), action
+
+
 class Vehicle:
     """A gate with a clock that the test moves."""
 

@@ -12,11 +12,12 @@ class Damage:
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
-        self.total = 0
 
     def note(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1
-        self.total += 1
+
+    def total(self) -> int:
+        return sum(self.counts.values())
 
 
 def read(path: str, most: int) -> "bytes | None":
