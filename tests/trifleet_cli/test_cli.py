@@ -51,6 +51,7 @@ def test_every_command_explains_itself(command: list[str]) -> None:
         (["backend", "issuer", "--config", "nowhere.toml"], "nowhere.toml"),
         (["backend", "api", "--config", "nowhere.toml"], "nowhere.toml"),
         (["board", "virtual", "--config", "nowhere.toml"], "nowhere.toml"),
+        (["board", "type", "trike-9", "--data", "nowhere"], "no simulated vehicle trike-9"),
         (["keys", "list", "--data", "nowhere"], "nowhere"),
         (["keys", "operator", "--data", "nowhere"], "trifleet run"),
         (["ledger", "verify", "nothing", "--policy", "nowhere"], "nothing"),

@@ -47,6 +47,10 @@ def type_on_panel(
     if language not in LANGUAGES:
         raise KeypadError(f"the panel speaks {' and '.join(LANGUAGES)}, not {language}")
     layout = Layout(data.resolve())
+    if not layout.board(vehicle).exists():
+        raise KeypadError(
+            f"{layout.root} has no simulated vehicle {vehicle}; `trifleet run` makes them"
+        )
     port = load_settings(layout.board(vehicle)).can_port
     if keys is None:
         keys = str(typer.prompt("Keys", default="", show_default=False))
