@@ -1,6 +1,8 @@
 """`trifleet ride` from end to end, and what its receipts are worth afterwards."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,15 @@ from running import processes_of
 
 
 @pytest.fixture(scope="module")
-def ridden(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, object]], Path]:
+def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the ride makes its folder: other rides may run at the same time, elsewhere."""
+    return tmp_path_factory.mktemp("room")
+
+
+@pytest.fixture(scope="module")
+def ridden(
+    tmp_path_factory: pytest.TempPathFactory, room: Path
+) -> tuple[list[dict[str, object]], Path]:
     """(steps, folder with receipts) of one ride; every server is stopped."""
     kept = tmp_path_factory.mktemp("ride") / "kept"
     done = subprocess.run(
@@ -18,6 +28,7 @@ def ridden(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, obj
         capture_output=True,
         text=True,
         timeout=180,
+        env={**os.environ, "TMPDIR": str(room)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()], kept
@@ -99,7 +110,26 @@ def test_a_gateway_key_from_elsewhere_must_agree(
     assert verify(ridden[1], receipt, "--gateway-key", "00" * 32).returncode == 1
 
 
-def test_nothing_of_the_ride_is_left_running(
-    ridden: tuple[list[dict[str, object]], Path],
+def test_nothing_of_the_ride_is_left(
+    ridden: tuple[list[dict[str, object]], Path], room: Path
 ) -> None:
-    assert processes_of(Path("trifleet-ride-")) == []
+    assert processes_of(room) == []
+    assert list(room.iterdir()) == []
+
+
+def test_a_ride_under_way_is_seen_where_it_runs(room: Path) -> None:
+    # What the test above looks at is where a ride really is: else it could not fail.
+    with subprocess.Popen(
+        [sys.executable, "-m", "trifleet.cli", "ride", "--json"],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(room)},
+    ) as ride:
+        try:
+            assert ride.stdout is not None
+            for line in ride.stdout:
+                if json.loads(line)["step"] == "registered":
+                    break
+            seen = processes_of(room)
+        finally:
+            ride.send_signal(signal.SIGINT)
+    assert len(seen) >= 5, seen
