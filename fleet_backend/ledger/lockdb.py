@@ -14,6 +14,8 @@ from pathlib import Path
 from .errors import LockLostError, LogCorruptError, StorageError
 
 WAIT_S = 1.0
+# Primary result codes. PROTOCOL: somebody holds the file's own recovery lock all the time.
+_TAKEN = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS log"
     " (origin TEXT PRIMARY KEY, note BLOB NOT NULL, holder BLOB NOT NULL)"
@@ -25,7 +27,7 @@ def _database_errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        if error.sqlite_errorcode & 0xFF in _TAKEN:
             raise LockLostError("another writer is at work on the log") from error
         raise StorageError(f"lock database: {error}") from error
     except sqlite3.Error as error:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -64,6 +65,23 @@ def check_log(directory: Path, acknowledged: dict[int, bytes]) -> list[bytes]:
     return found
 
 
+def size_that_can_be_checked(directory: Path) -> int:
+    """What an outsider finds before any restart: a whole log at the published size."""
+    return reader_of(directory).audit().checkpoint.size
+
+
+def check_and_go_on(directory: Path, acknowledged: dict[int, bytes], mark: str) -> int:
+    """Restart twice, check, let different entries follow, check again. Returns the size found."""
+    open_log(directory).close()
+    with open_log(directory) as writer:
+        size = writer.size
+        found = check_log(directory, acknowledged)
+        assert len(found) == size
+        assert writer.append([mark.encode(), mark.encode() + b" again"]) == size
+    check_log(directory, {**acknowledged, size: mark.encode()})
+    return size
+
+
 class Child:
     """A writer in a process of its own; see ledger_child.py for what it does and prints."""
 
@@ -96,6 +114,13 @@ class Child:
         assert self.process.stdin is not None
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
+
+    def end_input(self) -> None:
+        """No more lines follow."""
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.stdin = None
 
     def finish(self) -> tuple[int, str]:
         """Read to the end. Returns the exit status and what it said on stderr."""
