@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .errors import ProofError
 
-MAX_BYTES = 131_072
+MAX_BYTES = 65_535
 MAX_DEPTH = 8
 _UINT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG = range(7)
 _NULL = 0xF6

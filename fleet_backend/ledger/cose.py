@@ -36,6 +36,7 @@ PROOFS, INCLUSION, CONSISTENCY = 396, -1, -2
 # the last leaf of three and the last of two have the same path. So the size is signed with it.
 TREE_SIZE = -65_538
 EXTRA = -65_539  # beside the proofs: what the application needs, under no signature
+MAX_EXTRA_BYTES = 61_440  # leaves room for the longest path in what a decoder reads
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class UnverifiedSign1:
     key_id: bytes
     size: int
 
-    def encode(self, unprotected: dict[int, object]) -> bytes:
+    def with_header(self, unprotected: dict[int, object]) -> bytes:
         """The message with another unprotected header, which no signature covers."""
         message = [self.protected, unprotected, None, self.signature]
         return cbor.encode(cbor.Tagged(SIGN1_TAG, message))
@@ -86,6 +87,8 @@ def make_receipt(
     signed_root: bytes, reader: LedgerReader, log: Verifier, index: int, extra: bytes = b""
 ) -> bytes:
     """Receipt of inclusion of entry `index`. Raises ProofError, also where there can be none."""
+    if len(extra) > MAX_EXTRA_BYTES:
+        raise ProofError(f"extra of {len(extra)} bytes; at most {MAX_EXTRA_BYTES} fit")
     root = _open_root(signed_root, reader, log)
     if root.size == 1:
         raise ProofError("a log of one entry has no COSE receipt: its path would be empty")
@@ -93,7 +96,7 @@ def make_receipt(
     verify_inclusion(index, root.size, reader.leaf(index), path, reader.root_at(root.size))
     proof = cbor.encode([root.size, index, path])
     more: dict[int, object] = {EXTRA: extra} if extra else {}
-    return root.encode({PROOFS: {INCLUSION: [proof]}, **more})
+    return root.with_header({PROOFS: {INCLUSION: [proof]}, **more})
 
 
 def make_consistency_receipt(
@@ -105,7 +108,7 @@ def make_consistency_receipt(
         raise ProofError(f"from size {old_size} to {root.size} there is no receipt of consistency")
     path = reader.consistency_proof(old_size, root.size)
     proof = cbor.encode([old_size, root.size, path])
-    return root.encode({PROOFS: {CONSISTENCY: [proof]}})
+    return root.with_header({PROOFS: {CONSISTENCY: [proof]}})
 
 
 def verify_receipt(

@@ -33,7 +33,7 @@ def receipt_of(index: int, size: int, extra: bytes = b"") -> bytes:
     path = inclusion_proof(index, size, lambda low, high: root_of(leaves[low:high]))
     proof = cbor.encode([size, index, path])
     more = {cose.EXTRA: extra} if extra else {}
-    return root.encode({cose.PROOFS: {cose.INCLUSION: [proof]}, **more})
+    return root.with_header({cose.PROOFS: {cose.INCLUSION: [proof]}, **more})
 
 
 def signed_by_hand(protected: bytes, unprotected: object, root: bytes, signed: bytes) -> bytes:

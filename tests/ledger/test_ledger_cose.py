@@ -64,7 +64,7 @@ def test_a_receipt_at_two_to_the_twenty_is_small():
     path = [bytes([number]) * 32 for number in range(20)]
     signed = cose.sign_root(Checkpoint(ORIGIN, 1 << 20, bytes(32)), SIGNER)
     proof = cbor.encode([1 << 20, 12_345, path])
-    receipt = cose.parse_sign1(signed).encode({cose.PROOFS: {cose.INCLUSION: [proof]}})
+    receipt = cose.parse_sign1(signed).with_header({cose.PROOFS: {cose.INCLUSION: [proof]}})
     assert len(receipt) < 850
 
 
@@ -73,7 +73,7 @@ def test_a_log_of_one_entry_has_no_receipt(tmp_path):
     with pytest.raises(ProofError, match="one entry has no COSE receipt"):
         cose.make_receipt(root, reader, LOG, 0)
     proof = cbor.encode([1, 0, []])
-    made = cose.parse_sign1(root).encode({cose.PROOFS: {cose.INCLUSION: [proof]}})
+    made = cose.parse_sign1(root).with_header({cose.PROOFS: {cose.INCLUSION: [proof]}})
     with pytest.raises(ProofError, match="1 to 64 hashes"):
         cose.verify_receipt(made, entries_of(1)[0], POLICY)
 
@@ -94,7 +94,7 @@ def test_the_size_is_signed_because_a_root_does_not_tell_it():
     path = cbor.decode(sign1.unprotected[cose.PROOFS][cose.INCLUSION][0])[2]  # type: ignore[index]
     claim = cbor.encode([2, 1, path])
     with pytest.raises(ProofError, match="another size"):
-        forged = sign1.encode({cose.PROOFS: {cose.INCLUSION: [claim]}})
+        forged = sign1.with_header({cose.PROOFS: {cose.INCLUSION: [claim]}})
         cose.verify_receipt(forged, entries_of(3)[2], POLICY)
 
 
@@ -169,7 +169,7 @@ UNPROTECTED = {
 
 @pytest.mark.parametrize("case", UNPROTECTED)
 def test_other_unprotected_headers_are_refused(case):
-    receipt = cose.parse_sign1(RECEIPT).encode(UNPROTECTED[case])
+    receipt = cose.parse_sign1(RECEIPT).with_header(UNPROTECTED[case])
     with pytest.raises(ProofError):
         cose.verify_receipt(receipt, ENTRIES[3], POLICY)
 
