@@ -279,6 +279,8 @@ def test_a_receipt_proves_the_answer(stand: ApiStand, client: Client) -> None:
 def test_a_cose_receipt_proves_the_answer_too(stand: ApiStand, client: Client) -> None:
     name = client.command(present("trike-2", [], []), vehicle="trike-2").json()["id"]
     stand.executed(name, vehicle="trike-2")
+    assert_problem(client.get(f"/v1/commands/{name}/receipt?form=cose"), 404, "not-logged-yet")
+    stand.record("trike-2", 7, {0: 1})  # a log of one entry has no COSE receipt
     stand.fleet.log_what_waits()
     found = client.get(f"/v1/commands/{name}/receipt?form=cose")
     assert found.headers["content-type"] == 'application/cose; cose-type="cose-sign1"'
