@@ -290,7 +290,9 @@ def test_a_cose_receipt_proves_the_answer_too(stand: ApiStand, client: Client) -
     assert opened.index == leaf
     assert any(bytes.fromhex(name).hex() in str(describe(item)) for item in opened.records)
     text = client.get(f"/v1/commands/{name}/receipt?form=tlog-proof").text
-    assert opened == open_receipt(text.encode(), policy)
+    other = open_receipt(text.encode(), policy)
+    assert (opened.index, opened.root) == (other.index, other.root)
+    assert list(map(describe, opened.records)) == list(map(describe, other.records))
     assert client.operator(f"/v1/fleet/receipts/{leaf}?form=cose").content == found.content
     assert_problem(client.get(f"/v1/commands/{name}/receipt?form=pdf"), 422, "invalid")
     root = client.get("/ledger/checkpoint.cose")
