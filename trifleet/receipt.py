@@ -11,7 +11,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from fleet_backend.ledger import proof
+from fleet_backend.ledger import cose, proof
 from fleet_backend.ledger.policy import Policy
 from protocol import cbor, fault, fields, record, refusal, statement
 from protocol.command import NAMES as ACTIONS
@@ -19,6 +19,7 @@ from protocol.errors import DecodeError, VerifyError
 from protocol.lock import REASONS, STATES
 
 UNREADABLE = "UNREADABLE"
+_COSE_START = b"\xd2"  # tag 18, COSE_Sign1; no proof file begins with it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,20 +47,41 @@ class Receipt:
     gateway_key_is_known: bool
 
 
-def open_receipt(text: bytes, policy: Policy, gateway_key: bytes | None = None) -> Receipt:
-    """Verify a receipt. Without `gateway_key` the receipt's own word names the gateway's key.
+def open_receipt(data: bytes, policy: Policy, gateway_key: bytes | None = None) -> Receipt:
+    """Verify a receipt of either form: a proof file, or a COSE receipt (RFC 9942).
 
-    Raises DecodeError or VerifyError (the receipt), LedgerError (log, policy).
+    Without `gateway_key` the receipt's own word names the gateway's key. Raises DecodeError or
+    VerifyError (the receipt), LedgerError (log, policy).
     """
-    signed, salt, body, stated_key = _read_extra(proof.parse_proof(text).extra)
-    if gateway_key is not None and gateway_key != stated_key:
+    if data.startswith(_COSE_START):
+        return open_cose_receipt(data, policy, gateway_key)
+    carried = _read_extra(proof.parse_proof(data).extra)
+    return _open(proof.verify_proof(data, carried.statement, policy), carried, gateway_key)
+
+
+def open_cose_receipt(
+    data: bytes,
+    policy: Policy,
+    gateway_key: bytes | None = None,
+    checkpoint: bytes | None = None,
+) -> Receipt:
+    """As `open_receipt`. Under a policy with a quorum the cosigned `checkpoint` note of the same
+    size and root has to come along: a COSE receipt carries no cosignatures.
+    """
+    carried = _read_extra(cose.extra_of(cose.parse_sign1(data)))
+    verified = cose.verify_receipt(data, carried.statement, policy, checkpoint)
+    return _open(verified, carried, gateway_key)
+
+
+def _open(verified: proof.VerifiedProof, carried: "_Carried", gateway_key: bytes | None) -> Receipt:
+    """What the log proved to be an entry, opened as a gateway's statement."""
+    if gateway_key is not None and gateway_key != carried.gateway_key:
         raise VerifyError("another-gateway-key")
-    verified = proof.verify_proof(text, signed, policy)
-    opened = statement.open_statement(signed, _verifier(stated_key))
-    statement.check_body(opened, salt, body)
+    opened = statement.open_statement(carried.statement, _verifier(carried.gateway_key))
+    statement.check_body(opened, carried.salt, carried.body)
     records = []
     if opened.kind == statement.RECORDS:
-        records = [_read(*item) for item in enumerate(statement.decode_records(body))]
+        records = [_read(*item) for item in enumerate(statement.decode_records(carried.body))]
     return Receipt(
         verified.index,
         verified.size,
@@ -68,7 +90,7 @@ def open_receipt(text: bytes, policy: Policy, gateway_key: bytes | None = None) 
         opened.gateway,
         opened.seq,
         opened.time,
-        stated_key,
+        carried.gateway_key,
         records,
         gateway_key is not None,
     )
@@ -122,12 +144,22 @@ def _read(position: int, data: bytes) -> record.Record | Unreadable:
         return Unreadable(position, data, str(error))
 
 
-def _read_extra(extra: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+@dataclasses.dataclass(frozen=True)
+class _Carried:
+    """What a receipt carries beside the proof: its own word until the statement is proved."""
+
+    statement: bytes
+    salt: bytes
+    body: bytes
+    gateway_key: bytes
+
+
+def _read_extra(extra: bytes) -> _Carried:
     if not extra:
         raise DecodeError("receipt-without-statement")
     value = fields.array(cbor.decode(extra), "receipt", 5)
     fields.version(value[0], "receipt.version")
-    return (
+    return _Carried(
         fields.octets(value[1], "receipt.statement"),
         fields.octets(value[2], "receipt.salt", statement.SALT_BYTES),
         fields.octets(value[3], "receipt.body"),

@@ -7,7 +7,8 @@ from fastapi.openapi.utils import get_openapi
 
 from .models import Problem
 
-TEXT_ROUTES = ("/metrics", "/v1/commands/{command}/receipt", "/v1/fleet/receipts/{leaf_index}")
+TEXT_ROUTES = ("/metrics", "/ledger/checkpoint")
+RECEIPT_ROUTES = ("/v1/commands/{command}/receipt", "/v1/fleet/receipts/{leaf_index}")
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -38,8 +39,12 @@ def _finish(path: str, operation: dict[str, Any]) -> None:
     success = responses.get("200", {})
     if path.endswith("/stream"):
         success["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
-    elif path in TEXT_ROUTES or path == "/ledger/checkpoint":
+    elif path in TEXT_ROUTES:
         success["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    elif path in RECEIPT_ROUTES:
+        success["content"] = {"text/plain": {"schema": {"type": "string"}}, "application/cose": {}}
+    elif path == "/ledger/checkpoint.cose":
+        success["content"] = {"application/cose": {}}
     elif path.startswith("/ledger/tile/"):
         success["content"] = {"application/octet-stream": {}}
     if path.startswith("/v1/fleet/"):

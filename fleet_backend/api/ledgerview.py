@@ -6,11 +6,11 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from fleet_backend.fleet import receipts
-from fleet_backend.fleet.errors import SettingsError
-from fleet_backend.ledger.errors import LedgerError
+from fleet_backend.fleet.errors import NotLoggedError, SettingsError
+from fleet_backend.ledger.errors import LedgerError, MissingError
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.reader import LedgerReader
-from fleet_backend.ledger.storage import FolderFetch
+from fleet_backend.ledger.storage import SIGNED_ROOT, FolderFetch
 
 
 class PublishedLedger:
@@ -26,7 +26,8 @@ class PublishedLedger:
             raise SettingsError(f"{policy}: {error}") from error
         if len(logs) != 1:
             raise SettingsError(f"{policy} must name one log, not {len(logs)}")
-        self._reader = LedgerReader(self.fetch, logs[0])
+        self._log = logs[0]
+        self._reader = LedgerReader(self.fetch, self._log)
         self._lock = threading.Lock()
 
     def size(self) -> int:
@@ -35,6 +36,15 @@ class PublishedLedger:
             return self._reader.update().size
 
     def receipt(self, connection: Connection, leaf_index: int) -> str:
-        """The receipt file. Raises FleetError or LedgerError."""
+        """The receipt as a proof file. Raises FleetError or LedgerError."""
         with self._lock:
             return receipts.build(connection, leaf_index, self._reader)
+
+    def cose_receipt(self, connection: Connection, leaf_index: int) -> bytes:
+        """The receipt as a COSE receipt. Raises FleetError or LedgerError."""
+        with self._lock:
+            try:
+                root = self.fetch(SIGNED_ROOT)
+            except MissingError as error:
+                raise NotLoggedError("the log's root is not signed for COSE yet") from error
+            return receipts.build_cose(connection, leaf_index, self._reader, self._log, root)

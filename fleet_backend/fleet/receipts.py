@@ -1,7 +1,8 @@
-"""Receipts: a proof file that anyone verifies offline, with what the statement committed to.
+"""Receipts that anyone verifies offline, with what the statement committed to: two forms.
 
-The `extra` line is CBOR [1, statement, salt, body, gateway's public key]; it is the receipt's own
-word until a verifier has tied it to the leaf.
+A proof file (C2SP) carries the checkpoint with its cosignatures; a COSE receipt (RFC 9942) is what
+COSE tools read, and carries none. What both carry as `extra` is CBOR [1, statement, salt, body,
+gateway's public key]; it is the receipt's own word until a verifier has tied it to the leaf.
 """
 
 import zlib
@@ -10,6 +11,8 @@ from sqlalchemy import Connection
 
 from fleet_backend.fleet import gateways, statements
 from fleet_backend.fleet.errors import DatabaseError, NotLoggedError, ValueRefusedError
+from fleet_backend.ledger.cose import MAX_EXTRA_BYTES, make_receipt, parse_sign1
+from fleet_backend.ledger.note import Verifier
 from fleet_backend.ledger.proof import make_proof
 from fleet_backend.ledger.reader import LedgerReader
 from protocol import cbor, fields
@@ -19,17 +22,38 @@ MAX_BODY_BYTES = 65_535
 
 
 def build(connection: Connection, leaf_index: int, reader: LedgerReader) -> str:
-    """Receipt of the statement at that place. Raises UnknownError, ErasedError, NotLoggedError.
+    """Proof file of the statement at that place.
 
     The reader must not be in use by another thread; it is brought up to date if it has to be.
+    Raises UnknownError, ErasedError, NotLoggedError.
     """
+    extra = _extra(connection, leaf_index)
+    if reader.checkpoint.size <= leaf_index and reader.update().size <= leaf_index:
+        raise NotLoggedError(f"the published checkpoint does not cover leaf {leaf_index} yet")
+    return make_proof(reader, leaf_index, extra)
+
+
+def build_cose(
+    connection: Connection, leaf_index: int, reader: LedgerReader, log: Verifier, signed_root: bytes
+) -> bytes:
+    """COSE receipt of the statement at that place, from the root that the log signed. As `build`.
+
+    Raises ValueRefusedError for a body that is too large for this form.
+    """
+    extra = _extra(connection, leaf_index)
+    if len(extra) > MAX_EXTRA_BYTES:
+        raise ValueRefusedError("the body is too large for a COSE receipt: take the proof file")
+    # A log of one entry has no COSE receipt: the path would be empty.
+    if parse_sign1(signed_root).size <= max(leaf_index, 1):
+        raise NotLoggedError(f"no signed root covers leaf {leaf_index} and another entry yet")
+    return make_receipt(signed_root, reader, log, leaf_index, extra)
+
+
+def _extra(connection: Connection, leaf_index: int) -> bytes:
     row = statements.by_leaf(connection, leaf_index)
     body = statements.body(connection, row.id)
     public_key = gateways.get(connection, row.gateway).public_key
-    if reader.checkpoint.size <= leaf_index and reader.update().size <= leaf_index:
-        raise NotLoggedError(f"the published checkpoint does not cover leaf {leaf_index} yet")
-    extra = [fields.VERSION, row.statement, body.salt, _inflate(body.packed), public_key]
-    return make_proof(reader, leaf_index, _encode(extra))
+    return _encode([fields.VERSION, row.statement, body.salt, _inflate(body.packed), public_key])
 
 
 def _inflate(packed: bytes) -> bytes:

@@ -20,6 +20,7 @@ from fleet_backend.ingest.errors import LedgerMismatchError, SequencerError
 from fleet_backend.ledger.errors import LedgerError
 from fleet_backend.ledger.keys import load_log_key, log_signer
 from fleet_backend.ledger.reader import LedgerReader
+from fleet_backend.ledger.signedroot import SignedRootFile
 from fleet_backend.ledger.storage import FolderFetch
 from fleet_backend.ledger.writer import LedgerWriter
 
@@ -30,23 +31,28 @@ MAX_BATCH = 1_000
 class Sequencer:
     """Holds the ledger's writer. One thread."""
 
-    def __init__(self, database: Database, writer: LedgerWriter) -> None:
+    def __init__(self, database: Database, writer: LedgerWriter, root: SignedRootFile) -> None:
         self._database = database
         self._writer = writer
+        self._root = root
 
     @classmethod
     def open(cls, database: Database, directory: Path, origin: str, key_file: Path) -> Self:
         """Open the ledger and heal what a crash left. Raises LedgerMismatchError, LedgerError."""
         key = load_log_key(key_file)
-        reader = LedgerReader(FolderFetch(directory / "public"), log_signer(origin, key).verifier)
+        signer = log_signer(origin, key)
+        reader = LedgerReader(FolderFetch(directory / "public"), signer.verifier)
         with ExitStack() as unless_healed:
             writer = unless_healed.enter_context(LedgerWriter.open(directory, origin, key))
             _heal(database, writer.size, reader)
+            root = SignedRootFile(directory / "public", signer)
+            root.update()
             unless_healed.pop_all()
-        return cls(database, writer)
+        return cls(database, writer, root)
 
     def step(self) -> int:
         """Log up to `MAX_BATCH` statements; returns how many."""
+        self._root.update()  # the checkpoint may have been published since: witnesses take time
         with self._database.read() as connection:
             waiting = statements.unlogged(connection, MAX_BATCH)
         if not waiting:
@@ -56,6 +62,7 @@ class Sequencer:
         # `_heal` finds them by their hash.
         places = [(one.id, leaf) for leaf, one in enumerate(waiting, first)]
         _assign(self._database, places)
+        self._root.update()
         return len(waiting)
 
     def run(self, stop: threading.Event, wake: threading.Event, interval_s: float) -> None:

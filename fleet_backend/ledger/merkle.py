@@ -145,9 +145,24 @@ def verify_consistency(
         if proof or old_root != new_root:
             raise ProofError("two roots for one size, or a proof where nothing is to be proved")
         return
-    _require_hashes([old_root, new_root, *proof])
+    _require_hashes([new_root])
     if old_size == 0:
         return
+    if root_from_consistency(old_size, new_size, old_root, proof) != new_root:
+        raise ProofError("consistency proof does not lead to the new root")
+
+
+def root_from_consistency(
+    old_size: int, new_size: int, old_root: bytes, proof: Sequence[bytes]
+) -> bytes:
+    """Root of `new_size` that `proof` leads to from the old root (RFC 9162 section 2.1.4.2).
+
+    Only for 0 < old_size < new_size. Raises ProofError on a wrong shape, and where the proof does
+    not lead to the old root.
+    """
+    if not 0 < old_size < new_size:
+        raise ProofError(f"no consistency proof leads from size {old_size} to {new_size}")
+    _require_hashes([old_root, *proof])
     if not proof:
         raise ProofError("consistency proof is empty")
     node, last = old_size - 1, new_size - 1
@@ -167,8 +182,9 @@ def verify_consistency(
         node, last = node >> 1, last >> 1
     if last:
         raise ProofError("consistency proof is too short")
-    if old != old_root or new != new_root:
-        raise ProofError("consistency proof does not lead to both roots")
+    if old != old_root:
+        raise ProofError("consistency proof does not lead to the old root")
+    return new
 
 
 def _require_hashes(hashes: Sequence[bytes]) -> None:

@@ -41,6 +41,7 @@ PUBLIC = {
     "/v1/commands/{command}/stream",
     "/v1/commands/{command}/receipt",
     "/ledger/checkpoint",
+    "/ledger/checkpoint.cose",
     "/ledger/tile/{path:path}",
 }
 FILLED = {

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from fleet_backend.api.encoding import from_b64u, to_b64u
 from fleet_backend.fleet import grants, statements
 from fleet_backend.fleet.chains import Chain
+from fleet_backend.ledger.cose import parse_sign1
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.proof import parse_proof, verify_proof
 from protocol import cbor, command, lock, presentation, record, rsa
@@ -16,6 +17,7 @@ from protocol import statement as wire
 from tests.api.api_stand import ApiStand, Client, ride_cose
 from tests.issuer.parties import ask, party, present
 from tests.issuer.stand import VEHICLE
+from trifleet.receipt import describe, open_receipt
 
 
 def assert_problem(answer: Any, status: int, name: str) -> dict[str, Any]:
@@ -272,6 +274,30 @@ def test_a_receipt_proves_the_answer(stand: ApiStand, client: Client) -> None:
     assert bytes.fromhex(name) in wire.decode_records(body)[0]
     operators = client.operator(f"/v1/fleet/receipts/{shown['leaf_index']}")
     assert operators.text == found.text
+
+
+def test_a_cose_receipt_proves_the_answer_too(stand: ApiStand, client: Client) -> None:
+    name = client.command(present("trike-2", [], []), vehicle="trike-2").json()["id"]
+    stand.executed(name, vehicle="trike-2")
+    assert_problem(client.get(f"/v1/commands/{name}/receipt?form=cose"), 404, "not-logged-yet")
+    stand.record("trike-2", 7, {0: 1})  # a log of one entry has no COSE receipt
+    stand.fleet.log_what_waits()
+    found = client.get(f"/v1/commands/{name}/receipt?form=cose")
+    assert found.headers["content-type"] == 'application/cose; cose-type="cose-sign1"'
+    policy = parse_policy(stand.settings.ledger_policy.read_bytes())
+    opened = open_receipt(found.content, policy)
+    leaf = client.get(f"/v1/commands/{name}").json()["leaf_index"]
+    assert opened.index == leaf
+    assert any(bytes.fromhex(name).hex() in str(describe(item)) for item in opened.records)
+    text = client.get(f"/v1/commands/{name}/receipt?form=tlog-proof").text
+    other = open_receipt(text.encode(), policy)
+    assert (opened.index, opened.root) == (other.index, other.root)
+    assert list(map(describe, opened.records)) == list(map(describe, other.records))
+    assert client.operator(f"/v1/fleet/receipts/{leaf}?form=cose").content == found.content
+    assert_problem(client.get(f"/v1/commands/{name}/receipt?form=pdf"), 422, "invalid")
+    root = client.get("/ledger/checkpoint.cose")
+    assert root.headers["content-type"].startswith("application/cose")
+    assert parse_sign1(root.content).signature == parse_sign1(found.content).signature
 
 
 # --- the operator

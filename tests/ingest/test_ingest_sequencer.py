@@ -12,6 +12,7 @@ from fleet_backend.fleet import receipts, statements
 from fleet_backend.fleet.errors import ErasedError, NotLoggedError, UnknownError
 from fleet_backend.ingest.errors import LedgerMismatchError, SequencerError
 from fleet_backend.ingest.sequencer import Sequencer, SequencerThread
+from fleet_backend.ledger.cose import parse_sign1
 from fleet_backend.ledger.keys import generate_log_key, load_log_key, log_signer, log_vkey
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.proof import verify_proof
@@ -51,6 +52,41 @@ def _assert_exactly_once(desk, folder: Path, count: int) -> None:
         assert statements.count(connection) == (count, count)
         for leaf, entry in enumerate(reader.entries(0, count)):
             assert statements.by_leaf(connection, leaf).statement == entry
+
+
+def test_the_signed_root_goes_with_the_checkpoint(desk, folder: Path) -> None:
+    sequencer = _open(desk, folder)
+    for count in (1, 2):
+        _fill(desk, count)
+        sequencer.step()
+        root = parse_sign1((folder / "public/checkpoint.cose").read_bytes())
+        assert root.size == _reader(folder).checkpoint.size
+    (folder / "public/checkpoint.cose").unlink()
+    sequencer.close()
+    _open(desk, folder).close()
+    assert (folder / "public/checkpoint.cose").is_file()
+
+
+def test_a_cose_receipt_waits_for_a_second_entry(desk, folder: Path) -> None:
+    sequencer = _open(desk, folder)
+    log, reader = _reader(folder)._log, _reader(folder)
+
+    def build(leaf: int) -> bytes:
+        root = (folder / "public/checkpoint.cose").read_bytes()
+        with desk.database.read() as connection:
+            return receipts.build_cose(connection, leaf, reader, log, root)
+
+    _fill(desk, 1)
+    sequencer.step()
+    with pytest.raises(NotLoggedError, match="another entry"):
+        build(0)
+    _fill(desk, 1)
+    sequencer.step()
+    policy = parse_policy(f"log {log.vkey}\nquorum none\n".encode())
+    assert [open_receipt(build(leaf), policy).index for leaf in (0, 1)] == [0, 1]
+    with pytest.raises(UnknownError):
+        build(2)
+    sequencer.close()
 
 
 def test_statements_get_their_places_in_order(desk, folder: Path) -> None:

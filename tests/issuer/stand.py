@@ -16,7 +16,8 @@ from fleet_backend.fleet.chains import Chain
 from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.fleet.grants import GrantRow
 from fleet_backend.issuer.settings import IssuerSettings
-from fleet_backend.ledger.keys import generate_log_key, load_log_key, log_vkey
+from fleet_backend.ledger.keys import generate_log_key, load_log_key, log_signer, log_vkey
+from fleet_backend.ledger.signedroot import SignedRootFile
 from fleet_backend.ledger.writer import LedgerWriter, create_ledger
 from tests.issuer.parties import party
 
@@ -30,7 +31,9 @@ class Sequencer:
 
     def __init__(self, folder: Path, database: Database) -> None:
         self._database = database
-        self._writer = LedgerWriter.open(folder, ORIGIN, load_log_key(folder / "log.key"))
+        key = load_log_key(folder / "log.key")
+        self._writer = LedgerWriter.open(folder, ORIGIN, key)
+        self._root = SignedRootFile(folder / "public", log_signer(ORIGIN, key))
 
     def step(self) -> None:
         with self._database.begin() as connection:
@@ -39,6 +42,7 @@ class Sequencer:
                 first = self._writer.append([item.statement for item in waiting])
                 places = [(item.id, first + n) for n, item in enumerate(waiting)]
                 statements.assign_leaves(connection, places)
+        self._root.update()
 
     def close(self) -> None:
         self._writer.close()

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
-from fastapi.responses import PlainTextResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 
@@ -19,6 +19,7 @@ from fleet_backend.api.errors import (
 )
 from fleet_backend.api.follow import Follower
 from fleet_backend.api.idempotency import once
+from fleet_backend.api.receipts import PROOF_FILE, ReceiptForm, receipt_answer
 from fleet_backend.api.routes.common import CommandId, Key, VehicleId
 from fleet_backend.api.services import Services, Use
 from fleet_backend.api.stream import EventStream, parse_last_id
@@ -77,8 +78,8 @@ def show(command: CommandId, services: Use) -> models.Command:
         return items.command(connection, commands.get(connection, bytes.fromhex(command)))
 
 
-@router.get("/commands/{command}/receipt", response_class=PlainTextResponse)
-def receipt(command: CommandId, services: Use) -> PlainTextResponse:
+@router.get("/commands/{command}/receipt", response_class=Response)
+def receipt(command: CommandId, services: Use, form: ReceiptForm = PROOF_FILE) -> Response:
     """Proof that the vehicle obeyed is in the ledger, to be verified offline."""
     with services.database.read() as connection:
         row = commands.get(connection, bytes.fromhex(command))
@@ -91,7 +92,7 @@ def receipt(command: CommandId, services: Use) -> PlainTextResponse:
         leaf = records.get(connection, row.record_id).leaf_index
         if leaf is None:
             raise NotAnsweredError("the answer is not in the ledger yet")
-        return PlainTextResponse(services.ledger.receipt(connection, leaf))
+        return receipt_answer(services.ledger, connection, leaf, form)
 
 
 @router.get("/commands/{command}/stream", response_class=StreamingResponse)

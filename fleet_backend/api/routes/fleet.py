@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
-from fastapi.responses import PlainTextResponse, StreamingResponse
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from fleet_backend.api import cursors, items, models
 from fleet_backend.api.auth import require_operator
 from fleet_backend.api.errors import BadValueError
 from fleet_backend.api.hub import Item
+from fleet_backend.api.receipts import PROOF_FILE, ReceiptForm, receipt_answer
 from fleet_backend.api.routes.commands import LastEventId
 from fleet_backend.api.routes.common import Cursor, Limit, VehicleId
 from fleet_backend.api.services import Services, Use
@@ -93,13 +94,13 @@ def _next(page: list[models.Refused], before: tuple[int | None, int | None]) -> 
     return "-".join(map(str, ends))
 
 
-@router.get("/receipts/{leaf_index}", response_class=PlainTextResponse)
-def receipt(leaf_index: int, services: Use) -> PlainTextResponse:
+@router.get("/receipts/{leaf_index}", response_class=Response)
+def receipt(leaf_index: int, services: Use, form: ReceiptForm = PROOF_FILE) -> Response:
     """The receipt of any statement in the ledger."""
     if not 0 <= leaf_index < 1 << 63:
         raise BadValueError("leaf_index", "not a place in the ledger")
     with services.database.read() as connection:
-        return PlainTextResponse(services.ledger.receipt(connection, leaf_index))
+        return receipt_answer(services.ledger, connection, leaf_index, form)
 
 
 @router.get("/stream", response_class=StreamingResponse)
