@@ -41,6 +41,14 @@ class PolicyError(UntrustedDataError):
     """A policy file that is malformed, not met, or asks for what is not built."""
 
 
+class RequestError(UntrustedDataError):
+    """A request to a witness that is malformed."""
+
+
+class EvidenceError(UntrustedDataError):
+    """A file that does not show what it should: a log that contradicts itself."""
+
+
 class MissingError(LedgerError):
     """A file of the log that is not there; every `fetch` raises this for it."""
 
