@@ -65,6 +65,10 @@ class StorageError(OperationError):
     """The disk refused; the writer is of no use until it is opened again."""
 
 
+class FetchError(OperationError):
+    """A log at a URL that cannot be reached, or answers what no log answers: nothing was proved."""
+
+
 class LogCorruptError(OperationError):
     """Data, write-ahead file and lock database disagree: refuse to sign."""
 

@@ -68,6 +68,18 @@ class FolderFetch:
         except OSError as error:
             raise StorageError(f"cannot read {path}: {error.strerror}") from error
 
+    def paths(self) -> Iterator[str]:
+        """Paths of all files that are there, whether or not they belong to a log."""
+        with storage_errors("listing the log's files"):
+            for folder, _, names in os.walk(self._public, onerror=_raise):
+                inside = Path(folder).relative_to(self._public)
+                for name in names:
+                    yield (inside / name).as_posix()
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
 
 class LogFolder:
     """The writer's side of the folder. One writer at a time; whoever owns the lock uses it."""
