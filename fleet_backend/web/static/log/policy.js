@@ -43,6 +43,27 @@ export function isMetBy(policy, vkeys) {
   return met.has(policy.quorum);
 }
 
+/**
+ * The witnesses on an opened checkpoint: {met, perhaps, seen, unchecked, total, count}. `perhaps` is
+ * whether it would be a quorum if the signatures that cannot be checked here were good; `seen` and
+ * `unchecked` are [{name, time}] by the policy's names; `count` is how many nobody here knows.
+ */
+export function weighWitnesses(policy, checkpoint) {
+  const good = new Set(checkpoint.cosigners.keys());
+  const perhaps = new Set([...good, ...checkpoint.unchecked.keys()]);
+  const named = (lines) => [...policy.witnesses]
+    .filter(([, key]) => lines.has(key.vkey))
+    .map(([name, key]) => ({ name, time: lines.get(key.vkey).time }));
+  return {
+    met: isMetBy(policy, good),
+    perhaps: isMetBy(policy, perhaps),
+    seen: named(checkpoint.cosigners),
+    unchecked: named(checkpoint.unchecked),
+    total: policy.witnesses.size,
+    count: checkpoint.others,
+  };
+}
+
 const isAllowed = (byte) =>
   byte === 0x09 || byte === 0x0a || (byte >= 0x20 && byte !== 0x7f);
 
