@@ -210,8 +210,8 @@ FAMILIES = {
         "of-deposit"],
     "proof": [
         "readable-failed", "signature-proved", "signature-failed", "signature-open",
-        "witnesses-open", "inclusion-proved", "inclusion-failed", "gateway-proved",
-        "gateway-failed", "commitment-proved", "commitment-failed", "seal-open",
+        "witnesses-open", "inclusion-proved", "inclusion-failed", "inclusion-open",
+        "gateway-proved", "gateway-failed", "commitment-proved", "commitment-failed", "seal-open",
     ],
     "step": [
         "key", "register", "request", "wake", "send", "deliver", "answer", "standstill", "bound",

@@ -1,120 +1,95 @@
 // A receipt, checked step by step in the browser. Each step is proved, failed or, in so many words,
 // not proved: a receipt never looks better than what was computed here.
 
-import { concat, equal, sha256, toHex, utf8 } from "./bytes.js";
-import { DecodeError, decode } from "./cbor.js";
-import { EDDSA, sign1Message, split } from "./cose.js";
-import { LedgerError, leafHash, openCheckpoint, parseCheckpoint, parseNote, parseProof,
-  verifyEd25519, verifyInclusion } from "./ledger.js";
-import { decodeRecordUnsealed } from "./records.js";
-
-const STATEMENT_AAD = "trifleet/statement/v1";
-const STATEMENT_KINDS = ["", "RECORDS", "GATEWAY", "GRANT"];
+import { openCheckpoint, parseCheckpoint } from "../log/checkpoint.js";
+import { leafHash, verifyInclusion } from "../log/merkle.js";
+import { parseNote } from "../log/note.js";
+import { asksForWitnesses, weighWitnesses } from "../log/policy.js";
+import { parseProof } from "../log/proof.js";
+import { toHex } from "./bytes.js";
+import { isFault } from "./faults.js";
+import { decodeExtra, decodeStatement, isSignedBy, opens, readRecords } from "./statement.js";
 
 /**
- * {steps: [{id, result: "proved" | "failed" | "open", values}], verdict, statement, records}.
- * `verdict` is "good" only if every step that this page can do was done and holds.
+ * {steps: [{id, result: "proved" | "failed" | "open", values, fault}], verdict, statement, records}
+ * of a file's bytes. `policy` says whose keys are believed (null: nobody's). `compare(checkpoint)`,
+ * where it is given, makes the step that holds the receipt against the log. `verdict` is "good"
+ * only if every step that this page can do was done and holds.
  */
-export async function checkReceipt(text, { logVkey }) {
+export async function checkReceipt(data, { policy, compare }) {
   const report = { steps: [], statement: null, records: [], verdict: "bad" };
-  const add = (id, result, values = {}) => report.steps.push({ id, result, values });
   try {
-    const receipt = parseProof(text);
-    const document = decodeExtra(receipt.extra);
-    const checkpoint = await checkSignature(receipt.note, logVkey, add);
-    await checkInclusion(receipt, document, checkpoint, add);
-    report.statement = decodeStatement(document.statement);
-    await checkGateway(document, add);
-    await checkCommitment(document, report.statement, add);
-    report.records = readRecords(document, report.statement);
+    await checkAll(data, { policy, compare }, report);
+    report.verdict = verdict(report.steps, policy);
   } catch (error) {
-    add("readable", "failed", { detail: error.message });
-    return report;
+    if (!isFault(error)) throw error;
+    report.steps.push(step("readable", "failed", {}, error));
   }
-  add("seal", "open");
-  report.verdict = verdict(report.steps);
   return report;
 }
 
-function verdict(steps) {
-  if (steps.some((step) => step.result === "failed")) return "bad";
-  return steps.some((step) => step.id === "signature" && step.result === "open") ? "partial" : "good";
+export const step = (id, result, values = {}, fault = null) => ({ id, result, values, fault });
+
+async function checkAll(data, { policy, compare }, report) {
+  const { steps } = report;
+  const receipt = parseProof(data);
+  const { statement, salt, body, gatewayKey } = decodeExtra(receipt.extra);
+  const checkpoint = await checkSignature(receipt.note, policy, steps);
+  steps.push(await checkInclusion(receipt, statement, checkpoint));
+  if (compare && checkpoint.log) steps.push(await compare(checkpoint));
+  report.statement = decodeStatement(statement);
+  const signed = await isSignedBy(gatewayKey, statement);
+  const key = toHex(gatewayKey).slice(0, 16);
+  steps.push(step("gateway", signed ? "proved" : "failed", { key }));
+  const opened = await opens(report.statement.commitment, salt, body);
+  steps.push(step("commitment", opened ? "proved" : "failed"));
+  report.records = readRecords(report.statement.kind, body);
+  steps.push(step("seal", "open"));
 }
 
-function decodeExtra(extra) {
-  if (!extra) throw new LedgerError("the receipt carries no statement");
-  const value = decode(extra);
-  const bytes = Array.isArray(value) && value.length === 5 && value[0] === 1
-    && value.slice(1).every((item) => item instanceof Uint8Array);
-  if (!bytes || value[4].length !== 32) throw new DecodeError("field", "extra");
-  const [, statement, salt, body, gatewayKey] = value;
-  return { statement, salt, body, gatewayKey };
+function verdict(steps, policy) {
+  if (steps.some(({ result }) => result === "failed")) return "bad";
+  const free = policy && asksForWitnesses(policy) ? ["seal"] : ["seal", "witnesses"];
+  return steps.some(({ id, result }) => result === "open" && !free.includes(id)) ? "partial" : "good";
 }
 
-async function checkSignature(note, logVkey, add) {
-  if (!logVkey) {
-    const checkpoint = parseCheckpoint(parseNote(note).text);
-    add("signature", "open", { origin: checkpoint.origin });
-    return checkpoint;
+/** The checkpoint; `log` is in it only where a key that is believed signed it. */
+async function checkSignature(note, policy, steps) {
+  const unverified = parseCheckpoint(parseNote(note).text);
+  const { origin } = unverified;
+  if (!policy) {
+    steps.push(step("signature", "open", { origin }));
+    return unverified;
   }
   try {
-    const checkpoint = await openCheckpoint(note, logVkey);
-    add("signature", "proved", { origin: checkpoint.origin, size: checkpoint.size });
-    add("witnesses", "open", { count: checkpoint.others });
+    const checkpoint = await openCheckpoint(note, policy);
+    steps.push(step("signature", "proved", { origin, size: checkpoint.size }));
+    steps.push(witnessStep(policy, checkpoint));
     return checkpoint;
   } catch (error) {
-    add("signature", "failed", { detail: error.message });
-    return parseCheckpoint(parseNote(note).text);
+    if (!isFault(error)) throw error;
+    steps.push(step("signature", "failed", { origin }, error));
+    return unverified;
   }
 }
 
-async function checkInclusion(receipt, document, checkpoint, add) {
-  const { index, proof } = receipt;
+/** What the policy's witnesses say of a checkpoint. */
+export function witnessStep(policy, checkpoint) {
+  const { met, perhaps, ...values } = weighWitnesses(policy, checkpoint);
+  if (!asksForWitnesses(policy)) return step("witnesses", "open", values);
+  if (met) return step("witnesses", "proved", values);
+  return step(perhaps ? "quorum" : "witnesses", perhaps ? "open" : "failed", values);
+}
+
+async function checkInclusion({ index, path }, statement, checkpoint) {
   const values = { index, size: checkpoint.size };
   try {
-    const leaf = await leafHash(document.statement);
-    await verifyInclusion(index, checkpoint.size, leaf, proof, checkpoint.root);
-    add("inclusion", "proved", values);
+    await verifyInclusion(
+      index, checkpoint.size, await leafHash(statement), path, checkpoint.root);
+    // A path to a root that nobody known signed proves nothing.
+    return step("inclusion", checkpoint.log ? "proved" : "open", values);
   } catch (error) {
-    add("inclusion", "failed", { ...values, detail: error.message });
-  }
-}
-
-function decodeStatement(bytes) {
-  const value = decode(split(bytes, EDDSA, "statement").payload);
-  const shaped = Array.isArray(value) && value.length === 7 && value[0] === 1
-    && value[6] instanceof Uint8Array && STATEMENT_KINDS[value[5]];
-  if (!shaped) throw new DecodeError("field", "statement");
-  const [, gateway, seq, , time, kind, commitment] = value;
-  return { gateway, seq, time, kind: STATEMENT_KINDS[kind], commitment };
-}
-
-async function checkGateway({ statement, gatewayKey }, add) {
-  const { payload, seal } = split(statement, EDDSA, "statement");
-  const message = sign1Message(EDDSA, STATEMENT_AAD, payload);
-  const good = await verifyEd25519(gatewayKey, message, seal);
-  add("gateway", good ? "proved" : "failed", { key: toHex(gatewayKey).slice(0, 16) });
-}
-
-async function checkCommitment({ salt, body }, statement, add) {
-  const opened = await sha256(concat(utf8("trifleet/commitment/v1"), salt, body));
-  add("commitment", equal(opened, statement.commitment) ? "proved" : "failed");
-}
-
-function readRecords({ body }, statement) {
-  if (statement.kind !== "RECORDS") return [];
-  const items = decode(body);
-  if (!Array.isArray(items)) throw new DecodeError("field", "body");
-  if (!items.every((item) => item instanceof Uint8Array)) throw new DecodeError("field", "body");
-  return items.map(readRecord);
-}
-
-/** A record that cannot be read spoils none of those beside it: nobody heeds it. */
-function readRecord(bytes, position) {
-  try {
-    return decodeRecordUnsealed(bytes);
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    return { kind: "UNREADABLE", body: { position, size: bytes.length } };
+    if (!isFault(error)) throw error;
+    return step("inclusion", "failed", values, error);
   }
 }

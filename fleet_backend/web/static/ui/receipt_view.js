@@ -2,9 +2,12 @@
 
 import { signal } from "@preact/signals";
 
+import { policyOfKey } from "../log/policy.js";
 import { get } from "./api.js";
+import { utf8 } from "./bytes.js";
 import { Button, Notice } from "./components.js";
 import { html, useState } from "./dom.js";
+import { faultText } from "./faults.js";
 import { count, dateTime, number, t } from "./i18n.js";
 import { Icon } from "./icons.js";
 import { moment } from "./format.js";
@@ -17,9 +20,10 @@ const VERDICTS = { good: "good", partial: "warn", bad: "bad" };
 const SHAPES = { proved: "check", failed: "cross", open: "open" };
 const trust = signal(null);
 
-async function check(text, again = false) {
-  if (!trust.value || again) trust.value = await logTrust();
-  return checkReceipt(text, { logVkey: trust.value.vkey });
+async function check(data) {
+  if (!trust.value) trust.value = await logTrust();
+  const { vkey } = trust.value;
+  return checkReceipt(data, { policy: vkey ? await policyOfKey(vkey) : null });
 }
 
 /** `path` answers with the receipt's text; `name` is the file name of the download. */
@@ -29,14 +33,14 @@ export function ReceiptCheck({ path, name, token }) {
     setState({ phase: "busy" });
     try {
       const text = await get(path, { token });
-      setState({ phase: "checked", text, report: await check(text) });
+      setState({ phase: "checked", text, report: await check(utf8(text)) });
     } catch (error) {
       setState({ phase: "failed", error: error.name });
     }
   };
   const trustAgain = async () => {
     trust.value = await trustNewKey();
-    setState({ ...state, report: await check(state.text) });
+    setState({ ...state, report: await check(utf8(state.text)) });
   };
   return html`<div class="receipt">
     <div class="row">
@@ -71,7 +75,7 @@ export function ReceiptFile() {
   const [report, setReport] = useState(null);
   const open = async (event) => {
     const file = event.target.files[0];
-    if (file) setReport(await check(await file.text()));
+    if (file) setReport(await check(new Uint8Array(await file.arrayBuffer())));
   };
   return html`<div class="receipt">
     <label class="button button-plain file">
@@ -100,13 +104,14 @@ function KeyChanged({ onTrust }) {
 }
 
 function Step({ step }) {
-  const { id, result, values } = step;
+  const { id, result, values, fault } = step;
   const since = trust.value?.since ? new Date(trust.value.since) : null;
   const filled = {
     ...values,
     index: number(values.index ?? 0),
     size: number(values.size ?? 0),
     since: since ? dateTime(since) : "",
+    detail: fault ? faultText(fault) : "",
   };
   return html`<li class=${`proof proof-${result}`} data-testid=${`proof-${id}`} data-result=${result}>
     <span class="proof-shape"><${Icon} name=${SHAPES[result]} /></span>

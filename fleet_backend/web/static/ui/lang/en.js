@@ -140,6 +140,8 @@ export default {
   "proof.witnesses-open":
     "Whether others saw the same log: {count} further signatures are on it, of witnesses whose keys this page does not have.",
   "proof.inclusion-proved": "The statement is entry {index} of the {size} in the log.",
+  "proof.inclusion-open":
+    "The receipt’s own tree has the statement as entry {index} of {size}; that counts only once the log’s signature holds.",
   "proof.inclusion-failed": "The statement is not in the log where the receipt says: {detail}.",
   "proof.gateway-proved":
     "The vehicle’s gateway signed the statement with the key {key}…; that this key is the gateway’s is the receipt’s own word.",

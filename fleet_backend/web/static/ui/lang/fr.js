@@ -145,6 +145,8 @@ export default {
   "proof.witnesses-open":
     "Si d’autres ont vu le même journal\u00a0: il porte {count} autres signatures, de témoins dont cette page n’a pas les clés.",
   "proof.inclusion-proved": "La déclaration est l’entrée {index} sur {size} du journal.",
+  "proof.inclusion-open":
+    "L’arbre du reçu lui-même contient la déclaration comme entrée {index} sur {size}\u202f; cela ne vaut que si la signature du journal est authentique.",
   "proof.inclusion-failed":
     "La déclaration n’est pas dans le journal à l’endroit indiqué\u00a0: {detail}.",
   "proof.gateway-proved":
