@@ -3,14 +3,18 @@
 docs/protocol.md section 10.
 """
 
-from protocol import cbor, fields, presentation
+from protocol import cbor, fields, presentation, sighting
+from protocol.errors import DecodeError
 
 UP_STATEMENT = "up/statement"
 UP_CHALLENGE = "up/challenge"
 UP_STATUS = "up/status"
 UP_COMMAND = "up/command"
+UP_SIGHTING = "up/sighting"
 DOWN_ACK = "down/ack"
 DOWN_COMMAND = "down/command"
+DOWN_CHECKPOINT = "down/checkpoint"
+MAX_SIZE = 0x7FFFFFFFFFFFFFFF
 
 DELIVERED = 1
 EXPIRED = 2
@@ -89,4 +93,24 @@ def decode_command(data: bytes) -> tuple[bytes, str, int, bytes]:
         fields.identifier(value[2], "command.vehicle"),
         fields.uint(value[3], "command.expires", fields.MAX_TIME),
         asked,
+    )
+
+
+def encode_checkpoint(origin: str, note: bytes, old_size: int, proof: list[bytes]) -> bytes:
+    """A log's published checkpoint, with the proof that it continues the tree of `old_size`."""
+    return cbor.encode([fields.VERSION, origin, note, old_size, proof])
+
+
+def decode_checkpoint(data: bytes) -> tuple[str, bytes, int, list[bytes]]:
+    """(origin, note, old_size, proof), all unverified. Raises DecodeError."""
+    value = fields.array(cbor.decode(data), "checkpoint", 5)
+    fields.version(value[0], "checkpoint.version")
+    note = sighting.note(value[2], "checkpoint.note")
+    if not note:
+        raise DecodeError("field", "checkpoint.note")
+    return (
+        sighting.origin(value[1], "checkpoint.origin"),
+        note,
+        fields.uint(value[3], "checkpoint.old_size", MAX_SIZE),
+        sighting.hashes(value[4], "checkpoint.proof"),
     )

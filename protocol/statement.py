@@ -21,6 +21,7 @@ FIRST_PREV_HASH = bytes(32)
 STARTED = 1
 ATTACHED = 2
 RECORDS_REFUSED = 3
+LOG_DISAGREES = 4
 
 
 class Statement:

@@ -24,6 +24,7 @@ from protocol import (
     record,
     request,
     rsa,
+    sighting,
     statement,
     vehicle,
 )
@@ -51,6 +52,8 @@ DECODERS = {
     "courier-status": courier.decode_status,
     "courier-command-status": courier.decode_command_status,
     "courier-command": courier.decode_command,
+    "courier-checkpoint": courier.decode_checkpoint,
+    "sighting": lambda data: sighting.open_sighting(data, lambda m, s: True),
     "registration": request.decode_registration,
     "grant-request": request.decode_grant_request,
     "can": lambda data: can.decode(0x50, data),

@@ -31,6 +31,7 @@ from protocol import (
 NOW = 1_800_000_000
 TRIKE = "trike-1"
 VEHICLE_KEY = bytes(range(32))
+LOG = "log.example/fleet"
 
 
 class Key:
@@ -837,6 +838,39 @@ def ack_cases():
     assert ack.to_ranges([6, 4, 0, 1, 2, 3]) == [(0, 4), (6, 6)]
 
 
+def sighting_cases():
+    def opened(name, value, expect, good=True, seal=bytes(64)):
+        data = cose.assemble(cose.EDDSA, cbor.encode(value), seal)
+        case(f"sighting/{name}", "sighting.open", {"data": data.hex(), "good": good}, expect)
+
+    held, refused, item = b"note 1", b"note 2", bytes(32)
+    read = {
+        "gateway": "gw-1",
+        "time": NOW,
+        "origin": LOG,
+        "held": {"hex": held.hex()},
+        "refused": {"hex": ""},
+        "proof": [],
+    }
+    plain = [1, "gw-1", NOW, LOG, held, b"", []]
+    opened("good", plain, read)
+    opened("nothing-yet", [*plain[:4], b"", b"", []], {**read, "held": {"hex": ""}})
+    both = {**read, "refused": {"hex": refused.hex()}, "proof": [{"hex": item.hex()}]}
+    opened("disagreement", [*plain[:5], refused, [item]], both)
+    opened("refuse-signature", plain, error("sighting-signature"), good=False)
+    opened("refuse-signature-63", plain, error("field"), seal=bytes(63))
+    opened("refuse-version", [2, *plain[1:]], error("version"))
+    opened("refuse-gateway", [1, "gw/1", *plain[2:]], error("identifier"))
+    opened("refuse-time", [1, "gw-1", 1 << 32, *plain[3:]], error("field"))
+    opened("refuse-no-origin", [*plain[:3], "", *plain[4:]], error("field"))
+    opened("refuse-contradicting-nothing", [*plain[:4], b"", refused, []], error("field"))
+    opened("refuse-proof-of-nothing", [*plain[:5], b"", [item]], error("field"))
+    opened("refuse-hash-31", [*plain[:5], refused, [bytes(31)]], error("field"))
+    opened("refuse-65-hashes", [*plain[:5], refused, [item] * 65], error("field"))
+    opened("refuse-long-note", [*plain[:4], bytes(30_001), b"", []], error("field"))
+    opened("refuse-8-items", [*plain, 0], error("field"))
+
+
 def link_cases():
     def decode(name, as_, data, expect):
         case(f"link/{name}", "link.decode", {"as": as_, "message": data.hex()}, expect)
@@ -886,6 +920,21 @@ def courier_cases():
         cbor.encode([2, bytes(16), TRIKE, NOW, asked]),
         error("version"),
     )
+
+    found = [LOG, {"hex": b"note".hex()}, 3, [{"hex": "00" * 32}]]
+    good = [1, LOG, b"note", 3, [bytes(32)]]
+    decode("checkpoint", "checkpoint", courier.encode_checkpoint(*good[1:]), found)
+    refused = {
+        "version": ([2, *good[1:]], "version"),
+        "no-origin": ([1, "", *good[2:]], "field"),
+        "no-note": ([1, LOG, b"", *good[3:]], "field"),
+        "long-note": ([1, LOG, bytes(30_001), *good[3:]], "field"),
+        "size": ([*good[:3], 1 << 63, good[4]], "field"),
+        "65-hashes": ([*good[:4], [bytes(32)] * 65], "field"),
+        "hash-33": ([*good[:4], [bytes(33)]], "field"),
+    }
+    for name, (value, why) in refused.items():
+        decode(f"checkpoint-{name}", "checkpoint", cbor.encode(value), error(why))
 
 
 def request_cases():
@@ -1069,6 +1118,7 @@ def make_all():
     record_cases()
     statement_cases()
     ack_cases()
+    sighting_cases()
     link_cases()
     courier_cases()
     request_cases()

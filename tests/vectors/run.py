@@ -28,6 +28,7 @@ from protocol import (
     record,
     request,
     rsa,
+    sighting,
     statement,
     vehicle,
 )
@@ -168,6 +169,13 @@ def ack_open(given):
     return attributes(read, "gateway accepted refused")
 
 
+def sighting_open(given):
+    read = sighting.open_sighting(
+        bytes.fromhex(given["data"]), lambda message, signature: given["good"]
+    )
+    return attributes(read, "gateway time origin held refused proof")
+
+
 def link_decode(given):
     kind, payload = link.unpack(bytes.fromhex(given["message"]))
     readers = {
@@ -184,6 +192,7 @@ def courier_decode(given):
         "status": courier.decode_status,
         "command-status": courier.decode_command_status,
         "command": courier.decode_command,
+        "checkpoint": courier.decode_checkpoint,
     }
     return plain(readers[given["as"]](bytes.fromhex(given["data"])))
 
@@ -231,6 +240,7 @@ OPERATIONS = {
     "record.open": record_open,
     "statement.decode": statement_decode,
     "ack.open": ack_open,
+    "sighting.open": sighting_open,
     "link.decode": link_decode,
     "courier.decode": courier_decode,
     "request.decode": request_decode,
