@@ -28,13 +28,14 @@ from verifier_tools import (
 from fleet_backend.ledger import cbor as ledger_cbor
 from fleet_backend.ledger import cose
 from fleet_backend.ledger.checkpoint import Checkpoint
+from fleet_backend.ledger.verifier import COSIGNATURE, Verifier
 from protocol import cbor
 
 FORMS = {"proof file": Parts.proof_file, "cose receipt": Parts.cose_receipt}
 each_form = pytest.mark.parametrize("form", FORMS)
 GOOD = Parts()
 FILES = {form: make(GOOD) for form, make in FORMS.items()}
-COSIGNED = replace(GOOD, cosigners=(0, 2)).proof_file()
+COSIGNED = replace(GOOD, cosigners=(0, 3)).proof_file()
 CHANGES = st.lists(
     st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 3), st.binary(max_size=3)),
     min_size=1,
@@ -250,7 +251,9 @@ def test_changed_checkpoints_signed_anew(changes):
     agree(data, POLICY)
 
 
-@pytest.mark.parametrize("cosigners", [(), (0,), (0, 1), (1, 2), (0, 1, 2), (0, 0)])
+@pytest.mark.parametrize(
+    "cosigners", [(), (0,), (3,), (0, 1), (1, 3), (0, 1, 2, 3), (0, 0), (3, 3)]
+)
 def test_quorums(cosigners):
     parts = replace(GOOD, cosigners=cosigners)
     assert agree(parts.proof_file(), QUORUM) == (len(set(cosigners)) >= 2)
@@ -273,9 +276,25 @@ def test_changed_signature_lines(changes):
 
 
 TEXT = Checkpoint(ORIGIN, 7, GOOD.path[1]).text
+
+
+def restamped(line: str) -> str:
+    """The signature of one time beside another time."""
+    name, _, encoded = line.rpartition(" ")
+    blob = bytearray(base64.b64decode(encoded))
+    blob[11] ^= 1  # the last byte of the time, behind the key's id
+    return f"{name} {base64.b64encode(blob).decode()}\n"
+
+
 W0_ID = WITNESSES[0].key_id.to_bytes(4, "big")
 LINES = {
     "of another text": cosign(TEXT + b"x", 0),
+    "of ML-DSA": cosign(TEXT, 3),
+    "of ML-DSA at another time": restamped(cosign(TEXT, 3, 5)),
+    "of ML-DSA over another root": cosign(Checkpoint(ORIGIN, 7, bytes(32)).text, 3),
+    "of ML-DSA over another size": cosign(Checkpoint(ORIGIN, 8, GOOD.path[1]).text, 3),
+    "of ML-DSA over another origin": cosign(Checkpoint("x", 7, GOOD.path[1]).text, 3),
+    "of ML-DSA, too late": cosign(TEXT, 3, 1 << 63),
     "of an unknown name": cosign(TEXT, 0).replace("w0.example", "w9.example"),
     "too late a time": cosign(TEXT, 0, (1 << 63) - 1),
     "an impossible time": cosign(TEXT, 0, 1 << 63),
@@ -295,10 +314,14 @@ LINES = {
 }
 
 
+GOOD_LINES = {"of an unknown name", "of ML-DSA", "too late a time", "twice", "64 lines"}
+
+
 @pytest.mark.parametrize("case", LINES)
 def test_signature_lines(case):
     data = replace(GOOD, cosigners=(1, 2)).proof_file()
-    agree(data + LINES[case].encode(), QUORUM)
+    accepted = agree(data + LINES[case].encode(), QUORUM)
+    assert accepted == (case in GOOD_LINES)
     agree(data + LINES[case].encode(), POLICY)
 
 
@@ -306,6 +329,11 @@ def test_signature_lines(case):
 @given(CHANGES)
 def test_changed_policies(changes):
     agree(COSIGNED, changed(QUORUM, changes))
+
+
+def named(name: str) -> str:
+    """The key of the ML-DSA witness under another name."""
+    return replace(WITNESSES[3], name=name).vkey
 
 
 WORDS = st.sampled_from(
@@ -335,6 +363,45 @@ WORDS = st.sampled_from(
         "\x0b",
     ]
 )
+POLICIES = {
+    "of many lines": QUORUM + b"# more\n" * 20_000,
+    "just large enough": QUORUM + b"#" * (262_143 - len(QUORUM)) + b"\n",
+    "too large": QUORUM + b"#" * (262_144 - len(QUORUM)) + b"\n",
+    "the log's key for a witness": QUORUM.replace(
+        WITNESSES[0].vkey.encode(), LOG.verifier.vkey.encode()
+    ),
+    "a witness's key for the log": QUORUM.replace(
+        LOG.verifier.vkey.encode(), WITNESSES[0].vkey.encode()
+    ),
+    "one key under two names": QUORUM.replace(
+        WITNESSES[1].vkey.encode(), WITNESSES[0].vkey.encode()
+    ),
+    "a long name": QUORUM + b"witness L " + named("n" * 4_100).encode() + b"\n",
+    "a name of 256 bytes": QUORUM + b"witness L " + named("n" * 256).encode() + b"\n",
+    "another name for an ML-DSA key": QUORUM + b"witness L " + named("l").encode() + b"\n",
+}
+GOOD_POLICIES = {"of many lines", "just large enough"}
+
+
+@pytest.mark.parametrize("case", POLICIES)
+def test_policies(case):
+    assert agree(COSIGNED, POLICIES[case]) == (case in GOOD_POLICIES)
+
+
+def test_two_keys_with_one_name_and_id():
+    """Four bytes of id: among 2^17 keys of one name two share theirs, and hide each other."""
+    seen: dict[int, Verifier] = {}
+    for number in range(1 << 20):
+        key = Verifier("twin.example", COSIGNATURE, number.to_bytes(32, "big"))
+        other = seen.setdefault(key.key_id, key)
+        if other != key:
+            break
+    twins = f"witness T0 {key.vkey}\nwitness T1 {other.vkey}\n".encode()
+    assert not agree(COSIGNED, QUORUM + twins)
+    assert agree(COSIGNED, QUORUM + twins[: twins.index(b"\n") + 1])
+    assert agree(FILES["cose receipt"], POLICY + twins)
+
+
 SOME_LINES = st.lists(st.lists(WORDS, max_size=6).map(" ".join), max_size=9)
 KNOWN_LINES = st.lists(st.sampled_from(QUORUM.decode().splitlines()), max_size=8)
 
