@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-LOG, COSIGNER, COSIGNER_ML_DSA = b"\x01", b"\x04", b"\x06"  # C2SP signed-note, "Signature types"
+LOG, COSIGNER, ML_DSA = b"\x01", b"\x04", b"\x06"  # C2SP signed-note, "Signature types"
 RECORDS = "-,BOOT,LOCK,ANSWER,REFUSAL,TELEMETRY,FAULT,LOST,HEALTH,EGRESS".split(",")  # noqa: SIM905
 
 
@@ -70,7 +70,7 @@ def read_key(text: str, *kinds: bytes) -> Key:
     due = sha256(check_name(name).encode() + b"\n" + data).hexdigest()[:8]
     need(len(text) <= 4096 and key_id == due, "a key is not the one that its id says")
     key = Key(name, data[:1], data[1:], key_id)
-    length = 1312 if key.kind == COSIGNER_ML_DSA else 32
+    length = 1312 if key.kind == ML_DSA else 32
     need(key.kind in kinds and len(key.public) == length, "a key of another type or length")
     return key
 
@@ -82,7 +82,7 @@ def verify_line(key: Key, text: bytes, signature: bytes) -> None:
         need(stamp < b"\x80", "a cosignature of an impossible time")
     if key.kind == COSIGNER:
         text = b"cosignature/v1\ntime %d\n" % int.from_bytes(stamp, "big") + text
-    if key.kind != COSIGNER_ML_DSA:
+    if key.kind != ML_DSA:
         return Ed25519PublicKey.from_public_bytes(key.public).verify(signature, text)
     # FIPS 204, empty context. Imported here: an older `cryptography` does for all the rest.
     from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
@@ -97,7 +97,7 @@ def verify_line(key: Key, text: bytes, signature: bytes) -> None:
 class Policy:
     def __init__(self, data: bytes) -> None:
         is_text = re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", data) is None
-        need(is_text and data.endswith(b"\n") and len(data) <= 65_536, "not a policy file")
+        need(is_text and data.endswith(b"\n") and len(data) <= 262_144, "not a policy file")
         self.logs: list[Key] = []
         self.witnesses: dict[str, Key] = {}
         self.groups: dict[str, tuple[int, list[str]]] = {}  # name: how many of which members
@@ -110,7 +110,7 @@ class Policy:
                 case ["log", key] | ["log", key, _]:
                     self.logs.append(read_key(key, LOG))
                 case ["witness", name, key] | ["witness", name, key, _] if name not in names:
-                    self.witnesses[name] = read_key(key, COSIGNER, COSIGNER_ML_DSA)
+                    self.witnesses[name] = read_key(key, COSIGNER, ML_DSA)
                 case ["group", name, rule, *members] if members and name not in names:
                     rule = {"any": "1", "all": str(len(members))}.get(rule, rule)
                     number = int(rule) if re.fullmatch("[1-9][0-9]{0,4}", rule) else 0
@@ -133,15 +133,15 @@ class Policy:
         text, separator, tail = note.decode().rpartition("\n\n")
         need(is_text and separator != "" and tail.endswith("\n"), "not a signed note")
         need(len(note) <= 262_144 and tail.count("\n") <= 64, "a note that is too long")
-        known = {(key.name, key.id): key for key in (*self.logs, *self.witnesses.values())}
-        signers: set[Key] = set()
+        keys = [*self.logs, *self.witnesses.values()]
+        known, signers = {(key.name, key.id): key for key in keys}, set[Key]()
+        need(len(known) == len(keys), "two keys have one name and id")
         for line in tail[:-1].split("\n"):
             dash, name, encoded = line.split(" ")
             signature = from_base64(encoded)
             need(dash == "—" and len(signature) > 4, "not a signature line")
-            if key := known.get(
-                (check_name(name), signature[:4].hex())
-            ):  # else: counts for nothing
+            # An unknown signer counts for nothing; a known one whose signature fails ends it all.
+            if key := known.get((check_name(name), signature[:4].hex())):
                 verify_line(key, (text + "\n").encode(), signature[4:])
                 signers.add(key)
         log, size, root = read_checkpoint((text + "\n").encode())

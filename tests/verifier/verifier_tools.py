@@ -12,14 +12,16 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from fleet_backend.ledger import cbor as ledger_cbor
 from fleet_backend.ledger import cose
 from fleet_backend.ledger.checkpoint import Checkpoint
 from fleet_backend.ledger.errors import LedgerError
 from fleet_backend.ledger.merkle import inclusion_proof, leaf_hash, root_of
-from fleet_backend.ledger.note import COSIGNATURE, Signer, Verifier
+from fleet_backend.ledger.note import Signer
 from fleet_backend.ledger.policy import parse_policy
+from fleet_backend.ledger.verifier import COSIGNATURE, MLDSA44_COSIGNATURE, Verifier
 from protocol import cbor, record, statement
 from protocol.errors import ProtocolError
 from trifleet.receipt import Receipt, open_receipt
@@ -36,16 +38,18 @@ LOG_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 LOG = Signer(ORIGIN, LOG_KEY)
 GATEWAY_KEY = Ed25519PrivateKey.from_private_bytes(bytes([3]) * 32)
 GATEWAY_PUBLIC = GATEWAY_KEY.public_key().public_bytes_raw()
+# Three witnesses with Ed25519 keys, and one with an ML-DSA-44 key.
 WITNESS_KEYS = [Ed25519PrivateKey.from_private_bytes(bytes([5, n] * 16)) for n in range(3)]
+ML_DSA_KEY = MLDSA44PrivateKey.from_seed_bytes(bytes([6]) * 32)
 WITNESSES = [
     Verifier(f"w{n}.example", COSIGNATURE, key.public_key().public_bytes_raw())
     for n, key in enumerate(WITNESS_KEYS)
-]
+] + [Verifier("w3.example", MLDSA44_COSIGNATURE, ML_DSA_KEY.public_key().public_bytes_raw())]
 POLICY = f"log {LOG.verifier.vkey}\nquorum none\n".encode()
 QUORUM = (
-    f"# two of three\nlog {LOG.verifier.vkey} https://log.example/\n"
+    f"# two of four\nlog {LOG.verifier.vkey} https://log.example/\n"
     + "".join(f"witness W{n} {key.vkey}\n" for n, key in enumerate(WITNESSES))
-    + "group both 2 W0 W1 W2\nquorum both\n"
+    + "group both 2 W0 W1 W2 W3\nquorum both\n"
 ).encode()
 RECORDS = [
     record.encode(
@@ -70,10 +74,21 @@ def seal(content: bytes) -> bytes:
 
 
 def cosign(text: bytes, number: int, time: int = 1_800_000_200) -> str:
-    signature = WITNESS_KEYS[number].sign(b"cosignature/v1\ntime %d\n" % time + text)
-    key = WITNESSES[number]
-    blob = key.key_id.to_bytes(4, "big") + time.to_bytes(8, "big") + signature
+    """Written here from the specification, not with the package."""
+    key, stamp = WITNESSES[number], time.to_bytes(8, "big")
+    if number == 3:
+        signature = ML_DSA_KEY.sign(subtree(text, key.name, stamp))
+    else:
+        signature = WITNESS_KEYS[number].sign(b"cosignature/v1\ntime %d\n" % time + text)
+    blob = key.key_id.to_bytes(4, "big") + stamp + signature
     return f"— {key.name} {base64.b64encode(blob).decode()}\n"
+
+
+def subtree(text: bytes, name: str, stamp: bytes) -> bytes:
+    origin, size, root = text.split(b"\n")[:3]
+    cosigner = bytes([len(name)]) + name.encode() + stamp
+    tree = bytes(8) + int(size).to_bytes(8, "big") + base64.b64decode(root)
+    return b"subtree/v1\n\0" + cosigner + bytes([len(origin)]) + origin + tree
 
 
 @dataclass(frozen=True)
