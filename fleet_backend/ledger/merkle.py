@@ -157,11 +157,25 @@ def root_from_consistency(
 ) -> bytes:
     """Root of `new_size` that `proof` leads to from the old root (RFC 9162 section 2.1.4.2).
 
-    Only for 0 < old_size < new_size. Raises ProofError on a wrong shape, and where the proof does
-    not lead to the old root.
+    Only for 0 < `old_size` < `new_size`. Raises ProofError on a wrong shape, and where the proof
+    does not lead to the old root.
+    """
+    old, new = roots_from_consistency(old_size, new_size, old_root, proof)
+    if old != old_root:
+        raise ProofError("consistency proof does not lead to the old root")
+    return new
+
+
+def roots_from_consistency(
+    old_size: int, new_size: int, old_root: bytes, proof: Sequence[bytes]
+) -> tuple[bytes, bytes]:
+    """Old and new root that `proof` leads to, for 0 < `old_size` < `new_size`.
+
+    Where the old tree is a complete left subtree the proof leaves it out, and `old_root` is taken
+    for it. Raises ProofError on a wrong shape.
     """
     if not 0 < old_size < new_size:
-        raise ProofError(f"no consistency proof leads from size {old_size} to {new_size}")
+        raise ProofError(f"nothing is proved between the sizes {old_size} and {new_size}")
     _require_hashes([old_root, *proof])
     if not proof:
         raise ProofError("consistency proof is empty")
@@ -182,9 +196,7 @@ def root_from_consistency(
         node, last = node >> 1, last >> 1
     if last:
         raise ProofError("consistency proof is too short")
-    if old != old_root:
-        raise ProofError("consistency proof does not lead to the old root")
-    return new
+    return old, new
 
 
 def _require_hashes(hashes: Sequence[bytes]) -> None:
