@@ -136,6 +136,10 @@ class LedgerWriter:
         """The checkpoint that readers see. None: no quorum has cosigned one yet."""
         return self._public.seen
 
+    def fetch(self, path: str) -> bytes:
+        """A file of the log, as readers get it. For any thread. Raises MissingError."""
+        return self._folder.fetch(path)
+
     def reader(self) -> LedgerReader:
         """Reader at the newest signed checkpoint, published or not; `update` follows the writer."""
 
