@@ -133,7 +133,7 @@ def _connection_of(url: str, limit_s: float) -> tuple[HTTPConnection, str]:
         raise ConfigError(f"witness URL {url[:80]!r}: {error}") from error
     if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
         raise ConfigError(f"witness URL {url[:80]!r} must be http(s)://host/prefix")
-    if parts.query or parts.fragment or not url.isascii() or not url.isprintable():
+    if parts.query or parts.fragment or not url.isascii() or not url.isprintable() or " " in url:
         raise ConfigError(f"witness URL {url[:80]!r} must be http(s)://host/prefix")
     path = parts.path.rstrip("/") + "/add-checkpoint"
     if parts.scheme == "http":
