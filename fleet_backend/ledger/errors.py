@@ -65,6 +65,10 @@ class EvidenceError(UntrustedDataError):
     """A file that does not show what it should: a log that contradicts itself."""
 
 
+class WitnessError(UntrustedDataError):
+    """A witness that did not cosign, or whose answer is not a cosignature."""
+
+
 class MissingError(LedgerError):
     """A file of the log that is not there; every `fetch` raises this for it."""
 

@@ -27,9 +27,10 @@ def _require_continued(seen: SignedCheckpoint, tree: ProvedTree) -> None:
 class LedgerReader:
     """One log, at the newest checkpoint that `update` saw. Not for several threads at once."""
 
-    def __init__(self, fetch: Fetch, log: Verifier) -> None:
+    def __init__(self, fetch: Fetch, *logs: Verifier) -> None:
+        """`logs`: the log's key, or its new and its old one while it changes."""
         self._fetch = fetch
-        self._log = log
+        self._logs = logs
         self._current: tuple[SignedCheckpoint, ProvedTree] | None = None
 
     def update(self) -> SignedCheckpoint:
@@ -57,7 +58,7 @@ class LedgerReader:
         return self._current
 
     def _open(self, note: bytes) -> tuple[SignedCheckpoint, ProvedTree]:
-        signed = open_checkpoint(note, (self._log,))
+        signed = open_checkpoint(note, self._logs)
         tree = ProvedTree(self._fetch, signed)
         if self._current is not None:
             _require_continued(self._current[0], tree)

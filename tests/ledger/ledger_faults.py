@@ -13,7 +13,17 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger_tools import Child, check_and_go_on, entries_of, new_log, size_that_can_be_checked
+from ledger_tools import (
+    Child,
+    check_and_go_on,
+    cosign_and_publish,
+    entries_of,
+    new_log,
+    open_log,
+    size_that_can_be_checked,
+)
+
+from fleet_backend.ledger.policy import Policy
 
 CALLS = ("fsync", "fdatasync", "link", "linkat", "rename", "renameat", "renameat2", "unlink",
          "unlinkat", "ftruncate", "write", "pwrite64", "openat", "mkdir")  # fmt: skip
@@ -28,6 +38,15 @@ FAULTS = ("signal=KILL", "error=EIO", "error=ENOSPC")
 GROWTH = "1,1,1"
 _CALL = re.compile(r"^\d+ +(?P<name>\w+)\((?P<arguments>.*)$", re.MULTILINE)
 _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Log:
+    """A log to be copied."""
+
+    directory: Path
+    size: int
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True)
@@ -47,10 +66,11 @@ def copy_log(source: Path, target: Path) -> Path:
     return target
 
 
-def grow(directory: Path, trace: Path, *options: str) -> tuple[Child, int, str]:
+def grow(log: "Log", directory: Path, trace: Path, *options: str) -> tuple[Child, int, str]:
     """Let a process append `GROWTH` under strace; its exit status and what it said."""
     prefix = ["strace", "-f", "-y", "-qq", "-s", "8", "-o", str(trace), *options]
-    with Child(str(directory), "strace", GROWTH, prefix=prefix) as child:
+    flags = ["cosigned"] if log.policy else []
+    with Child(str(directory), "strace", GROWTH, *flags, prefix=prefix) as child:
         status, errors = child.finish()
     return child, status, errors
 
@@ -66,11 +86,11 @@ def _calls(trace: Path, directory: Path) -> list[tuple[Position, bool]]:
     return found
 
 
-def positions(grown: Path, work: Path) -> list[Position]:
+def positions(log: Log, work: Path) -> list[Position]:
     """Every call of the growth that can fail, from a run without a fault."""
-    directory = copy_log(grown, work / "counted")
+    directory = copy_log(log.directory, work / "counted")
     trace = work / "counted.trace"
-    child, status, _ = grow(directory, trace, "-e", "trace=" + ",".join(CALLS))
+    child, status, _ = grow(log, directory, trace, "-e", "trace=" + ",".join(CALLS))
     assert status == 0
     assert len(child.acknowledged) == GROWTH.count("1")
     shutil.rmtree(directory)
@@ -86,39 +106,47 @@ def positions(grown: Path, work: Path) -> list[Position]:
     return found
 
 
-def check_fault(grown: Path, work: Path, fault: str, position: Position, size: int) -> None:
-    """One fault at one call of a log of `size`; afterwards the log is whole whatever it was."""
-    directory, trace = copy_log(grown, work / "faulty"), work / "faulty.trace"
+def check_fault(log: Log, work: Path, fault: str, position: Position) -> None:
+    """One fault at one call; afterwards the log is whole whatever it was."""
+    directory, trace = copy_log(log.directory, work / "faulty"), work / "faulty.trace"
+    size = log.size
     option = f"inject={position.call}:{fault}:when={position.at}"
-    child, status, errors = grow(directory, trace, "-e", f"trace={position.call}", "-e", option)
+    child, status, errors = grow(
+        log, directory, trace, "-e", f"trace={position.call}", "-e", option
+    )
     where = f"{option}: status {status}, {errors}"
     assert (position, True) in _calls(trace, directory), f"{where}: another call was hit"
     # A named error, or (house-keeping after the checkpoint is out) no matter at all.
     assert status in (_KILLED if "KILL" in fault else (3, 0)), where
     assert "Traceback" not in errors, where
-    assert size <= size_that_can_be_checked(directory) <= size + 3, where
+    # Outsiders check it before any restart, and nothing that they saw goes away by one.
+    assert max(size, child.seen) <= size_that_can_be_checked(directory) <= size + 3, where
+    open_log(directory, log.policy).close()
+    assert max(size, child.seen) <= size_that_can_be_checked(directory) <= size + 3, where
     acknowledged = {**dict(enumerate(entries_of(size))), **child.acknowledged}
-    found = check_and_go_on(directory, acknowledged, option)
+    found = check_and_go_on(directory, acknowledged, option, log.policy)
     assert size + len(child.acknowledged) <= found <= size + 3, where
     shutil.rmtree(directory)
 
 
-def log_of(directory: Path, size: int) -> Path:
-    """A log to be copied."""
+def log_of(directory: Path, size: int, policy: Policy | None = None) -> Log:
     entries = entries_of(size)
-    with new_log(directory) as writer:
+    new_log(directory).close()
+    with open_log(directory, policy) as writer:
         for at in range(0, size, 60_000):
             writer.append(entries[at : at + 60_000])
-    return directory
+        if policy:
+            cosign_and_publish(writer)
+    return Log(directory, size, policy)
 
 
-def check_stop(grown: Path, work: Path, position: Position) -> None:
+def check_stop(log: Log, work: Path, position: Position) -> None:
     """SIGSTOP a writer at one call, start another, continue the first.
 
     The folder's lock does nothing, as on some network file systems: the lock database decides
     alone. One history, and the one that was overtaken stops and says so.
     """
-    directory, trace = copy_log(grown, work / "stopped"), work / "stopped.trace"
+    directory, trace = copy_log(log.directory, work / "stopped"), work / "stopped.trace"
     trace.unlink(missing_ok=True)
     option = f"inject={position.call}:signal=STOP:when={position.at}"
     prefix = ["strace", "-f", "-y", "-qq", "-o", str(trace), "-e", f"trace={position.call}"]
