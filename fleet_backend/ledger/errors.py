@@ -49,6 +49,23 @@ class EvidenceError(UntrustedDataError):
     """A file that does not show what it should: a log that contradicts itself."""
 
 
+class SplitViewError(UntrustedDataError):
+    """Two checkpoints of one log, both signed, that do not go together; `known` came first."""
+
+    def __init__(self, words: str, known: bytes, seen: bytes) -> None:
+        super().__init__(words)
+        self.known = known
+        self.seen = seen
+
+
+class ForkError(SplitViewError):
+    """Two histories: no tree continues both."""
+
+
+class RollBackError(SplitViewError):
+    """A log that shows an older checkpoint than it showed before."""
+
+
 class MissingError(LedgerError):
     """A file of the log that is not there; every `fetch` raises this for it."""
 

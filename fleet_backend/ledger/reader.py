@@ -12,6 +12,7 @@ from .fsck import FsckReport, FsckSettings, check_log
 from .merkle import consistency_proof, inclusion_proof
 from .note import Verifier
 from .storage import CHECKPOINT
+from .tile import WIDTH
 from .tree import ProvedTree
 from .treefiles import Fetch
 
@@ -27,9 +28,10 @@ def _require_continued(seen: SignedCheckpoint, tree: ProvedTree) -> None:
 class LedgerReader:
     """One log, at the newest checkpoint that `update` saw. Not for several threads at once."""
 
-    def __init__(self, fetch: Fetch, log: Verifier) -> None:
+    def __init__(self, fetch: Fetch, *logs: Verifier) -> None:
+        """`logs` are the keys of the log: one, or several while it changes its key."""
         self._fetch = fetch
-        self._log = log
+        self._logs = logs
         self._current: tuple[SignedCheckpoint, ProvedTree] | None = None
 
     def update(self) -> SignedCheckpoint:
@@ -57,7 +59,7 @@ class LedgerReader:
         return self._current
 
     def _open(self, note: bytes) -> tuple[SignedCheckpoint, ProvedTree]:
-        signed = open_checkpoint(note, (self._log,))
+        signed = open_checkpoint(note, self._logs)
         tree = ProvedTree(self._fetch, signed)
         if self._current is not None:
             _require_continued(self._current[0], tree)
@@ -75,6 +77,17 @@ class LedgerReader:
     def leaf(self, index: int) -> bytes:
         """Leaf hash of entry `index`, proved."""
         return self._tree.leaf(index)
+
+    def find(self, leaf: bytes) -> int:
+        """Index of the first entry with this leaf hash, proved. Reads the tiles of level 0 until
+        then. Raises ProofError where there is none.
+        """
+        tree = self._tree
+        for number in range(-(-tree.checkpoint.size // WIDTH)):
+            hashes = tree.hashes(0, number)
+            if leaf in hashes:
+                return number * WIDTH + hashes.index(leaf)
+        raise ProofError(f"no entry of the log has the leaf hash {leaf.hex()}")
 
     def root_at(self, size: int) -> bytes:
         """Root that the log had at `size`, proved."""
@@ -106,7 +119,7 @@ class LedgerReader:
         if self._current is not None:
             signed = self._current[0]
         else:
-            signed = open_checkpoint(self._fetch(CHECKPOINT), (self._log,))
+            signed = open_checkpoint(self._fetch(CHECKPOINT), self._logs)
         report = check_log(self._fetch, signed, settings)
         if report.faults:
             raise TileError(str(report.faults[0]))

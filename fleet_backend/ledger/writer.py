@@ -34,7 +34,7 @@ from .lockdb import LockDatabase
 from .merkle import EMPTY_ROOT, leaf_hash
 from .note import Verifier
 from .storage import CHECKPOINT, LogFolder, storage_errors, sync_folder
-from .tile import ENTRIES, HEIGHT, MAX_LEVEL, WIDTH, Tile
+from .tile import ENTRIES, WIDTH, Tile, filled_tiles
 from .treefiles import bundle_files, load_edge, load_last_bundle, read_back
 from .wal import Batch, WriteAheadFile
 
@@ -196,12 +196,8 @@ class LedgerWriter:
         Whoever reads at an older checkpoint finds the full tile, of which the partial one is the
         beginning.
         """
-        for level in (ENTRIES, *range(MAX_LEVEL)):
-            span = WIDTH << (HEIGHT * max(level, 0))
-            if span > self.size:
-                return
-            for index in range(since // span, self.size // span):
-                self._folder.drop_partials(Tile(level, index))
+        for tile in filled_tiles(since, self.size):
+            self._folder.drop_partials(tile)
 
     def _recover(self) -> None:
         """Check the right edge, publish what was signed, and add what the write-ahead file holds.
