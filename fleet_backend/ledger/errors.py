@@ -69,6 +69,27 @@ class WitnessError(UntrustedDataError):
     """A witness that did not cosign, or whose answer is not a cosignature."""
 
 
+class SplitViewError(UntrustedDataError):
+    """Two checkpoints of one log, both signed, that do not go together; `known` came first.
+
+    `evidence` is the file that shows it to others; empty where it cannot be shown.
+    """
+
+    def __init__(self, words: str, known: bytes, seen: bytes, evidence: bytes = b"") -> None:
+        super().__init__(words)
+        self.known = known
+        self.seen = seen
+        self.evidence = evidence
+
+
+class ForkError(SplitViewError):
+    """Two histories: no tree continues both."""
+
+
+class RollBackError(SplitViewError):
+    """A log that shows an older checkpoint than it showed before."""
+
+
 class MissingError(LedgerError):
     """A file of the log that is not there; every `fetch` raises this for it."""
 

@@ -12,6 +12,7 @@ from .fsck import FsckReport, FsckSettings, check_log
 from .merkle import consistency_proof, inclusion_proof
 from .note import Verifier
 from .storage import CHECKPOINT
+from .tile import WIDTH
 from .tree import ProvedTree
 from .treefiles import Fetch
 
@@ -77,6 +78,17 @@ class LedgerReader:
         """Leaf hash of entry `index`, proved."""
         return self._tree.leaf(index)
 
+    def find(self, leaf: bytes) -> int:
+        """Index of the first entry with this leaf hash, proved. Reads the tiles of level 0 until
+        then. Raises ProofError where there is none.
+        """
+        tree = self._tree
+        for number in range(-(-tree.checkpoint.size // WIDTH)):
+            hashes = tree.hashes(0, number)
+            if leaf in hashes:
+                return number * WIDTH + hashes.index(leaf)
+        raise ProofError(f"no entry of the log has the leaf hash {leaf.hex()}")
+
     def root_at(self, size: int) -> bytes:
         """Root that the log had at `size`, proved."""
         return self._tree.root_at(size)
@@ -107,7 +119,7 @@ class LedgerReader:
         if self._current is not None:
             signed = self._current[0]
         else:
-            signed = open_checkpoint(self._fetch(CHECKPOINT), (self._log,))
+            signed = open_checkpoint(self._fetch(CHECKPOINT), self._logs)
         report = check_log(self._fetch, signed, settings)
         if report.faults:
             raise TileError(str(report.faults[0]))

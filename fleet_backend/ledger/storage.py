@@ -139,9 +139,12 @@ class LogFolder:
     def publish(self, note: bytes) -> None:
         """Put the checkpoint up: the old one or the new one is there at every moment."""
         with storage_errors("publishing the checkpoint"):
-            temporary = self._write_temporary(note)
-            temporary.replace(self.public / CHECKPOINT)
-            sync_folder(self.public)
+            self.replace(self.public / CHECKPOINT, note)
+
+    def replace(self, path: Path, data: bytes) -> None:
+        """A file that is the old one or the new one at every moment. Raises OSError."""
+        self._write_temporary(data).replace(path)
+        sync_folder(path.parent)
 
     def show_pending(self, note: bytes | None) -> None:
         """Put `pending` up, or take it away. Not synced: the next start writes it again."""
