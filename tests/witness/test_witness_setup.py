@@ -3,16 +3,20 @@
 import json
 import os
 import subprocess
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import pytest
 from ledger_tools import ORIGIN, SIGNER, entries_of, new_log
 from witness_server import COMMAND, ENVIRONMENT, made
-from witness_tools import HONEST, MemoryLog, fork
+from witness_tools import HONEST, MemoryLog, cosigners, fork
 
 from fleet_backend.fleet.settings import load
 from fleet_backend.ledger.addcheckpoint import Request, encode_request
 from fleet_backend.ledger.errors import ConfigError, LogCorruptError
+from fleet_backend.ledger.evidence import find_contradiction
+from fleet_backend.ledger.note import add_signatures
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.witnessdb import WitnessDatabase
 from fleet_backend.witness.settings import WitnessSettings
@@ -144,6 +148,23 @@ def test_status_and_evidence_are_for_strangers(tmp_path):
     assert (again[0], again[2]) == (1, f"trifleet: {out}: File exists\n")
     assert "no evidence 9" in run("evidence", "--config", config, "--number", 9, "--out", out)[2]
     assert "--out FILE" in run("evidence", "--config", config, "--number", number)[2]
+
+
+def test_a_witness_that_cosigned_both_is_named(tmp_path):
+    liar, honest = cosigners(1, "liar.example"), cosigners(2, "honest.example")
+    notes = [
+        add_signatures(log.note(7), [key.cosign(log.signed(7).text, 5) for key in keys])
+        for log, keys in ((HONEST, [*liar, *honest]), (fork(3), liar))
+    ]
+    signed = [replace(HONEST.signed(7), note=notes[0]), replace(fork(3).signed(7), note=notes[1])]
+    found = find_contradiction(*signed)
+    assert {found.first, found.second} == set(notes)
+    file = tmp_path / "split"
+    file.write_bytes(bytes(found))
+    options = [("--witness", key.verifier.vkey) for key in (*liar, *honest)]
+    status, said, _ = run("verify-evidence", file, "--log", VKEY, *chain(*options))
+    assert status == 0
+    assert said.splitlines()[1:] == ["PROVED: witness 'liar.example' cosigned both"]
 
 
 def test_a_suspicion_is_completed_from_a_mirror(tmp_path):
