@@ -5,6 +5,7 @@ before the signature leaves.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
@@ -38,7 +39,7 @@ class Cosigner:
         is_ed25519 = isinstance(self.private_key, Ed25519PrivateKey)
         return COSIGNATURE if is_ed25519 else MLDSA44_COSIGNATURE
 
-    @property
+    @cached_property
     def verifier(self) -> Verifier:
         return Verifier(self.name, self._kind, self.private_key.public_key().public_bytes_raw())
 

@@ -178,6 +178,10 @@ def evidence(
 def verify_evidence(
     file: Annotated[Path, typer.Argument(help="The file of evidence.")],
     log: Annotated[list[str], typer.Option(help="The log's verifier key, or each that it had.")],
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(help="Verifier keys of witnesses: those that cosigned both are named."),
+    ] = None,
     tiles: Annotated[
         Path | None,
         typer.Option(help="The log's public files (a mirror), to complete a suspicion from."),
@@ -199,7 +203,10 @@ def verify_evidence(
         data = bytes(rules.complete_evidence(suspicion, FolderFetch(tiles), keys))
         if out is not None:
             _write(out, data)
-    print(f"PROVED: {rules.verify_evidence(data, keys)}")
+    found = rules.verify_evidence(data, keys, tuple(map(_parse, witness or [])))
+    print(f"PROVED: {found}")
+    for name in sorted({key.name for key in found.cosigned_both}):
+        print(f"PROVED: witness {name!r} cosigned both")
 
 
 def _settings(config: Path) -> "WitnessSettings":
