@@ -149,7 +149,7 @@ class Records(BaseModel):
 
 
 class Statement(BaseModel):
-    """An entry of the log with the records in it; `erased` where its body is gone."""
+    """An entry of the log with the records in it."""
 
     id: int
     leaf_index: int | None = Field(description="Place in the log; null while it waits")
@@ -160,7 +160,7 @@ class Statement(BaseModel):
     kind_name: Literal["RECORDS", "GATEWAY", "GRANT"]
     time: int = Field(description="When the gateway signed, by its own clock")
     server_time: int
-    erased: bool
+    has_body: bool = Field(description="False once it was erased, and before a grant is shown")
     records: list[Record] = Field(description="Without telemetry")
 
 

@@ -40,7 +40,7 @@ class Found:
     kind: int
     time: int
     server_time: int
-    erased: bool
+    has_body: bool
     records: list[RecordRow]
 
 
@@ -64,10 +64,10 @@ def find(
 
 def _select() -> Select[tuple[int]]:
     s = statements.c
-    erased = ~exists().where(bodies.c.statement_id == s.id)
+    has_body = exists().where(bodies.c.statement_id == s.id)
     return select(
         s.id, s.leaf_index, s.hash.label("statement_hash"), s.gateway, s.seq.label("gateway_seq"),
-        s.kind, s.time, s.server_time, erased.label("erased"),
+        s.kind, s.time, s.server_time, has_body.label("has_body"),
     )  # fmt: skip
 
 

@@ -465,7 +465,7 @@ def test_the_operator_searches_by_vehicle_and_day(stand: LedgerStand, visitor: V
     page.get_by_test_id("vehicle").fill("trike-1")
     page.get_by_test_id("day").fill("")
     page.get_by_test_id("search").click()
-    expect(page.get_by_test_id("results")).to_contain_text("Its content was erased")
+    expect(page.get_by_test_id("results")).to_contain_text("Its content is not kept")
     expect(page.get_by_test_id("check-2")).to_have_count(0)
     page.get_by_test_id("sign-out").click()
     expect(page.get_by_test_id("results")).to_have_count(0)

@@ -77,7 +77,7 @@ function Found({ item }) {
         ${" · "}${moment(item.time)}${" · "}${item.gateway}</p>
       <${Contents} item=${item} />
     </div>
-    ${index !== null && !item.erased && html`<${Button} icon="shield" testid=${`check-${index}`}
+    ${index !== null && item.has_body && html`<${Button} icon="shield" testid=${`check-${index}`}
       onClick=${() => open(index)}>${t("find.check")}<span class="visually-hidden">${" "}${t("find.entry",
         { index: number(index) })}</span><//>`}
   </li>`;
@@ -89,7 +89,7 @@ async function open(index) {
 }
 
 function Contents({ item }) {
-  if (item.erased) return html`<p class="hint">${t("find.erased")}</p>`;
+  if (!item.has_body) return html`<p class="hint">${t("find.no-body")}</p>`;
   if (item.kind_name !== "RECORDS") return html`<p class="hint">${t(`find.kind-${item.kind_name}`)}</p>`;
   if (!item.records.length) return html`<p class="hint">${t("find.measurements")}</p>`;
   return html`<ul class="plain-list">${item.records.map((record) => html`<li

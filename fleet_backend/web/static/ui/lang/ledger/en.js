@@ -140,7 +140,7 @@ export default {
   "find.measurements": "Measurements only.",
   "find.kind-GATEWAY": "A message of the gateway itself.",
   "find.kind-GRANT": "A permission that was given.",
-  "find.erased": "Its content was erased; the entry stays.",
+  "find.no-body": "Its content is not kept: erased, or not shown yet. The entry stays.",
   "find.check": "Check",
   "find.number-title": "Look at an entry by its number",
   "find.number-lead":

@@ -140,7 +140,7 @@ export default {
   "find.measurements": "Seulement des mesures.",
   "find.kind-GATEWAY": "Un message de la passerelle elle-même.",
   "find.kind-GRANT": "Une autorisation accordée.",
-  "find.erased": "Son contenu a été effacé\u202f; l’entrée reste.",
+  "find.no-body": "Son contenu n’est pas conservé\u00a0: effacé, ou pas encore montré. L’entrée reste.",
   "find.check": "Vérifier",
   "find.number-title": "Voir une entrée par son numéro",
   "find.number-lead":
