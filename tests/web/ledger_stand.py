@@ -2,13 +2,15 @@
 show other files of the log than the true ones, as a server that lies would."""
 
 import base64
+import re
+import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from playwright.sync_api import FilePayload
+from playwright.sync_api import FilePayload, Page, expect
 
 from fleet_backend.ledger.keys import load_log_key
 from fleet_backend.ledger.note import COSIGNATURE, Verifier, key_id
@@ -16,7 +18,7 @@ from fleet_backend.ledger.storage import FolderFetch
 from fleet_backend.ledger.writer import LedgerWriter, create_ledger
 from fleet_backend.web.pages import web_routes
 from protocol import lock, record
-from tests.api.api_stand import TOKEN, ApiStand, Client
+from tests.api.api_stand import ApiStand, Client
 from tests.issuer.stand import ORIGIN, VEHICLE
 
 ML_DSA_44 = 0x06
@@ -134,4 +136,27 @@ def file(data: bytes, name: str = "receipt.txt") -> FilePayload:
     return {"name": name, "mimeType": "text/plain", "buffer": data}
 
 
-__all__ = ["ORIGIN", "TOKEN", "VEHICLE", "LedgerStand", "ModernWitness", "Witness", "file"]
+def open_ledger(page: Page, stand: LedgerStand, mark: str = "look") -> None:
+    page.goto(f"{stand.url}/ledger")
+    expect(page.get_by_test_id(mark)).to_be_visible()
+
+
+def check(page: Page, receipt: bytes, verdict: str) -> None:
+    """Choose the file and wait for this very file's verdict."""
+    name = f"receipt-{secrets.token_hex(4)}.txt"
+    page.get_by_test_id("receipt-file").set_input_files(file(receipt, name))
+    expect(page.get_by_text(name)).to_be_visible()
+    expect(page.get_by_test_id("report")).to_have_attribute("data-verdict", verdict)
+    # Every blank was filled in.
+    assert not re.search(r"[{}]|undefined|null|NaN", page.get_by_test_id("report").inner_text())
+
+
+def result(page: Page, step: str, value: str, family: str = "check") -> None:
+    found = page.get_by_test_id(f"{family}-{step}")
+    expect(found).to_have_attribute("data-result", value)
+
+
+def saved(page: Page, button: str) -> bytes:
+    with page.expect_download() as download:
+        page.get_by_test_id(button).click()
+    return Path(download.value.path()).read_bytes()

@@ -3,6 +3,8 @@
 
 import { ApiError, get } from "/static/ui/api.js";
 import { utf8 } from "/static/ui/bytes.js";
+import { announcement } from "/static/ui/components.js";
+import { t } from "/static/ui/i18n.js";
 import { MAX_PROOF_BYTES } from "/static/log/proof.js";
 import { checkReceipt } from "/static/ui/receipt.js";
 import { believed, compare, usePolicy } from "./session.js";
@@ -33,6 +35,7 @@ export async function takeReceipt(data, name) {
   receipt.value = { name, data, busy: true };
   const report = await checkReceipt(data, { policy: await believed(), compare });
   receipt.value = { name, data, report };
+  announcement.value = t(`ledger.verdict-${report.verdict}`);
 }
 
 /** Whoever is believed now, the same receipt is judged anew. */

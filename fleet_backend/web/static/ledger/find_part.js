@@ -11,7 +11,7 @@ import { describe } from "/static/ui/records.js";
 import { recordText } from "/static/ui/sentences.js";
 import { fetchReceipt } from "./check.js";
 import * as find from "./find.js";
-import { entry, found, token, vehicles } from "./state.js";
+import { entry, found, look, token, vehicles } from "./state.js";
 
 const field = (form, name) => form.elements.namedItem(name).value.trim();
 
@@ -84,7 +84,9 @@ function Found({ item }) {
 }
 
 async function open(index) {
-  document.getElementById("receipt-title").scrollIntoView();
+  const heading = document.getElementById("receipt-title");
+  heading.scrollIntoView();
+  heading.focus({ preventScroll: true });
   await fetchReceipt(index);
 }
 
@@ -118,6 +120,8 @@ function Entry() {
   const { index, size, statement, fault, problem, busy } = entry.value;
   if (busy) return html`<p class="hint" role="status">${t("find.opening")}</p>`;
   if (problem) return html`<${Notice} kind="bad" testid="entry-fault" title=${problemText(problem)} />`;
+  // A log with two histories has two entries of that number.
+  if (look.value?.alarm) return html`<${Notice} kind="bad" testid="entry-fault" title=${t("check.alarm-failed")} />`;
   if (fault) return html`<${Notice} kind="bad" testid="entry-fault"
     title=${t("find.entry-failed", { detail: faultText(fault) })} />`;
   const { gateway, seq, time, kind } = statement;

@@ -60,7 +60,7 @@ export function LogPart() {
     <div><h2 id="log-title">${t("ledger.log-title")}</h2><p class="hint">${t("ledger.log-hint")}</p></div>
     <${Looked} />
     <div class="row">
-      <${Button} testid="look-again" busy=${looking.value === "busy"} onClick=${session.refresh}>
+      <${Button} testid="look-again" busy=${looking.value === "busy"} onClick=${anew(session.refresh)}>
         ${t("ledger.look-again")}<//>
       ${look.value && html`<span class="hint">${t("ledger.looked", { at: fullDateTime(new Date(look.value.at)) })}</span>`}
     </div>

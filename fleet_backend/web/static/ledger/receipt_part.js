@@ -15,7 +15,7 @@ const TWO_HISTORIES = ["departs", "ahead"];
 
 export function ReceiptPart() {
   return html`<section class="panel stack" aria-labelledby="receipt-title">
-    <h2 id="receipt-title">${t("ledger.receipt-title")}</h2>
+    <h2 id="receipt-title" tabindex="-1">${t("ledger.receipt-title")}</h2>
     <${DropZone} onFile=${check.takeFile}>
       <p>${t("ledger.receipt-text")}</p>
       <${ChooseFile} kind="primary" testid="receipt-file" onFile=${check.takeFile}>${t("receipt.choose-file")}<//>
