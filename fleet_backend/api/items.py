@@ -4,11 +4,12 @@ from dataclasses import asdict
 
 from sqlalchemy import Connection
 
-from fleet_backend.fleet import commands, grants, records, statements
+from fleet_backend.fleet import commands, grants, records, search, statements
 from fleet_backend.fleet.errors import UnknownError
 from fleet_backend.fleet.quarantine import Message
 from fleet_backend.fleet.records import RecordRow
 from fleet_backend.fleet.vehicles import State
+from protocol import statement as wire
 from protocol import vss
 
 from . import models, refusals
@@ -108,6 +109,16 @@ def command_by_hex(connection: Connection, text: str) -> models.Command | None:
         return command(connection, commands.get(connection, bytes.fromhex(text)))
     except UnknownError:
         return None
+
+
+def statement(found: search.Found) -> models.Statement:
+    values = {
+        **vars(found),
+        "statement_hash": found.statement_hash.hex(),
+        "kind_name": wire.KINDS[found.kind],
+        "records": [row.as_item() for row in found.records],
+    }
+    return models.Statement.model_validate(values)
 
 
 def refused_record(row: RecordRow) -> models.Refused:

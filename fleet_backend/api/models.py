@@ -148,6 +148,27 @@ class Records(BaseModel):
     next: str | None
 
 
+class Statement(BaseModel):
+    """An entry of the log with the records in it."""
+
+    id: int
+    leaf_index: int | None = Field(description="Place in the log; null while it waits")
+    statement_hash: str
+    gateway: str
+    gateway_seq: int
+    kind: int
+    kind_name: Literal["RECORDS", "GATEWAY", "GRANT"]
+    time: int = Field(description="When the gateway signed, by its own clock")
+    server_time: int
+    has_body: bool = Field(description="False once it was erased, and before a grant is shown")
+    records: list[Record] = Field(description="Without telemetry")
+
+
+class Statements(BaseModel):
+    items: list[Statement]
+    next: str | None
+
+
 class Telemetry(BaseModel):
     time: list[int]
     speed_mmps: Column

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from fleet_backend.fleet import sqlite
 from fleet_backend.fleet.errors import DatabaseError, SchemaVersionError
 from fleet_backend.fleet.schema import (
+    INDEXES_OF_4,
     MEASURED,
     MEASURED_IN_1,
     MEASURED_IN_2,
@@ -75,14 +76,19 @@ class Database:
 
 
 def _bring_up(connection: Connection) -> None:
-    """Older versions measured less: the columns are added, and nothing is known of them."""
+    """Older versions measured less: the columns are added, and nothing is known of them.
+
+    Before version 4 nobody searched for statements: two indexes are added.
+    """
     found = connection.execute(select(schema_version.c.version)).scalars().all()
-    measured = {(1,): MEASURED_IN_1, (2,): MEASURED_IN_2}.get(tuple(found))
+    measured = {(1,): MEASURED_IN_1, (2,): MEASURED_IN_2, (3,): len(MEASURED)}.get(tuple(found))
     if measured is None:
         return  # this program's, or none that it knows: `check_schema` says
     for table in (telemetry, vehicle_state):
         for name in MEASURED[measured:]:
             connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {name} BIGINT"))
+    for index in INDEXES_OF_4:
+        index.create(connection)
     connection.execute(update(schema_version).values(version=VERSION))
 
 

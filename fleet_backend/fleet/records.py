@@ -1,5 +1,6 @@
 """Records of the vehicles other than telemetry: what happened, newest first, and refusals."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +98,15 @@ def of_vehicle(
 ) -> list[RecordRow]:
     """A vehicle's records, newest first; those with an id below `before` where it is given."""
     return _page(connection, _select().where(records.c.vehicle == vehicle), before, limit)
+
+
+def of_statements(connection: Connection, ids: Sequence[int]) -> list[tuple[int, RecordRow]]:
+    """(statement id, record) of the records in these statements, in the order of the vehicles."""
+    place = records.c.statement_id.label("of_statement")
+    query = _select().add_columns(place).where(records.c.statement_id.in_(ids))
+    rows = connection.execute(query.order_by(records.c.id))
+    named = [dict(row._mapping) for row in rows]
+    return [(row.pop("of_statement"), RecordRow(**row)) for row in named]
 
 
 def refusals(

@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 3
+VERSION = 4
 
 metadata = MetaData()
 
@@ -112,6 +112,7 @@ statements = Table(
     Column("future", Boolean, nullable=False),
     UniqueConstraint("gateway", "seq"),
     Index("statements_by_leaf", "leaf_index", unique=True),
+    Index("statements_by_time", "time", "id"),
 )
 
 bodies = Table(
@@ -138,6 +139,7 @@ records = Table(
     UniqueConstraint("vehicle", "boot", "seq"),
     Index("records_by_vehicle", "vehicle", "id"),
     Index("records_by_kind", "kind", "id"),
+    Index("records_by_statement", "statement_id"),
 )
 
 # So many of these had columns in version 1, and in version 2.
@@ -274,4 +276,12 @@ counters = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", BigInteger, nullable=False),
+)
+
+# What version 4 added: the search for statements of the ledger's page.
+INDEXES_OF_4 = tuple(
+    index
+    for table in (statements, records)
+    for index in sorted(table.indexes, key=lambda index: str(index.name))
+    if index.name in ("statements_by_time", "records_by_statement")
 )

@@ -12,7 +12,7 @@ from fleet_backend.web.assets import MEDIA_TYPES, Asset, AssetFolder, make_asset
 from fleet_backend.web.errors import RangeError
 
 STATIC = Path(__file__).parent / "static"
-PAGES = {"/": "home", "/ride": "ride", "/fleet": "fleet"}
+PAGES = {"/": "home", "/ride": "ride", "/fleet": "fleet", "/ledger": "ledger"}
 WORKER = "/ride-worker.js"
 # What /ride needs without a network beyond what it imports at once: the codes' screen, and looks.
 KEPT_ENTRIES = ("ride/main.js", "ride/codes_view.js")

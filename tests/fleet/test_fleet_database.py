@@ -14,6 +14,7 @@ from fleet_backend.fleet import events, gateways, sqlite, statements
 from fleet_backend.fleet.database import open_database
 from fleet_backend.fleet.errors import DatabaseError, ExistsError, SchemaVersionError
 from fleet_backend.fleet.schema import (
+    INDEXES_OF_4,
     MEASURED,
     MEASURED_IN_1,
     MEASURED_IN_2,
@@ -43,7 +44,9 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     database.close()
 
 
-@pytest.mark.parametrize(("version", "measured"), [(1, MEASURED_IN_1), (2, MEASURED_IN_2)])
+@pytest.mark.parametrize(
+    ("version", "measured"), [(1, MEASURED_IN_1), (2, MEASURED_IN_2), (3, len(MEASURED))]
+)
 def test_an_older_database_gets_the_columns_that_it_lacks(
     tmp_path: Path, version: int, measured: int
 ) -> None:
@@ -53,6 +56,8 @@ def test_an_older_database_gets_the_columns_that_it_lacks(
         for table in (telemetry.name, vehicle_state.name):
             for name in MEASURED[measured:]:
                 connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
+        for index in INDEXES_OF_4:
+            index.drop(connection)
         connection.execute(update(schema_version).values(version=version))
     with pytest.raises(SchemaVersionError):
         database.check_schema()
@@ -61,6 +66,9 @@ def test_an_older_database_gets_the_columns_that_it_lacks(
         for made in (telemetry, vehicle_state):
             found = [column["name"] for column in inspect(connection).get_columns(made.name)]
             assert found == [column.name for column in made.columns]
+        for index in INDEXES_OF_4:
+            made_again = inspect(connection).get_indexes(index.table.name)
+            assert index.name in [found["name"] for found in made_again]
     database.close()
 
 

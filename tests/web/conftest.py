@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ledger_stand import LedgerStand
 from playwright.sync_api import Browser, Page
 from web_stand import Visitor, WebServer
+
+from tests.api.api_stand import serving
 
 
 @pytest.fixture
@@ -16,6 +19,24 @@ def web(tmp_path: Path) -> Iterator[WebServer]:
     yield server
     server.stop()
     assert server.fleet.misuse == []
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerStand]:
+    """The real API and the pages over a real log."""
+    made = LedgerStand(tmp_path_factory.mktemp("ledger-page"))
+    with serving(made.app) as address:
+        made.url = address
+        yield made
+    made.close()
+
+
+@pytest.fixture
+def reader(stand: LedgerStand, chromium: Browser) -> Iterator[Visitor]:
+    """Who reads the log of `stand`."""
+    made = Visitor(chromium, stand.url)
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -200,10 +200,10 @@ def test_pages_render_the_same_bytes_again() -> None:
 SCRIPTS = [path for path in STATIC.rglob("*.js") if "vendor" not in path.parts]
 FAMILIES = {
     "state": ["LOCKED", "READY", "DRIVE", "LOCK_PENDING", "UNKNOWN"],
-    "nav": ["ride", "fleet"],
+    "nav": ["ride", "fleet", "ledger"],
     "line": ["connecting", "open", "waiting"],
     "label": ["speed", "battery"],
-    "home": ["ride", "fleet", "ride-text", "fleet-text"],
+    "home": ["ride", "fleet", "ledger", "ride-text", "fleet-text", "ledger-text"],
     "step-state": ["done", "now", "next", "failed"],
     "proof-result": ["proved", "failed", "open"],
     "receipt": ["verdict-good", "verdict-partial", "verdict-bad", "of-unlock", "of-lock",

@@ -7,7 +7,8 @@ from fastapi import Depends, Path, Query
 from fleet_backend.api.idempotency import read_key
 
 Key = Annotated[str, Depends(read_key)]
-VehicleId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$")]
+NAME = r"^[a-z0-9-]{1,32}$"
+VehicleId = Annotated[str, Path(pattern=NAME)]
 CommandId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 GrantId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 Cursor = Annotated[str | None, Query(max_length=64)]

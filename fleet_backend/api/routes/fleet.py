@@ -12,10 +12,10 @@ from fleet_backend.api.errors import BadValueError
 from fleet_backend.api.hub import Item
 from fleet_backend.api.receipts import PROOF_FILE, ReceiptForm, receipt_answer
 from fleet_backend.api.routes.commands import LastEventId
-from fleet_backend.api.routes.common import Cursor, Limit, VehicleId
+from fleet_backend.api.routes.common import NAME, Cursor, Limit, VehicleId
 from fleet_backend.api.services import Services, Use
 from fleet_backend.api.stream import EventStream, parse_last_id
-from fleet_backend.fleet import events, quarantine, records, telemetry, vehicles
+from fleet_backend.fleet import events, quarantine, records, search, telemetry, vehicles
 
 SHOWN = (events.VEHICLE, events.RECORD, events.REFUSAL, events.COMMAND)
 MAX_TIME = 0xFFFFFFFF
@@ -92,6 +92,33 @@ def _next(page: list[models.Refused], before: tuple[int | None, int | None]) -> 
         shown = [item.id for item in page if item.source == source]
         ends.append(min(shown) if shown else (10**17 if old is None else old))
     return "-".join(map(str, ends))
+
+
+@router.get("/statements")
+def list_statements(
+    services: Use,
+    vehicle: Annotated[str | None, Query(pattern=NAME)] = None,
+    first: Annotated[int, Query(alias="from", ge=0, le=MAX_TIME)] = 0,
+    last: Annotated[int, Query(alias="to", ge=0, le=MAX_TIME)] = MAX_TIME,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> models.Statements:
+    """Entries of the log by day, or by vehicle and the vehicle's own day, newest first.
+
+    Entries that hold nothing but a vehicle's measurements are found within two days at most.
+    """
+    if first > last:
+        raise BadValueError("from", "later than `to`")
+    time, number = cursors.pair(cursor)
+    before = None if time is None or number is None else (time, number)
+    with services.database.read() as connection:
+        if vehicle is not None:
+            vehicles.get(connection, vehicle)
+        wanted = search.Wanted(vehicle, first, last)
+        found = search.find(connection, wanted, before, limit + 1)
+    shown = [items.statement(item) for item in found[:limit]]
+    more = len(found) > limit
+    return models.Statements(items=shown, next=f"{shown[-1].time}-{shown[-1].id}" if more else None)
 
 
 @router.get("/receipts/{leaf_index}", response_class=Response)

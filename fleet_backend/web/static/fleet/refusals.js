@@ -8,7 +8,7 @@ import { Icon } from "/static/ui/icons.js";
 import { REFUSALS, named } from "/static/ui/records.js";
 import * as live from "./live.js";
 import { refusals } from "./state.js";
-import { problemText } from "./views.js";
+import { problemText } from "/static/ui/problems.js";
 
 export function Refusals() {
   const { items, next, loading, error } = refusals.value;

@@ -6,12 +6,12 @@ import { html, useEffect, useRef } from "/static/ui/dom.js";
 import { ago, distance, moment, speed, volts } from "/static/ui/format.js";
 import { language, number, t } from "/static/ui/i18n.js";
 import { Icon } from "/static/ui/icons.js";
+import { problemText } from "/static/ui/problems.js";
 import { ReceiptCheck } from "/static/ui/receipt_view.js";
 import { KINDS, describe, named } from "/static/ui/records.js";
 import { recordText } from "/static/ui/sentences.js";
 import * as live from "./live.js";
 import { events, loading, series, token, vehicles } from "./state.js";
-import { problemText } from "./views.js";
 
 export function VehiclePage({ id }) {
   const item = vehicles.value.get(id);

@@ -4,8 +4,9 @@ import { Battery, Button, Header, Notice, OnlineChip, RestChip, ScreenTitle, Ske
   from "/static/ui/components.js";
 import { html, useEffect, useRef, useState } from "/static/ui/dom.js";
 import { ago, speed } from "/static/ui/format.js";
-import { count, has, number, t } from "/static/ui/i18n.js";
+import { count, number, t } from "/static/ui/i18n.js";
 import { Icon } from "/static/ui/icons.js";
+import { problemText } from "/static/ui/problems.js";
 import * as live from "./live.js";
 import { error, line, list, loading, route, token, tokenFault, unseen } from "./state.js";
 
@@ -29,10 +30,6 @@ function Line() {
   const icon = line.value === "open" ? "online" : "offline";
   return html`<span class=${`line line-${line.value}`} role="status" data-testid="line" data-state=${line.value}>
     <${Icon} name=${icon} /><span class="line-text">${t(`line.${line.value}`)}</span></span>`;
-}
-
-export function problemText(name) {
-  return has(`problem.${name}`) ? t(`problem.${name}`) : t("problem.other", { name });
 }
 
 export function TokenForm() {

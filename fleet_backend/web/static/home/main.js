@@ -1,4 +1,4 @@
-// Entry of /: two doors, and a receipt's check for anybody.
+// Entry of /: three doors, and a receipt's check for anybody.
 
 import { Header, LiveRegion, ScreenTitle } from "/static/ui/components.js";
 import { html, render } from "/static/ui/dom.js";
@@ -21,7 +21,7 @@ function App() {
     <main id="main" class="narrow"><section class="stack">
       <${ScreenTitle}>${t("home.title")}<//>
       <p class="lead">${t("home.lead")}</p>
-      <ul class="doors"><${Door} name="ride" icon="key" /><${Door} name="fleet" icon="map" /></ul>
+      <ul class="doors"><${Door} name="ride" icon="key" /><${Door} name="fleet" icon="map" /><${Door} name="ledger" icon="shield" /></ul>
       <section class="panel stack" aria-labelledby="receipt-title">
         <h2 id="receipt-title">${t("home.receipt")}</h2>
         <p>${t("home.receipt-text")}</p>

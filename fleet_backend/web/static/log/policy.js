@@ -44,7 +44,7 @@ export function isMetBy(policy, vkeys) {
 }
 
 /**
- * The witnesses on an opened checkpoint: {met, perhaps, seen, unchecked, total, count}. `perhaps` is
+ * The witnesses on an opened checkpoint: {met, perhaps, n, seen, unchecked, total, count}. `perhaps` is
  * whether it would be a quorum if the signatures that cannot be checked here were good; `seen` and
  * `unchecked` are [{name, time}] by the policy's names; `count` is how many nobody here knows.
  */
@@ -54,10 +54,12 @@ export function weighWitnesses(policy, checkpoint) {
   const named = (lines) => [...policy.witnesses]
     .filter(([, key]) => lines.has(key.vkey))
     .map(([name, key]) => ({ name, time: lines.get(key.vkey).time }));
+  const seen = named(checkpoint.cosigners);
   return {
     met: isMetBy(policy, good),
     perhaps: isMetBy(policy, perhaps),
-    seen: named(checkpoint.cosigners),
+    n: seen.length,
+    seen,
     unchecked: named(checkpoint.unchecked),
     total: policy.witnesses.size,
     count: checkpoint.others,

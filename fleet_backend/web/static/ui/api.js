@@ -48,7 +48,7 @@ export async function request(path, init) {
   return guarded(() => fetch(path, init));
 }
 
-async function guarded(work) {
+export async function guarded(work) {
   try {
     return await work();
   } catch (error) {

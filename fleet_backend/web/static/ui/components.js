@@ -24,7 +24,7 @@ export function Header({ here, children }) {
     <a class="skip" href="#main">${t("nav.skip")}</a>
     <div class="top-row">
       <a class="brand" href="/" aria-label=${t("nav.home")}><${Mark} /><span>Trifleet</span></a>
-      <nav aria-label=${t("nav.pages")}>${link("ride", "/ride")}${link("fleet", "/fleet")}</nav>
+      <nav aria-label=${t("nav.pages")}>${link("ride", "/ride")}${link("fleet", "/fleet")}${link("ledger", "/ledger")}</nav>
       <div class="top-tools">${children}<${LanguageChoice} /></div>
     </div>
   </header>`;

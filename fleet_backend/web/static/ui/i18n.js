@@ -55,9 +55,11 @@ export const clock = (date, seconds = false) =>
     hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined,
   }).format(date);
 
+export const fullDateTime = (date) =>
+  new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "medium" }).format(date);
+
+/** Of today only the time. */
 export function dateTime(date) {
   const today = new Date().toDateString() === date.toDateString();
-  if (today) return clock(date, true);
-  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "medium" })
-    .format(date);
+  return today ? clock(date, true) : fullDateTime(date);
 }

@@ -4,8 +4,9 @@
 import { openCheckpoint, parseCheckpoint } from "../log/checkpoint.js";
 import { leafHash, verifyInclusion } from "../log/merkle.js";
 import { parseNote } from "../log/note.js";
-import { asksForWitnesses, weighWitnesses } from "../log/policy.js";
+import { asksForWitnesses } from "../log/policy.js";
 import { parseProof } from "../log/proof.js";
+import { step, witnessStep } from "../log/steps.js";
 import { toHex } from "./bytes.js";
 import { isFault } from "./faults.js";
 import { decodeExtra, decodeStatement, isSignedBy, opens, readRecords } from "./statement.js";
@@ -27,8 +28,6 @@ export async function checkReceipt(data, { policy, compare }) {
   }
   return report;
 }
-
-export const step = (id, result, values = {}, fault = null) => ({ id, result, values, fault });
 
 async function checkAll(data, { policy, compare }, report) {
   const { steps } = report;
@@ -71,14 +70,6 @@ async function checkSignature(note, policy, steps) {
     steps.push(step("signature", "failed", { origin }, error));
     return unverified;
   }
-}
-
-/** What the policy's witnesses say of a checkpoint. */
-export function witnessStep(policy, checkpoint) {
-  const { met, perhaps, ...values } = weighWitnesses(policy, checkpoint);
-  if (!asksForWitnesses(policy)) return step("witnesses", "open", values);
-  if (met) return step("witnesses", "proved", values);
-  return step(perhaps ? "quorum" : "witnesses", perhaps ? "open" : "failed", values);
 }
 
 async function checkInclusion({ index, path }, statement, checkpoint) {

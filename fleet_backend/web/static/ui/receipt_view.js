@@ -119,7 +119,7 @@ function Step({ step }) {
   </li>`;
 }
 
-function Statement({ statement, records }) {
+export function Statement({ statement, records }) {
   return html`<details class="statement" open>
     <summary>${t("receipt.says", { gateway: statement.gateway, time: moment(statement.time) })}</summary>
     <ul class="plain-list">

@@ -30,3 +30,17 @@ export const readAll = (prefix) =>
   run("readonly", (values) => values.getAll(IDBKeyRange.bound(prefix, `${prefix}\uffff`)));
 export const write = (key, value) => run("readwrite", (values) => values.put(value, key));
 export const remove = (key) => run("readwrite", (values) => values.delete(key));
+
+/** Put what `change` makes of the value in its place, with nobody in between. Returns the new one. */
+export async function update(key, change) {
+  let changed;
+  await run("readwrite", (values) => {
+    const request = values.get(key);
+    request.onsuccess = () => {
+      changed = change(request.result);
+      values.put(changed, key);
+    };
+    return request;
+  });
+  return changed;
+}

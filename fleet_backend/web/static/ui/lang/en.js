@@ -7,6 +7,7 @@ export default {
   "nav.pages": "Pages",
   "nav.ride": "Ride",
   "nav.fleet": "Fleet",
+  "nav.ledger": "Log",
   "nav.language": "Language",
   "home.title": "Three wheels, open to inspection",
   "home.lead":
@@ -17,6 +18,9 @@ export default {
   "home.fleet": "Run a fleet",
   "home.fleet-text":
     "For operators: where the vehicles are, what they report, and everything that was refused and why.",
+  "home.ledger": "Check the log",
+  "home.ledger-text":
+    "For anybody: what vehicles report is in a public log. Your browser checks receipts, and the log itself.",
   "home.receipt": "Check a receipt",
   "home.receipt-text":
     "Somebody gave you a receipt of a ride? This page checks it in your browser; the file is not sent anywhere.",

@@ -7,6 +7,7 @@ export default {
   "nav.pages": "Pages",
   "nav.ride": "Rouler",
   "nav.fleet": "Flotte",
+  "nav.ledger": "Journal",
   "nav.language": "Langue",
   "home.title": "Trois roues, vérifiables par tous",
   "home.lead":
@@ -17,6 +18,9 @@ export default {
   "home.fleet": "Gérer une flotte",
   "home.fleet-text":
     "Pour les exploitants\u00a0: où sont les véhicules, ce qu’ils signalent, et tout ce qui a été refusé, avec la raison.",
+  "home.ledger": "Vérifier le journal",
+  "home.ledger-text":
+    "Pour tous\u00a0: ce que rapportent les véhicules est dans un journal public. Votre navigateur vérifie les reçus et le journal lui-même.",
   "home.receipt": "Vérifier un reçu",
   "home.receipt-text":
     "On vous a remis le reçu d’un trajet\u202f? Cette page le vérifie dans votre navigateur\u202f; le fichier n’est envoyé nulle part.",
