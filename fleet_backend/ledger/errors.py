@@ -66,12 +66,16 @@ class EvidenceError(UntrustedDataError):
 
 
 class SplitViewError(UntrustedDataError):
-    """Two checkpoints of one log, both signed, that do not go together; `known` came first."""
+    """Two checkpoints of one log, both signed, that do not go together; `known` came first.
 
-    def __init__(self, words: str, known: bytes, seen: bytes) -> None:
+    `evidence` is the file that shows it to others; empty where it cannot be shown.
+    """
+
+    def __init__(self, words: str, known: bytes, seen: bytes, evidence: bytes = b"") -> None:
         super().__init__(words)
         self.known = known
         self.seen = seen
+        self.evidence = evidence
 
 
 class ForkError(SplitViewError):

@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 
 from .errors import ConfigError, FetchError, MissingError
 from .note import MAX_NOTE_BYTES
-from .storage import CHECKPOINT, MAX_FILE_BYTES
-from .strays import PENDING
+from .storage import CHECKPOINT, MAX_FILE_BYTES, PENDING
 from .tile import parse_path
 
 USER_AGENT = "trifleet-ledger"

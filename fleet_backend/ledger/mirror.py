@@ -26,6 +26,8 @@ from .errors import (
     SplitViewError,
     UntrustedDataError,
 )
+from .evidence import find_contradiction
+from .merkle import consistency_proof
 from .note import add_signatures, parse_note, parse_signature
 from .policy import Policy
 from .storage import CHECKPOINT, LogFolder, read_limited, storage_errors
@@ -158,20 +160,21 @@ class Mirror:
             if known.origin != seen.origin:
                 raise ConfigError(f"a mirror of {known.origin}, and this is {seen.origin}")
             if known.size == seen.size and known.root != seen.root:
-                raise ForkError(f"two roots at size {seen.size}", known.note, seen.note)
+                raise _fork(known, seen, None)
             if known.size > seen.size:
                 self._refuse_older(known, seen)
         tree = ProvedTree(fetch, seen)
         for item in (self.checkpoint, known):
             if item is not None and tree.root_at(item.size) != item.root:
-                raise ForkError(f"another root at size {item.size}", item.note, seen.note)
+                raise _fork(item, seen, tree)
         return tree
 
     def _refuse_older(self, known: SignedCheckpoint, seen: SignedCheckpoint) -> None:
         held = self.checkpoint
-        reaches = held is not None and held.size >= seen.size
-        if held and reaches and ProvedTree(self.fetch, held).root_at(seen.size) != seen.root:
-            raise ForkError(f"another root at size {seen.size}", held.note, seen.note)
+        if held is not None and held.size >= seen.size:
+            tree = ProvedTree(self.fetch, held)
+            if tree.root_at(seen.size) != seen.root:
+                raise _fork(held, seen, tree)
         words = f"the log rolled back from size {known.size} to {seen.size}"
         raise RollBackError(words, known.note, seen.note)
 
@@ -231,13 +234,26 @@ class Mirror:
         self.checkpoint = signed
 
     def _keep_evidence(self, error: SplitViewError) -> None:
-        """Both notes, under a name that the same pair gets again."""
+        """Both notes and what they prove, under a name that the same pair gets again."""
         name = sha256(error.known + error.seen).hexdigest()[:16]
         folder = self._directory / EVIDENCE
         with storage_errors("keeping the evidence"):
             folder.mkdir(mode=0o700, exist_ok=True)
             self._folder.replace(folder / f"{name}.known", error.known)
             self._folder.replace(folder / f"{name}.seen", error.seen)
+            if error.evidence:
+                self._folder.replace(folder / f"{name}.evidence", error.evidence)
+
+
+def _fork(known: SignedCheckpoint, seen: SignedCheckpoint, tree: ProvedTree | None) -> ForkError:
+    """With the evidence for a stranger; `tree` is the larger of the two."""
+    proof: list[bytes] = []
+    low, high = sorted((known.size, seen.size))
+    if tree is not None:
+        proof = consistency_proof(low, high, tree.range_hash)
+    evidence = find_contradiction(known, seen, proof)
+    data = bytes(evidence) if evidence is not None else b""
+    return ForkError(f"the log shows another root at size {low}", known.note, seen.note, data)
 
 
 def _bundles(old_size: int, size: int) -> Iterator[Tile]:

@@ -14,6 +14,7 @@ from .errors import LogCorruptError, MissingError, StorageError
 from .tile import Tile, parse_path
 
 CHECKPOINT = "checkpoint"
+PENDING = "pending"  # the newest signed checkpoint, while witnesses are still to cosign it
 MAX_FILE_BYTES = 17 * 1024 * 1024  # a bundle of 256 entries of 65,535 bytes is the largest
 
 
@@ -52,13 +53,13 @@ def read_limited(path: Path) -> bytes:
 
 
 class FolderFetch:
-    """`fetch` of a local log for LedgerReader: `checkpoint` and tile paths, nothing else."""
+    """`fetch` of a local log for LedgerReader: notes and tile paths, nothing else."""
 
     def __init__(self, public: Path) -> None:
         self._public = public
 
     def __call__(self, path: str) -> bytes:
-        if path != CHECKPOINT:
+        if path not in (CHECKPOINT, PENDING):
             parse_path(path)
         try:
             return read_limited(self._public / path)

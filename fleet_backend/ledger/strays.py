@@ -10,11 +10,9 @@ from .bundlecheck import Fault, load, load_exactly
 from .checkpoint import Checkpoint
 from .edge import RightEdge
 from .errors import MissingError, TileError
-from .storage import CHECKPOINT
+from .storage import CHECKPOINT, PENDING
 from .tile import ENTRIES, WIDTH, Tile, parse_path, partial_tiles, width_at
 from .treefiles import Fetch
-
-PENDING = "pending"
 
 
 def stray_faults(

@@ -29,6 +29,7 @@ from fleet_backend.ledger.errors import (
     NoteError,
     RollBackError,
 )
+from fleet_backend.ledger.evidence import verify_evidence
 from fleet_backend.ledger.fsck import check_log
 from fleet_backend.ledger.keys import log_signer, log_vkey
 from fleet_backend.ledger.mirror import Mirror
@@ -127,6 +128,10 @@ def test_a_fork_is_refused_and_both_notes_are_kept(tmp_path):
         )
         assert known == {(tmp_path / "a/public/checkpoint").read_bytes()}
         assert (tmp_path / name / "public/checkpoint").read_bytes() in seen
+    files = list((mirror / "evidence").glob("*.evidence"))
+    assert len(files) == 3
+    for path in files:  # each convinces a stranger who has the log's key
+        assert verify_evidence(path.read_bytes(), LOG).first.origin == ORIGIN
     assert before == {name: (mirror / "public" / name).read_bytes() for name in files_of(mirror)}
 
 
@@ -138,6 +143,8 @@ def test_a_roll_back_is_refused_and_named_as_one(tmp_path):
     pull(tmp_path / "a", mirror)
     with pytest.raises(RollBackError, match="500 to 400"):
         pull(tmp_path / "old", mirror)
+    kept = {path.suffix for path in (mirror / "evidence").iterdir()}
+    assert kept == {".known", ".seen"}  # an old checkpoint may be a cache's: no accusation
     require_good(mirror, 500)
 
 
