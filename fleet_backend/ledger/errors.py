@@ -86,6 +86,10 @@ class RollBackError(SplitViewError):
     """A log that shows an older checkpoint than it showed before."""
 
 
+class WitnessError(UntrustedDataError):
+    """A witness that did not cosign, or whose answer is not a cosignature."""
+
+
 class MissingError(LedgerError):
     """A file of the log that is not there; every `fetch` raises this for it."""
 

@@ -29,7 +29,7 @@ class LedgerReader:
     """One log, at the newest checkpoint that `update` saw. Not for several threads at once."""
 
     def __init__(self, fetch: Fetch, *logs: Verifier) -> None:
-        """`logs` are the keys of the log: one, or several while it changes its key."""
+        """`logs`: the log's key, or its new and its old one while it changes."""
         self._fetch = fetch
         self._logs = logs
         self._current: tuple[SignedCheckpoint, ProvedTree] | None = None

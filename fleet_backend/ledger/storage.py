@@ -4,17 +4,18 @@ Writes are durable and atomic, and never replace other bytes, the checkpoint apa
 disk is a StorageError after which nothing may be retried: what the kernel holds is unknown then.
 """
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import LogCorruptError, MissingError, StorageError
+from .errors import ConfigError, LockLostError, LogCorruptError, MissingError, StorageError
 from .tile import Tile, parse_path
 
 CHECKPOINT = "checkpoint"
-PENDING = "pending"  # the newest signed checkpoint, while witnesses are still to cosign it
+PENDING = "pending"  # the newest signed checkpoint, where it waits for cosignatures
 MAX_FILE_BYTES = 17 * 1024 * 1024  # a bundle of 256 entries of 65,535 bytes is the largest
 
 
@@ -36,6 +37,23 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
+def lock_folder(directory: Path) -> int:
+    """Keep a second writer of this machine out; the kernel lets go when the process ends.
+
+    Returns the descriptor to close. Raises ConfigError (no such folder) or LockLostError.
+    """
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise ConfigError(f"no log in {directory}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise LockLostError(f"another writer has {directory} open") from error
+    return descriptor
+
+
 def write_all(descriptor: int, data: bytes) -> None:
     """Write all of it, or raise OSError."""
     view = memoryview(data)
@@ -53,7 +71,7 @@ def read_limited(path: Path) -> bytes:
 
 
 class FolderFetch:
-    """`fetch` of a local log for LedgerReader: notes and tile paths, nothing else."""
+    """`fetch` of a local log: `checkpoint`, `pending` and tile paths, nothing else."""
 
     def __init__(self, public: Path) -> None:
         self._public = public
@@ -127,6 +145,15 @@ class LogFolder:
         self._write_temporary(data).replace(path)
         sync_folder(path.parent)
 
+    def show_pending(self, note: bytes | None) -> None:
+        """Put `pending` up, or take it away. Not synced: the next start writes it again."""
+        target = self.public / PENDING
+        with storage_errors("showing the pending checkpoint"):
+            if note is None:
+                target.unlink(missing_ok=True)
+            else:
+                self._write_temporary(note, durable=False).replace(target)
+
     def sync(self) -> None:
         """Make all names durable that were added since the last time."""
         with storage_errors("syncing the log's folders"):
@@ -153,13 +180,14 @@ class LogFolder:
     def has(self, tile: Tile) -> bool:
         return (self.public / tile.path).exists()
 
-    def _write_temporary(self, data: bytes) -> Path:
+    def _write_temporary(self, data: bytes, *, durable: bool = True) -> Path:
         self._counter += 1
         path = self._temporary / str(self._counter)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             write_all(descriptor, data)
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         return path

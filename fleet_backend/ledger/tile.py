@@ -98,7 +98,7 @@ def partial_tiles(size: int) -> list[Tile]:
 
 
 def filled_tiles(since: int, size: int) -> Iterator[Tile]:
-    """Tiles and bundles that became full between two sizes: their partial ones are superseded."""
+    """Tiles and bundles that are full at `size` and were not, or were not there, at `since`."""
     for level in (ENTRIES, *range(MAX_LEVEL)):
         span = WIDTH << (HEIGHT * max(level, 0))
         if span > size:

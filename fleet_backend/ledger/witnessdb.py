@@ -12,11 +12,11 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from .errors import ConfigError, LogCorruptError, OperationError, StorageError, WitnessStoppedError
 from .evidence import Evidence
@@ -84,7 +84,7 @@ class WitnessDatabase:
             sync_folder(path.parent)
         except OSError as error:
             raise ConfigError(f"cannot make {path}: {error.strerror}") from error
-        with closing(cls(path)) as database, database.exclusive():
+        with cls(path) as database, database.exclusive():
             for statement in _SCHEMA:
                 database._execute(statement)
             for cosigner in cosigners:
@@ -93,6 +93,12 @@ class WitnessDatabase:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

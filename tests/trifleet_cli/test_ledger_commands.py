@@ -268,7 +268,7 @@ def test_a_mirror_is_pulled_served_cosigned_and_refuses_a_fork(log):
         assert signed.size == SIZE + 1
         require(ledger("fsck", url, "--policy", log.policy), 0)
         busy = ledger("mirror", log.folder, "--to", mirror, "--policy", log.policy)
-        assert "another process" in refused(busy, 2)
+        assert "another writer" in refused(busy, 2)
     finally:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=20)
