@@ -86,6 +86,18 @@ class FolderFetch:
         except OSError as error:
             raise StorageError(f"cannot read {path}: {error.strerror}") from error
 
+    def paths(self) -> Iterator[str]:
+        """Paths of all files that are there, whether or not they belong to a log."""
+        with storage_errors("listing the log's files"):
+            for folder, _, names in os.walk(self._public, onerror=_raise):
+                inside = Path(folder).relative_to(self._public)
+                for name in names:
+                    yield (inside / name).as_posix()
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
 
 class LogFolder:
     """The writer's side of the folder. One writer at a time; whoever owns the lock uses it."""
@@ -126,9 +138,12 @@ class LogFolder:
     def publish(self, note: bytes) -> None:
         """Put the checkpoint up: the old one or the new one is there at every moment."""
         with storage_errors("publishing the checkpoint"):
-            temporary = self._write_temporary(note)
-            temporary.replace(self.public / CHECKPOINT)
-            sync_folder(self.public)
+            self.replace(self.public / CHECKPOINT, note)
+
+    def replace(self, path: Path, data: bytes) -> None:
+        """A file that is the old one or the new one at every moment. Raises OSError."""
+        self._write_temporary(data).replace(path)
+        sync_folder(path.parent)
 
     def show_pending(self, note: bytes | None) -> None:
         """Put `pending` up, or take it away. Not synced: the next start writes it again."""

@@ -23,7 +23,7 @@ from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.ledger.storage import FolderFetch
 from fleet_backend.ledger.writer import LedgerWriter, WriterSettings, create_ledger
 from protocol import cbor, record, statement
-from trifleet.commands.ledger import _as_dict, _print
+from trifleet.commands.ledger.verify import as_dict, receipt_lines, show
 from trifleet.receipt import UNREADABLE, open_receipt
 
 ORIGIN = "fleet.example/log"
@@ -163,9 +163,9 @@ def test_a_receipt_with_records_that_were_set_aside_opens_and_names_them(
         with desk.database.read() as connection:
             text = receipts.build(connection, leaf, _reader(folder))
         opened = open_receipt(text.encode(), policy)
-        answer = _as_dict(opened)
+        answer = as_dict(opened) | {"quorum": "none", "cosigned": [], "not_cosigned": []}
         json.dumps(answer)
-        _print(answer)
+        show(answer, receipt_lines(answer))
         kinds.append([item["kind"] for item in answer["records"]])
         for position, item in enumerate(answer["records"]):
             if item["kind"] == UNREADABLE:
