@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "ledger"))
 from ledger_tools import KEY, ORIGIN, ROOT, SIGNER, open_log, reader_of
 
@@ -112,8 +114,9 @@ def peer_rate(folder: Path, batch: int, total: int) -> str:
 
 def cosigned_by_four() -> tuple[Policy, Callable[[bytes, bytes], bytes]]:
     """Three of four witnesses, and what adds all four cosignatures to a note."""
-    cosigners = [Cosigner(f"witness-{at}.example/w", KEY.from_private_bytes(bytes([at]) * 32))
-                 for at in range(1, 5)]  # fmt: skip
+    cosigners = [
+        Cosigner(f"witness-{at}.example/w", Ed25519PrivateKey.generate()) for at in range(1, 5)
+    ]
     lines = [f"witness w{at} {one.verifier.vkey}" for at, one in enumerate(cosigners)]
     group = ["group four 3 w0 w1 w2 w3", "quorum four", ""]
     policy = parse_policy("\n".join([f"log {SIGNER.verifier.vkey}", *lines, *group]).encode())
