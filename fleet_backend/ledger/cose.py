@@ -99,6 +99,15 @@ def make_receipt(
     return root.with_header({PROOFS: {INCLUSION: [proof]}, **more})
 
 
+def signer_of(signed_root: bytes, logs: tuple[Verifier, ...]) -> Verifier:
+    """Which of a log's keys is named in its signed root. Raises ProofError."""
+    named = parse_sign1(signed_root).key_id
+    for log in logs:
+        if key_id_of(log) == named:
+            return log
+    raise ProofError("the signed root is of another log or key")
+
+
 def make_consistency_receipt(
     signed_root: bytes, reader: LedgerReader, log: Verifier, old_size: int
 ) -> bytes:

@@ -5,7 +5,6 @@ that the mirror publishes is wholly covered by its files at every moment. Refuse
 back or forked, and keeps both notes then.
 """
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from .edge import RightEdge
 from .errors import (
     ConfigError,
     ForkError,
-    LockLostError,
     LogCorruptError,
     MissingError,
     RollBackError,
@@ -30,7 +28,7 @@ from .evidence import find_contradiction
 from .merkle import consistency_proof
 from .note import add_signatures, parse_note, parse_signature
 from .policy import Policy
-from .storage import CHECKPOINT, LogFolder, read_limited, storage_errors
+from .storage import CHECKPOINT, LogFolder, lock_folder, read_limited, storage_errors
 from .tile import ENTRIES, WIDTH, Tile, filled_tiles, partial_tiles, width_at
 from .tree import ProvedTree
 from .treefiles import Fetch, load_edge
@@ -64,7 +62,7 @@ class Mirror:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._directory = directory
         self._policy = policy
-        self._exclusive = _lock(directory)
+        self._exclusive = lock_folder(directory)
         try:
             self._folder = LogFolder(directory)
             self._folder.prepare()
@@ -260,14 +258,3 @@ def _bundles(old_size: int, size: int) -> Iterator[Tile]:
     """Bundles that a log of `size` has and one of `old_size` has not, or not as wide."""
     for index in range(old_size // WIDTH, -(-size // WIDTH)):
         yield Tile(ENTRIES, index, width_at(ENTRIES, index, size))
-
-
-def _lock(directory: Path) -> int:
-    with storage_errors("locking the mirror"):
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise LockLostError(f"another process has the mirror {directory} open") from error
-    return descriptor

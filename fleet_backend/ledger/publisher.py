@@ -5,6 +5,7 @@ it is; the next round asks for whatever is the newest then.
 """
 
 import threading
+import time
 from dataclasses import dataclass, field
 
 from .policy import Policy
@@ -16,9 +17,9 @@ from .writer import LedgerWriter
 class PublisherSettings:
     """How often witnesses are asked."""
 
-    # Between two checkpoints that are sent to witnesses, and how soon a new one is noticed.
+    # From one checkpoint that is sent to witnesses to the next, if they have answered by then.
     interval_s: float = 0.2
-    # After a round that did not reach the quorum.
+    # The same after a round that did not reach the quorum.
     retry_s: float = 1.0
     quorum: QuorumSettings = field(default_factory=QuorumSettings)
 
@@ -50,8 +51,10 @@ class Publisher:
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set, and once more then: what is signed last should not stay pending."""
         while not stop.is_set():
+            begun = time.monotonic()
             met = self.step()
-            stop.wait(self._settings.interval_s if met else self._settings.retry_s)
+            pause_s = self._settings.interval_s if met else self._settings.retry_s
+            stop.wait(max(0.0, begun + pause_s - time.monotonic()))
         self.step()
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """The signed root beside the checkpoint, from which anybody makes COSE receipts without the key.
 
 Written by whoever holds the log's key, for checkpoints that are published already: it says nothing
-that the log did not sign before. Refuses a checkpoint that this key did not sign.
+that the log did not sign before. Refuses a checkpoint that none of the log's keys signed.
 """
 
 import os
@@ -10,16 +10,18 @@ from pathlib import Path
 
 from .checkpoint import open_checkpoint
 from .cose import sign_root
-from .note import Signer
+from .note import Signer, Verifier
 from .storage import CHECKPOINT, SIGNED_ROOT, FolderFetch, storage_errors
 
 
 class SignedRootFile:
     """Keeps `checkpoint.cose` in a log's public folder in step with `checkpoint`."""
 
-    def __init__(self, public: Path, signer: Signer) -> None:
+    def __init__(self, public: Path, signer: Signer, *former: Verifier) -> None:
+        """`former`: a key that signed the published checkpoint before the log changed it."""
         self._public = public
         self._signer = signer
+        self._keys = (signer.verifier, *former)
         self._fetch = FolderFetch(public)
         self._done = b""
 
@@ -31,7 +33,7 @@ class SignedRootFile:
         note = self._fetch(CHECKPOINT)
         if note == self._done:
             return False
-        signed = open_checkpoint(note, (self._signer.verifier,))
+        signed = open_checkpoint(note, self._keys)
         self._replace(sign_root(signed, self._signer))
         self._done = note
         return True
