@@ -73,7 +73,7 @@ def test_the_signed_root_goes_with_the_checkpoint(desk, folder: Path) -> None:
 
 def test_a_cose_receipt_waits_for_a_second_entry(desk, folder: Path) -> None:
     sequencer = _open(desk, folder)
-    log, reader = _reader(folder)._log, _reader(folder)
+    log, reader = _reader(folder)._logs[0], _reader(folder)
 
     def build(leaf: int) -> bytes:
         root = (folder / "public/checkpoint.cose").read_bytes()
