@@ -17,8 +17,8 @@ from .merkle import (
     HASH_SIZE,
     MAX_PROOF_HASHES,
     leaf_hash,
-    root_from_consistency,
     root_from_inclusion,
+    roots_from_consistency,
     verify_inclusion,
 )
 from .note import Signer, Verifier
@@ -147,7 +147,9 @@ def verify_consistency_receipt(
     old_size, size, path = _read_proof(receipt, CONSISTENCY)
     if (old_size, size) != (old.size, receipt.size):
         raise ProofError(f"the proof does not lead from size {old.size} to the signed one")
-    root = root_from_consistency(old_size, size, old.root, path)
+    old_root, root = roots_from_consistency(old_size, size, old.root, path)
+    if old_root != old.root:
+        raise ProofError("the proof does not begin at the root that is known")
     signed = _verify(receipt, root, policy, checkpoint)
     if signed.origin != old.origin:
         raise ProofError(f"the receipt is of the log {signed.origin!r}, not of {old.origin!r}")

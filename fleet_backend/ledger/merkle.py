@@ -145,23 +145,23 @@ def verify_consistency(
         if proof or old_root != new_root:
             raise ProofError("two roots for one size, or a proof where nothing is to be proved")
         return
-    _require_hashes([new_root])
+    _require_hashes([old_root, new_root, *proof])
     if old_size == 0:
         return
-    if root_from_consistency(old_size, new_size, old_root, proof) != new_root:
-        raise ProofError("consistency proof does not lead to the new root")
+    if roots_from_consistency(old_size, new_size, old_root, proof) != (old_root, new_root):
+        raise ProofError("consistency proof does not lead to both roots")
 
 
-def root_from_consistency(
+def roots_from_consistency(
     old_size: int, new_size: int, old_root: bytes, proof: Sequence[bytes]
-) -> bytes:
-    """Root of `new_size` that `proof` leads to from the old root (RFC 9162 section 2.1.4.2).
+) -> tuple[bytes, bytes]:
+    """Old and new root that `proof` leads to, for 0 < `old_size` < `new_size`.
 
-    Only for 0 < old_size < new_size. Raises ProofError on a wrong shape, and where the proof does
-    not lead to the old root.
+    Where the old tree is a complete left subtree the proof leaves it out, and `old_root` is taken
+    for it. Raises ProofError on a wrong shape.
     """
     if not 0 < old_size < new_size:
-        raise ProofError(f"no consistency proof leads from size {old_size} to {new_size}")
+        raise ProofError(f"nothing is proved between the sizes {old_size} and {new_size}")
     _require_hashes([old_root, *proof])
     if not proof:
         raise ProofError("consistency proof is empty")
@@ -182,9 +182,7 @@ def root_from_consistency(
         node, last = node >> 1, last >> 1
     if last:
         raise ProofError("consistency proof is too short")
-    if old != old_root:
-        raise ProofError("consistency proof does not lead to the old root")
-    return new
+    return old, new
 
 
 def _require_hashes(hashes: Sequence[bytes]) -> None:

@@ -36,6 +36,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},
         {"fastapi", "starlette", "pydantic", "paho", "prometheus_client", "sqlalchemy"},
     ),
+    "fleet_backend.witness": ({"fleet_backend.ledger"}, {"starlette"}),
     "fleet_backend.web": (
         {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},
         {"starlette", "fastapi"},
@@ -142,6 +143,8 @@ def test_nobody_imports_the_command_line_or_the_tests() -> None:
         ("fleet_backend.ledger", "fleet_backend.fleet", False),
         ("fleet_backend.api", "fleet_backend.issuer.rules", False),
         ("fleet_backend.api", "fleet_backend.fleet.grants", True),
+        ("fleet_backend.witness", "fleet_backend.fleet", False),
+        ("fleet_backend.witness", "fleet_backend.ledger.note", True),
         ("edge_gateway", "fleet_backend.fleet", False),
         ("firmware", "vcu.lock", True),
         ("firmware", "threading", False),
