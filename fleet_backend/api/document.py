@@ -38,7 +38,7 @@ def _finish(path: str, operation: dict[str, Any]) -> None:
     success = responses.get("200", {})
     if path.endswith("/stream"):
         success["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
-    elif path in TEXT_ROUTES or path == "/ledger/checkpoint":
+    elif path in TEXT_ROUTES or path in ("/ledger/checkpoint", "/ledger/pending"):
         success["content"] = {"text/plain": {"schema": {"type": "string"}}}
     elif path.startswith("/ledger/tile/"):
         success["content"] = {"application/octet-stream": {}}
