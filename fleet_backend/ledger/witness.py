@@ -7,7 +7,7 @@ does not hold: no signature. What is cosigned is on disk before the answer exist
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .addcheckpoint import Request, parse_request
 from .checkpoint import SignedCheckpoint, open_checkpoint
@@ -97,16 +97,20 @@ class Witness:
         return Answer(200, TEXT, "".join(f"{line}\n" for line in lines).encode())
 
     def _open(self, note: bytes) -> SignedCheckpoint:
-        """The submitted checkpoint with the lines of its log's trusted keys, all of them good."""
+        """The submitted checkpoint with one line of each trusted key that signed.
+
+        Every line of such a key must be good. What is kept is bounded by the keys that are trusted.
+        """
         parsed = parse_note(note)
         origin = parse_checkpoint(parsed.text).origin
         keys = self.database.trusted(origin)
         if not keys:
             raise UnknownLogError("this witness does not know the log")
         try:
-            return open_checkpoint(_with_lines_of(note, keys), keys)
+            signed = open_checkpoint(note, keys)
         except (NoteError, CheckpointError) as error:
             raise LogSignatureError(f"not signed by the log: {error}") from error
+        return replace(signed, note=_with_lines_of(note, keys))
 
     def _cosign(self, request: Request, submitted: SignedCheckpoint) -> list[str]:
         # Look, decide, sign and remember are one step; nobody else is between them. Power goes
@@ -170,14 +174,11 @@ class Witness:
 
 
 def _with_lines_of(note: bytes, keys: Sequence[Verifier]) -> bytes:
-    """The note with the lines of these keys alone, each once: strangers' lines cost no disk."""
-    known = {(key.name, key.key_id) for key in keys}
+    """The note with one line of each of these keys: lines of strangers cost no disk."""
     parsed = parse_note(note)
-    lines = [str(line) for line in parsed.signatures if (line.name, line.key_id) in known]
-    unique = "".join(f"{line}\n" for line in dict.fromkeys(lines))
-    if not unique:
-        raise NoteError("note has no signature of a known key")
-    return parsed.text + b"\n" + unique.encode()
+    by_key = {(line.name, line.key_id): str(line) for line in parsed.signatures}
+    lines = [by_key.get((key.name, key.key_id)) for key in keys]
+    return parsed.text + b"\n" + "".join(f"{line}\n" for line in lines if line).encode()
 
 
 def _has_signed(note: bytes, verifier: Verifier) -> bool:

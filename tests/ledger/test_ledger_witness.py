@@ -125,6 +125,13 @@ def test_strangers_lines_are_ignored_and_not_kept(witness):
     assert b"w5.example" not in witness.database.newest(ORIGIN).note
 
 
+def test_a_line_that_is_repeated_is_kept_once(witness):
+    line = HONEST.note(7).rpartition(b"\n\n")[2]
+    note = HONEST.note(7) + line * 60
+    assert witness.add_checkpoint(HONEST.body(0, 7, note)).status == 200
+    assert witness.database.newest(ORIGIN).note.count(line) == 1
+
+
 def test_422_for_a_proof_that_is_wrong_missing_or_too_much(witness):
     ask(witness, 0, 7)
     good = HONEST.proof(7, 12)
@@ -295,13 +302,23 @@ def test_a_database_is_made_once_and_belongs_to_its_keys(witness, tmp_path):
         pass
 
 
-def test_a_database_that_contradicts_itself_signs_nothing(witness, tmp_path):
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("UPDATE log SET size = 3", "contradicts itself"),
+        ("UPDATE log SET root = x'00'", "contradicts itself"),
+        ("UPDATE log SET note = x'ff'", "contradicts itself"),
+        ("UPDATE trusted SET vkey = 'none'", "holds no key"),
+    ],
+)
+def test_a_database_that_contradicts_itself_signs_nothing(witness, tmp_path, change, words):
     ask(witness, 0, 7)
     with sqlite3.connect(tmp_path / "witness.db") as connection:
-        connection.execute("UPDATE log SET size = 3")
+        connection.execute(change)
     connection.close()
-    with pytest.raises(LogCorruptError, match="contradicts itself"):
-        ask(witness, 3, 9)
+    for old in (3, 7):
+        with pytest.raises(LogCorruptError, match=words):
+            ask(witness, old, 9)
 
 
 def test_a_busy_database_signs_nothing_and_recovers(witness, tmp_path, monkeypatch):

@@ -1,0 +1,3 @@
+module mldsa_oracle
+
+go 1.27
