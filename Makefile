@@ -73,7 +73,7 @@ generated: setup-dev ## are the generated files what their sources say?
 	@$(BIN)/python -m fleet_backend.web.vendor --check
 	@$(BIN)/python -m trifleet.envelope --check
 
-faults: setup-dev ## the long fault runs: kill -9 at many random moments
+faults: setup-dev ## the long fault runs: kill -9, disk errors and stops at every system call, and at random moments
 	@$(BIN)/python -m pytest -m faults $(ARGS)
 
 bench: setup-dev ## measure, and print what README.md shows

@@ -27,13 +27,15 @@ app.add_typer(witness.app, name="witness")
 
 
 def main() -> None:
-    """Entry point of the `trifleet` script. Exit status 1 and one line for what went wrong."""
+    """Entry point of the `trifleet` script. One line for what went wrong, and exit status 1, or 2
+    where the command could not begin.
+    """
     os.umask(0o077)  # what a fleet writes, logs of the bus included, is nobody else's to read
     try:
         app()
     except known_errors() as error:
         print(f"trifleet: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(getattr(error, "exit_status", 1))
 
 
 if __name__ == "__main__":

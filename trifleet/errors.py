@@ -4,6 +4,14 @@
 class TrifleetError(Exception):
     """Root of the errors that end a command with one clear line."""
 
+    exit_status = 1
+
+
+class UsageError(TrifleetError):
+    """What was asked for cannot be done as it was asked: nothing was checked."""
+
+    exit_status = 2
+
 
 class InstallationError(TrifleetError):
     """The data folder is not usable as it is."""

@@ -138,6 +138,7 @@ class Stack:
                 "directory": str(self.layout.ledger),
                 "origin": installation.origin(self.layout),
                 "key_file": str(self.layout.log_key),
+                "policy": str(self.layout.policy),
             },
         }
 

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 
 from .models import Problem
 
-TEXT_ROUTES = ("/metrics", "/ledger/checkpoint")
+TEXT_ROUTES = ("/metrics", "/ledger/checkpoint", "/ledger/pending")
 RECEIPT_ROUTES = ("/v1/commands/{command}/receipt", "/v1/fleet/receipts/{leaf_index}")
 
 

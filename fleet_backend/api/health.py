@@ -4,7 +4,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fleet_backend.fleet import events
 from fleet_backend.fleet.errors import FleetError
-from fleet_backend.ledger.errors import LedgerError
+from fleet_backend.ledger.errors import LedgerError, PolicyError
 
 from .services import Services
 
@@ -32,6 +32,8 @@ def _database(services: Services) -> str:
 def _ledger(services: Services) -> str:
     try:
         services.ledger.size()
+    except PolicyError:
+        return "not-cosigned"
     except LedgerError:
         return "not-readable"
     return OK

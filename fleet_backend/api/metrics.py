@@ -5,7 +5,7 @@ Counted in the database, so at most once in 5 s however often it is asked for.
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
@@ -23,7 +23,10 @@ VERSION = "0.1.0"
 
 
 class FleetCollector:
-    """Reads the totals when it is asked; `ledger_size` is -1 where no checkpoint can be read."""
+    """Reads the totals when it is asked; a size of the ledger is -1 where there is none to read.
+
+    Where witnesses cosign, what is signed and not published waits for them.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -54,15 +57,19 @@ class FleetCollector:
         yield commands
         yield GaugeMetricFamily("trifleet_gateways", "Gateways", value=found.gateways)
         yield GaugeMetricFamily("trifleet_gateways_online", "Online", value=found.online)
-        yield GaugeMetricFamily("trifleet_ledger_entries", "Published", value=self._ledger_size())
+        ledger = self._services.ledger
+        published, signed = _size(ledger.size), _size(ledger.pending_size)
+        yield GaugeMetricFamily("trifleet_ledger_entries", "Published", value=published)
+        yield GaugeMetricFamily("trifleet_ledger_entries_signed", "Signed", value=signed)
         streams = self._services.hub.open_streams
         yield GaugeMetricFamily("trifleet_streams_open", "Live streams", value=streams)
 
-    def _ledger_size(self) -> int:
-        try:
-            return self._services.ledger.size()
-        except LedgerError:
-            return -1
+
+def _size(read: Callable[[], int]) -> int:
+    try:
+        return read()
+    except LedgerError:
+        return -1
 
 
 def _counter(name: str, text: str, value: int) -> CounterMetricFamily:

@@ -13,5 +13,9 @@ class LedgerMismatchError(IngestError):
     """Ledger and database tell different stories: add nothing until somebody looked."""
 
 
+class PublisherError(IngestError):
+    """What publishes cosigned checkpoints ended; the program ends with it and starts again."""
+
+
 class SequencerError(IngestError):
     """The sequencer ended; the program ends with it and recovers when it is started again."""

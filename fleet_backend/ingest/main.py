@@ -3,10 +3,12 @@
 import gc
 import logging
 import threading
+from contextlib import ExitStack
 
 from fleet_backend.fleet.database import open_database
 from fleet_backend.fleet.keys import load_ed25519
 from fleet_backend.ingest.mqtt import MqttAdapter
+from fleet_backend.ingest.publishing import PublisherThread, read_policy
 from fleet_backend.ingest.sequencer import Sequencer, SequencerThread
 from fleet_backend.ingest.settings import IngestSettings
 from fleet_backend.ingest.worker import Worker
@@ -37,9 +39,12 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
     database = open_database(settings.database)
     database.create_schema()
     ledger = settings.ledger
-    opened = Sequencer.open(database, ledger.directory, ledger.origin, ledger.key_file)
+    policy = read_policy(ledger.policy)
+    opened = Sequencer.open(database, ledger.directory, ledger.origin, ledger.key_files, policy)
+    publisher = PublisherThread(opened.writer, policy, ledger.cosign_s, failed=stop.set)
     sequencer = SequencerThread(opened, failed=stop.set)
     try:
+        publisher.start()
         sequencer.start(ledger.integrate_s)
         adapter = MqttAdapter(settings.mqtt)
         try:
@@ -49,6 +54,8 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
         finally:
             adapter.close()
     finally:
-        sequencer.stop()
-        database.close()
+        with ExitStack() as ends:
+            ends.callback(database.close)
+            ends.callback(publisher.check)
+            ends.callback(sequencer.stop, publisher.stop)
     _LOG.info("ended")

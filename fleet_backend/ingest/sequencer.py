@@ -19,10 +19,10 @@ from fleet_backend.fleet.errors import FleetError
 from fleet_backend.ingest.errors import LedgerMismatchError, SequencerError
 from fleet_backend.ledger.errors import LedgerError
 from fleet_backend.ledger.keys import load_log_key, log_signer
+from fleet_backend.ledger.policy import Policy
 from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.ledger.signedroot import SignedRootFile
-from fleet_backend.ledger.storage import FolderFetch
-from fleet_backend.ledger.writer import LedgerWriter
+from fleet_backend.ledger.writer import LedgerWriter, WriterSettings
 
 _LOG = logging.getLogger("fleet_backend.ingest")
 MAX_BATCH = 1_000
@@ -37,18 +37,36 @@ class Sequencer:
         self._root = root
 
     @classmethod
-    def open(cls, database: Database, directory: Path, origin: str, key_file: Path) -> Self:
-        """Open the ledger and heal what a crash left. Raises LedgerMismatchError, LedgerError."""
-        key = load_log_key(key_file)
-        signer = log_signer(origin, key)
-        reader = LedgerReader(FolderFetch(directory / "public"), signer.verifier)
+    def open(
+        cls,
+        database: Database,
+        directory: Path,
+        origin: str,
+        key_files: Path | Sequence[Path],
+        policy: Policy | None = None,
+    ) -> Self:
+        """Open the ledger and heal what a crash left. Raises LedgerMismatchError, LedgerError.
+
+        `key_files`: the log's key, or its new and its former one while it changes.
+        """
+        files = [key_files] if isinstance(key_files, Path) else key_files
+        keys = [load_log_key(file) for file in files]
+        settings = WriterSettings(policy=policy)
         with ExitStack() as unless_healed:
-            writer = unless_healed.enter_context(LedgerWriter.open(directory, origin, key))
-            _heal(database, writer.size, reader)
-            root = SignedRootFile(directory / "public", signer)
+            opened = LedgerWriter.open(directory, origin, keys, settings)
+            writer = unless_healed.enter_context(opened)
+            # At the newest signed checkpoint: the published one may wait for cosignatures.
+            _heal(database, writer.size, writer.reader())
+            signers = [log_signer(origin, key) for key in keys]
+            root = SignedRootFile(directory / "public", *signers)
             root.update()
             unless_healed.pop_all()
         return cls(database, writer, root)
+
+    @property
+    def writer(self) -> LedgerWriter:
+        """For the publisher, which may use it beside this thread."""
+        return self._writer
 
     def step(self) -> int:
         """Log up to `MAX_BATCH` statements; returns how many."""
@@ -98,12 +116,13 @@ class SequencerThread:
         """There is work."""
         self._wake.set()
 
-    def stop(self) -> None:
+    def stop(self, before_close: Callable[[], None] = lambda: None) -> None:
         """Log what is stored, close the ledger, and raise what went wrong."""
         self._stop.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
+        before_close()
         self._sequencer.close()
         self.check()
 

@@ -16,6 +16,18 @@ class LedgerSettings:
     key_file: Path
     # New statements are in the ledger after at most this, and at once when there is little to do.
     integrate_s: Annotated[float, Bounds(0.01, 10)] = 0.1
+    # Who cosigns before a checkpoint is published, and where they are asked. Without it, or with
+    # `quorum none`, nobody does.
+    policy: Path | None = None
+    # Between two checkpoints that are sent to the witnesses.
+    cosign_s: Annotated[float, Bounds(0.05, 60)] = 0.2
+    # The log's former key, which signs beside the new one while the log changes its key.
+    old_key_file: Path | None = None
+
+    @property
+    def key_files(self) -> list[Path]:
+        """The newest first."""
+        return [self.key_file] + ([self.old_key_file] if self.old_key_file else [])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from fleet_backend.ledger.errors import LedgerError
+from fleet_backend.ledger.errors import LedgerError, PolicyError
 from fleet_backend.ledger.merkle import leaf_hash, verify_inclusion
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.reader import LedgerReader
@@ -24,9 +24,10 @@ class LedgerView:
             raise LedgerPolicyError(f"cannot read {policy}: {error.strerror}") from error
         except LedgerError as error:
             raise LedgerPolicyError(f"{policy}: {error}") from error
-        if len(self._policy.logs) != 1:
-            raise LedgerPolicyError(f"{policy} must name one log, not {len(self._policy.logs)}")
-        self._reader = LedgerReader(FolderFetch(public), self._policy.logs[0])
+        logs = self._policy.logs
+        if len({log.name for log in logs}) != 1:
+            raise LedgerPolicyError(f"{policy} must name one log, not {len(logs)}")
+        self._reader = LedgerReader(FolderFetch(public), *logs)
         self._complaint = ""
 
     def refresh(self) -> int:
@@ -35,6 +36,9 @@ class LedgerView:
             signed = self._reader.update()
             # The policy has the last word: where it asks for witnesses, they have signed, too.
             self._policy.open_checkpoint(signed.note)
+        except PolicyError as error:
+            self._complain(f"not cosigned yet: {error}")
+            return 0
         except LedgerError as error:
             self._complain(str(error))
             return 0

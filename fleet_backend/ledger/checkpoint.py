@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from .encoding import parse_number
 from .errors import CheckpointError
-from .note import ED25519, Signer, Verifier, open_note
+from .note import ED25519, Signer, Verifier, open_note, sign_note
 from .treehead import Checkpoint, parse_checkpoint
 
 __all__ = [
@@ -25,11 +25,12 @@ class SignedCheckpoint(Checkpoint):
     cosigners: frozenset[Verifier] = frozenset()
 
 
-def sign_checkpoint(checkpoint: Checkpoint, signer: Signer) -> SignedCheckpoint:
-    """Sign with the log's key, whose name is the origin."""
-    if signer.name != checkpoint.origin:
-        raise CheckpointError(f"key {signer.name!r} is not the key of log {checkpoint.origin!r}")
-    note = signer.sign(checkpoint.text)
+def sign_checkpoint(checkpoint: Checkpoint, *signers: Signer) -> SignedCheckpoint:
+    """Sign with the log's key, whose name is the origin; with several while the key changes."""
+    for signer in signers:
+        if signer.name != checkpoint.origin:
+            raise CheckpointError(f"{signer.name!r} is not the key of log {checkpoint.origin!r}")
+    note = sign_note(checkpoint.text, signers)
     return SignedCheckpoint(checkpoint.origin, checkpoint.size, checkpoint.root, note)
 
 

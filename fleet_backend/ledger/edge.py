@@ -50,6 +50,18 @@ class RightEdge:
                 index = (size >> (HEIGHT * level)) // WIDTH
                 yield Tile(level, index, len(hashes)), b"".join(hashes)
 
+    def extend_full(self, roots: Sequence[bytes]) -> Iterator[tuple[Tile, bytes]]:
+        """Add full tiles of level 0 by their roots, while no leaf stands alone; yields full tiles.
+
+        For whoever checked the leaves elsewhere and hands in one hash for 256 of them.
+        """
+        if self.hashes(0):
+            raise ValueError("leaves stand at the right edge: full tiles cannot follow them")
+        if not self._levels:
+            self._levels.append([])
+        for at in range(0, len(roots), WIDTH):
+            yield from self._add(1, roots[at : at + WIDTH], set())
+
     def _add(
         self, level: int, hashes: Sequence[bytes], changed: set[int]
     ) -> Iterator[tuple[Tile, bytes]]:

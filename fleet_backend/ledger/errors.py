@@ -65,6 +65,31 @@ class EvidenceError(UntrustedDataError):
     """A file that does not show what it should: a log that contradicts itself."""
 
 
+class SplitViewError(UntrustedDataError):
+    """Two checkpoints of one log, both signed, that do not go together; `known` came first.
+
+    `evidence` is the file that shows it to others; empty where it cannot be shown.
+    """
+
+    def __init__(self, words: str, known: bytes, seen: bytes, evidence: bytes = b"") -> None:
+        super().__init__(words)
+        self.known = known
+        self.seen = seen
+        self.evidence = evidence
+
+
+class ForkError(SplitViewError):
+    """Two histories: no tree continues both."""
+
+
+class RollBackError(SplitViewError):
+    """A log that shows an older checkpoint than it showed before."""
+
+
+class WitnessError(UntrustedDataError):
+    """A witness that did not cosign, or whose answer is not a cosignature."""
+
+
 class MissingError(LedgerError):
     """A file of the log that is not there; every `fetch` raises this for it."""
 
@@ -79,6 +104,10 @@ class ConfigError(OperationError):
 
 class StorageError(OperationError):
     """The disk refused; the writer is of no use until it is opened again."""
+
+
+class FetchError(OperationError):
+    """A log at a URL that cannot be reached, or answers what no log answers: nothing was proved."""
 
 
 class LogCorruptError(OperationError):

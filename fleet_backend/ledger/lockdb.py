@@ -1,7 +1,8 @@
 """The lock database: one row a log with the newest signed checkpoint and the writer who holds it.
 
-It is the memory of what was signed. Contract: `hold` keeps every other writer out until it ends,
-`swap` is atomic and durable, and both refuse a writer whose turn is over.
+It is the memory of what was signed, and of what was published with cosignatures. Contract: `hold`
+keeps every other writer out until it ends, `swap` is atomic and durable, and both refuse a writer
+whose turn is over.
 """
 
 import os
@@ -14,10 +15,13 @@ from pathlib import Path
 from .errors import LockLostError, LogCorruptError, StorageError
 
 WAIT_S = 1.0
+# Primary result codes. PROTOCOL: somebody holds the file's own recovery lock all the time.
+_TAKEN = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS log"
     " (origin TEXT PRIMARY KEY, note BLOB NOT NULL, holder BLOB NOT NULL)"
 )
+_COSIGNED = "CREATE TABLE IF NOT EXISTS cosigned (origin TEXT PRIMARY KEY, note BLOB NOT NULL)"
 
 
 @contextmanager
@@ -25,7 +29,7 @@ def _database_errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        if error.sqlite_errorcode & 0xFF in _TAKEN:
             raise LockLostError("another writer is at work on the log") from error
         raise StorageError(f"lock database: {error}") from error
     except sqlite3.Error as error:
@@ -61,6 +65,7 @@ class LockDatabase:
         """Become the holder; an earlier one is refused from now on. Returns the newest note."""
         with _database_errors(), self._transaction():
             note, _ = self._row()
+            self._execute(_COSIGNED)
             self._execute("UPDATE log SET holder = ? WHERE origin = ?", self._holder, self._origin)
         return note
 
@@ -81,6 +86,20 @@ class LockDatabase:
             ).rowcount  # fmt: skip
         if changed != 1:
             raise LockLostError("another writer moved the log on")
+
+    def cosigned(self) -> bytes | None:
+        """Within `hold`: the last note that `keep_cosigned` was given."""
+        with _database_errors():
+            found = self._execute("SELECT note FROM cosigned WHERE origin = ?", self._origin)
+            row = found.fetchone()
+        return None if row is None else bytes(row[0])
+
+    def keep_cosigned(self, note: bytes | None) -> None:
+        """Within `hold`: remember what is about to be published, or that nothing is cosigned."""
+        with _database_errors():
+            self._execute("DELETE FROM cosigned WHERE origin = ?", self._origin)
+            if note is not None:
+                self._execute("INSERT INTO cosigned VALUES (?, ?)", self._origin, note)
 
     def close(self) -> None:
         self._connection.close()

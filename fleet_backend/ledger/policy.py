@@ -34,6 +34,13 @@ class Policy:
     witnesses: Mapping[str, Verifier]
     groups: Mapping[str, Group]
     quorum: str
+    urls: Mapping[str, str] = field(default_factory=dict)
+    """Where a witness is asked, for those whose line says so: the prefix of `add-checkpoint`."""
+
+    @property
+    def needs_cosigners(self) -> bool:
+        """Whether a checkpoint with the log's own signature alone is not enough."""
+        return self.quorum != NO_QUORUM
 
     def open_checkpoint(self, note: bytes) -> SignedCheckpoint:
         """Verify a checkpoint with everything that the policy asks for.
@@ -49,7 +56,7 @@ class Policy:
 
     def is_met_by(self, cosigners: frozenset[Verifier]) -> bool:
         """Whether these cosigners are a quorum."""
-        if self.quorum == NO_QUORUM:
+        if not self.needs_cosigners:
             return True
         met = {name for name, witness in self.witnesses.items() if witness in cosigners}
         # Members are defined before their group, so one pass does and nothing recurses.
@@ -65,6 +72,7 @@ class _Draft:
     witnesses: dict[str, Verifier] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     members: set[str] = field(default_factory=set)
+    urls: dict[str, str] = field(default_factory=dict)
     quorum: str | None = None
 
     def define(self, name: str) -> None:
@@ -92,7 +100,7 @@ def parse_policy(data: bytes) -> Policy:
             _read_line(draft, line.strip(" \t"), number)
     if draft.quorum is None:
         raise PolicyError("policy has no quorum line")
-    return Policy(tuple(draft.logs), draft.witnesses, draft.groups, draft.quorum)
+    return Policy(tuple(draft.logs), draft.witnesses, draft.groups, draft.quorum, draft.urls)
 
 
 def _read_line(draft: _Draft, line: str, number: int) -> None:
@@ -120,6 +128,8 @@ def _read_witness(draft: _Draft, items: list[str]) -> None:
     draft.define(items[0])
     known = list(draft.witnesses.values())
     draft.witnesses[items[0]] = _parse_key(items[1], COSIGNATURE_KINDS, known)
+    if len(items) == 3:
+        draft.urls[items[0]] = items[2]
 
 
 def _parse_key(vkey: str, kinds: tuple[int, ...], known: list[Verifier]) -> Verifier:

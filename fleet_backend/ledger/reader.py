@@ -5,27 +5,16 @@ tile that is gone is read from the full one. Refuses a log that rolls back or fo
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from .bundle import decode_bundle
 from .checkpoint import SignedCheckpoint, open_checkpoint
-from .edge import RightEdge
-from .errors import CheckpointError, MissingError, ProofError, TileError
-from .merkle import consistency_proof, inclusion_proof, leaf_hash
+from .errors import CheckpointError, ProofError, TileError
+from .fsck import FsckReport, FsckSettings, check_log
+from .merkle import consistency_proof, inclusion_proof
 from .note import Verifier
 from .storage import CHECKPOINT
-from .tile import ENTRIES, WIDTH, Tile, partial_tiles, split_hashes, width_at
+from .tile import WIDTH
 from .tree import ProvedTree
-from .treefiles import Fetch, fetch_entries, fetch_hashes
-
-
-@dataclass(frozen=True)
-class AuditReport:
-    """A log that was checked from its entries up to its root."""
-
-    checkpoint: SignedCheckpoint
-    bundles: int
-    tiles: int
+from .treefiles import Fetch
 
 
 def _require_continued(seen: SignedCheckpoint, tree: ProvedTree) -> None:
@@ -39,9 +28,10 @@ def _require_continued(seen: SignedCheckpoint, tree: ProvedTree) -> None:
 class LedgerReader:
     """One log, at the newest checkpoint that `update` saw. Not for several threads at once."""
 
-    def __init__(self, fetch: Fetch, log: Verifier) -> None:
+    def __init__(self, fetch: Fetch, *logs: Verifier) -> None:
+        """`logs`: the log's key, or its new and its old one while it changes."""
         self._fetch = fetch
-        self._log = log
+        self._logs = logs
         self._current: tuple[SignedCheckpoint, ProvedTree] | None = None
 
     def update(self) -> SignedCheckpoint:
@@ -69,7 +59,7 @@ class LedgerReader:
         return self._current
 
     def _open(self, note: bytes) -> tuple[SignedCheckpoint, ProvedTree]:
-        signed = open_checkpoint(note, (self._log,))
+        signed = open_checkpoint(note, self._logs)
         tree = ProvedTree(self._fetch, signed)
         if self._current is not None:
             _require_continued(self._current[0], tree)
@@ -87,6 +77,17 @@ class LedgerReader:
     def leaf(self, index: int) -> bytes:
         """Leaf hash of entry `index`, proved."""
         return self._tree.leaf(index)
+
+    def find(self, leaf: bytes) -> int:
+        """Index of the first entry with this leaf hash, proved. Reads the tiles of level 0 until
+        then. Raises ProofError where there is none.
+        """
+        tree = self._tree
+        for number in range(-(-tree.checkpoint.size // WIDTH)):
+            hashes = tree.hashes(0, number)
+            if leaf in hashes:
+                return number * WIDTH + hashes.index(leaf)
+        raise ProofError(f"no entry of the log has the leaf hash {leaf.hex()}")
 
     def root_at(self, size: int) -> bytes:
         """Root that the log had at `size`, proved."""
@@ -108,53 +109,18 @@ class LedgerReader:
             raise ProofError(f"the log has {tree.checkpoint.size} entries, not {new_size}")
         return consistency_proof(old_size, new_size, tree.range_hash)
 
-    def audit(self, *, older_partials: bool = True) -> AuditReport:
-        """Check the whole log: bundles give leaf hashes, these all tiles, these the signed root.
+    def audit(self, *, older_partials: bool = True) -> FsckReport:
+        """Check the whole log in this process: `fsck.check_log` up to the first fault, raised.
 
         `older_partials` looks for the partial tiles of earlier sizes at the right edge, too: at
-        most 255 requests a level. Memory does not grow with the log. Raises the first fault.
+        most 255 requests a level. Memory does not grow with the log.
         """
-        signed = self.checkpoint
-        edge = RightEdge()
-        bundles = tiles = 0
-        for index in range(-(-signed.size // WIDTH)):
-            bundle = Tile(ENTRIES, index, width_at(ENTRIES, index, signed.size))
-            hashes = list(map(leaf_hash, fetch_entries(self._fetch, bundle)))
-            bundles += 1
-            for tile, data in edge.extend(hashes):
-                if tile.is_full:
-                    self._compare(tile, data)
-                    tiles += 1
-        for tile in partial_tiles(signed.size):
-            self._compare(tile, b"".join(edge.hashes(tile.level)))
-            tiles += 1
-        if edge.root() != signed.root:
-            raise TileError("the entries do not give the root that was signed")
-        if older_partials:
-            self._check_older_partials(edge)
-        return AuditReport(signed, bundles, tiles)
-
-    def _compare(self, tile: Tile, due: bytes) -> None:
-        if b"".join(fetch_hashes(self._fetch, tile)) != due:
-            raise TileError(f"{tile.path} does not hold the hashes of what is below it")
-
-    def _check_older_partials(self, edge: RightEdge) -> None:
-        for last in partial_tiles(edge.size):
-            hashes = list(edge.hashes(last.level))
-            for width in range(1, last.width):
-                self._check_older(Tile(last.level, last.index, width), hashes[:width])
-                if last.level == 0:
-                    self._check_older(Tile(ENTRIES, last.index, width), hashes[:width])
-
-    def _check_older(self, tile: Tile, due: list[bytes]) -> None:
-        """An earlier size's file may be gone; if not, it must be the beginning of today's."""
-        try:
-            data = self._fetch(tile.path)
-        except MissingError:
-            return
-        if tile.level != ENTRIES:
-            found = split_hashes(data, tile.width)
+        settings = FsckSettings(max_faults=1, older_partials=older_partials, beyond=False)
+        if self._current is not None:
+            signed = self._current[0]
         else:
-            found = list(map(leaf_hash, decode_bundle(data, tile.width)))
-        if found != due:
-            raise TileError(f"{tile.path} is not the beginning of what followed it")
+            signed = open_checkpoint(self._fetch(CHECKPOINT), self._logs)
+        report = check_log(self._fetch, signed, settings)
+        if report.faults:
+            raise TileError(str(report.faults[0]))
+        return report

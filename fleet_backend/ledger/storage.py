@@ -4,16 +4,18 @@ Writes are durable and atomic, and never replace other bytes, the checkpoint apa
 disk is a StorageError after which nothing may be retried: what the kernel holds is unknown then.
 """
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import LogCorruptError, MissingError, StorageError
+from .errors import ConfigError, LockLostError, LogCorruptError, MissingError, StorageError
 from .tile import Tile, parse_path
 
 CHECKPOINT = "checkpoint"
+PENDING = "pending"  # the newest signed checkpoint, where it waits for cosignatures
 SIGNED_ROOT = "checkpoint.cose"
 MAX_FILE_BYTES = 17 * 1024 * 1024  # a bundle of 256 entries of 65,535 bytes is the largest
 
@@ -36,6 +38,23 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
+def lock_folder(directory: Path) -> int:
+    """Keep a second writer of this machine out; the kernel lets go when the process ends.
+
+    Returns the descriptor to close. Raises ConfigError (no such folder) or LockLostError.
+    """
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise ConfigError(f"no log in {directory}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise LockLostError(f"another writer has {directory} open") from error
+    return descriptor
+
+
 def write_all(descriptor: int, data: bytes) -> None:
     """Write all of it, or raise OSError."""
     view = memoryview(data)
@@ -53,13 +72,13 @@ def read_limited(path: Path) -> bytes:
 
 
 class FolderFetch:
-    """`fetch` of a local log for LedgerReader: checkpoint, signed root, tiles; nothing else."""
+    """`fetch` of a local log: checkpoint, its COSE form, `pending`, tiles; nothing else."""
 
     def __init__(self, public: Path) -> None:
         self._public = public
 
     def __call__(self, path: str) -> bytes:
-        if path not in (CHECKPOINT, SIGNED_ROOT):
+        if path not in (CHECKPOINT, PENDING, SIGNED_ROOT):
             parse_path(path)
         try:
             return read_limited(self._public / path)
@@ -67,6 +86,18 @@ class FolderFetch:
             raise MissingError(f"no {path} in the log") from error
         except OSError as error:
             raise StorageError(f"cannot read {path}: {error.strerror}") from error
+
+    def paths(self) -> Iterator[str]:
+        """Paths of all files that are there, whether or not they belong to a log."""
+        with storage_errors("listing the log's files"):
+            for folder, _, names in os.walk(self._public, onerror=_raise):
+                inside = Path(folder).relative_to(self._public)
+                for name in names:
+                    yield (inside / name).as_posix()
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 class LogFolder:
@@ -108,9 +139,21 @@ class LogFolder:
     def publish(self, note: bytes) -> None:
         """Put the checkpoint up: the old one or the new one is there at every moment."""
         with storage_errors("publishing the checkpoint"):
-            temporary = self._write_temporary(note)
-            temporary.replace(self.public / CHECKPOINT)
-            sync_folder(self.public)
+            self.replace(self.public / CHECKPOINT, note)
+
+    def replace(self, path: Path, data: bytes) -> None:
+        """A file that is the old one or the new one at every moment. Raises OSError."""
+        self._write_temporary(data).replace(path)
+        sync_folder(path.parent)
+
+    def show_pending(self, note: bytes | None) -> None:
+        """Put `pending` up, or take it away. Not synced: the next start writes it again."""
+        target = self.public / PENDING
+        with storage_errors("showing the pending checkpoint"):
+            if note is None:
+                target.unlink(missing_ok=True)
+            else:
+                self._write_temporary(note, durable=False).replace(target)
 
     def sync(self) -> None:
         """Make all names durable that were added since the last time."""
@@ -138,13 +181,14 @@ class LogFolder:
     def has(self, tile: Tile) -> bool:
         return (self.public / tile.path).exists()
 
-    def _write_temporary(self, data: bytes) -> Path:
+    def _write_temporary(self, data: bytes, *, durable: bool = True) -> Path:
         self._counter += 1
         path = self._temporary / str(self._counter)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             write_all(descriptor, data)
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         return path

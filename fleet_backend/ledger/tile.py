@@ -5,6 +5,7 @@ parses is also safe to join to a folder.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .errors import TileError
@@ -94,6 +95,16 @@ def partial_tiles(size: int) -> list[Tile]:
             tiles.append(Tile(level, complete // WIDTH, complete % WIDTH))
         level += 1
     return tiles
+
+
+def filled_tiles(since: int, size: int) -> Iterator[Tile]:
+    """Tiles and bundles that are full at `size` and were not, or were not there, at `since`."""
+    for level in (ENTRIES, *range(MAX_LEVEL)):
+        span = WIDTH << (HEIGHT * max(level, 0))
+        if span > size:
+            return
+        for index in range(since // span, size // span):
+            yield Tile(level, index)
 
 
 def split_hashes(data: bytes, width: int) -> list[bytes]:

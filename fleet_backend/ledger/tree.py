@@ -3,6 +3,7 @@
 Refuses a tile that is not the one the root stands for: a level-0 tile by itself proves nothing.
 """
 
+from .bundle import decode_bundle
 from .checkpoint import Checkpoint
 from .errors import BundleError, ProofError, TileError
 from .merkle import EMPTY_ROOT, leaf_hash, node_hash, root_of, split_point
@@ -84,6 +85,21 @@ class ProvedTree:
                 raise BundleError(f"{tile.path} does not hash to its tile")
             self._bundle = (number, entries)
         return self._bundle[1][index % WIDTH]
+
+    def leaves_of(self, bundle: Tile, data: bytes) -> list[bytes]:
+        """Leaf hashes of a bundle's bytes. Raises BundleError unless they are what was signed.
+
+        Its own tile of level 0 is not needed: the bundle's root stands in the tile above.
+        """
+        leaves = list(map(leaf_hash, decode_bundle(data, bundle.width)))
+        if bundle.is_full:
+            above = self.hashes(1, bundle.index // WIDTH)
+            is_proved = root_of(leaves) == above[bundle.index % WIDTH]
+        else:
+            is_proved = leaves == self.hashes(0, bundle.index)
+        if not is_proved:
+            raise BundleError(f"{bundle.path} is not what the checkpoint stands for")
+        return leaves
 
     def _require(self, index: int) -> None:
         if not 0 <= index < self.checkpoint.size:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from .bundle import decode_bundle, encode_bundle
-from .errors import BundleError, LogCorruptError
+from .bundle import MAX_ENTRY_BYTES, decode_bundle, encode_bundle
+from .errors import BundleError, EntryError, LogCorruptError
 from .storage import storage_errors, sync_folder, write_all
 
 MAGIC = b"TFWAL\x01\r\n"
+MAX_BATCH_ENTRIES = 65_536
 _HEADER_BYTES = len(MAGIC) + 8 + 4 + 8
 _DIGEST_BYTES = 32
 
@@ -29,6 +30,16 @@ class Batch:
     @property
     def end(self) -> int:
         return self.first + len(self.entries)
+
+
+def checked_entries(entries: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Entries that fit into one batch. Raises EntryError."""
+    if len(entries) > MAX_BATCH_ENTRIES:
+        raise EntryError(f"batch of {len(entries)} entries; at most {MAX_BATCH_ENTRIES} fit")
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, bytes) or len(entry) > MAX_ENTRY_BYTES:
+            raise EntryError(f"entry {number} is not bytes of at most {MAX_ENTRY_BYTES}")
+    return tuple(entries)
 
 
 def encode_batch(batch: Batch) -> bytes:

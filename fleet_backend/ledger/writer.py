@@ -1,51 +1,60 @@
 """The only writer of a log: order of writes, recovery with the same code, refusal on any doubt.
 
-An acknowledged entry is durable, in the tree and published. After any failure the writer is of no
-use: open the log again, and the write-ahead file brings it to a whole state.
+An acknowledged entry is durable, in the tree and signed; it is published at once, or with the
+cosignatures that the policy asks for (`publish`). After any failure the writer is of no use: open
+the log again, and the write-ahead file brings it to a whole state.
 """
 
-import fcntl
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from .bundle import MAX_ENTRY_BYTES
-from .checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint, sign_checkpoint
+from .checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
 from .edge import RightEdge
 from .errors import (
-    CheckpointError,
     ConfigError,
-    EntryError,
     LedgerError,
-    LockLostError,
     LogCorruptError,
-    MissingError,
-    NoteError,
-    UntrustedDataError,
     WriterStoppedError,
 )
 from .keys import log_signer
 from .lockdb import LockDatabase
 from .merkle import EMPTY_ROOT, leaf_hash
 from .note import Verifier
-from .storage import CHECKPOINT, LogFolder, storage_errors, sync_folder
-from .tile import ENTRIES, HEIGHT, MAX_LEVEL, WIDTH, Tile
-from .treefiles import bundle_files, load_edge, load_last_bundle, read_back
-from .wal import Batch, WriteAheadFile
+from .policy import Policy
+from .publication import Publication
+from .reader import LedgerReader
+from .recovery import (
+    Keys,
+    load_published,
+    load_right_edge,
+    require_continuous,
+    require_nothing_beyond,
+)
+from .storage import CHECKPOINT, LogFolder, lock_folder, storage_errors, sync_folder
+from .tile import WIDTH
+from .treefiles import bundle_files, read_back
+from .wal import Batch, WriteAheadFile, checked_entries
 
-MAX_BATCH_ENTRIES = 65_536
+SigningKeys = Ed25519PrivateKey | Sequence[Ed25519PrivateKey]
 
 
 @dataclass(frozen=True)
 class WriterSettings:
-    """How a writer keeps house."""
+    """How a writer keeps house, and who has to cosign before a checkpoint is published.
+
+    Without a policy everything is published at once; a log that was cosigned before is refused
+    then, so that nobody drops its witnesses by leaving a setting out.
+    """
 
     wal_max_bytes: int = 8 * 1024 * 1024
+    policy: Policy | None = None
 
 
 def create_ledger(directory: Path, origin: str, signing_key: Ed25519PrivateKey) -> None:
@@ -67,37 +76,43 @@ def create_ledger(directory: Path, origin: str, signing_key: Ed25519PrivateKey) 
 
 
 class LedgerWriter:
-    """Appends batches. Not for several threads at once."""
+    """Appends batches. One thread appends; another one may `publish` meanwhile."""
 
     def __init__(
-        self, directory: Path, origin: str, key: Ed25519PrivateKey, settings: WriterSettings
+        self, directory: Path, origin: str, keys: SigningKeys, settings: WriterSettings
     ) -> None:
-        self._signer = log_signer(origin, key)
+        held = [keys] if isinstance(keys, Ed25519PrivateKey) else list(keys)
+        self._signers = [log_signer(origin, key) for key in held]
+        self._keys = _keys_of(tuple(signer.verifier for signer in self._signers), settings.policy)
+        self._origin = origin
         self._folder = LogFolder(directory)
+        self._turn = threading.RLock()
         self._stopped: str | None = None
         self._signed: SignedCheckpoint  # set by `open`, the only way to a usable writer
         self._edge = RightEdge()
         self._bundle: list[bytes] = []
-        self._exclusive = _lock_folder(directory)
+        self._exclusive = lock_folder(directory)
         try:
             self._lock = LockDatabase(directory / "lock.db", origin)
         except LedgerError:
             os.close(self._exclusive)
             raise
         self._wal = WriteAheadFile(directory / "wal", settings.wal_max_bytes)
+        self._public = Publication(self._folder, self._lock, self._keys, settings.policy)
 
     @classmethod
     def open(
         cls,
         directory: Path,
         origin: str,
-        signing_key: Ed25519PrivateKey,
+        signing_key: SigningKeys,
         settings: WriterSettings | None = None,
     ) -> Self:
         """Open a log that `create_ledger` made, and bring it to a whole state.
 
-        Raises LockLostError (another writer is there), LogCorruptError (refuse to sign),
-        StorageError, ConfigError.
+        Several keys, the new one first, sign side by side while a log changes its key; the newest
+        checkpoint is signed by just these when this returns. Raises LockLostError (another writer
+        is there), LogCorruptError (refuse to sign), StorageError, ConfigError.
         """
         writer = cls(directory, origin, signing_key, settings or WriterSettings())
         with ExitStack() as undo:
@@ -113,44 +128,86 @@ class LedgerWriter:
 
     @property
     def checkpoint(self) -> SignedCheckpoint:
-        """The newest checkpoint, signed and published."""
+        """The newest checkpoint that was signed."""
         return self._signed
+
+    @property
+    def published(self) -> SignedCheckpoint | None:
+        """The checkpoint that readers see. None: no quorum has cosigned one yet."""
+        return self._public.seen
+
+    def fetch(self, path: str) -> bytes:
+        """A file of the log, as readers get it. For any thread. Raises MissingError."""
+        return self._folder.fetch(path)
+
+    def reader(self) -> LedgerReader:
+        """Reader at the newest signed checkpoint, published or not; `update` follows the writer."""
+
+        def fetch(path: str) -> bytes:
+            return self._signed.note if path == CHECKPOINT else self._folder.fetch(path)
+
+        return LedgerReader(fetch, *self._keys.logs)
 
     def append(self, entries: Sequence[bytes]) -> int:
         """Add entries in this order and return the index of the first.
 
-        When it returns they are durable and published. Raises EntryError (nothing happened, the
-        writer goes on); after any other LedgerError the writer is stopped and the entries may or
-        may not be in the log: open it again and look.
+        When it returns they are durable and signed, and published unless that waits for
+        cosignatures. Raises EntryError (nothing happened, the writer goes on); after any other
+        LedgerError the writer is stopped and the entries may or may not be in the log: open it
+        again and look.
         """
-        batch = Batch(self.size, _checked(entries))
-        self._require_running()
-        if not batch.entries:
-            return self.size
-        # Nothing is retried: after whatever goes wrong from here on, only recovery knows.
-        self._stopped = "an append failed"
-        self._commit(batch, is_new=True)
-        with self._lock.hold(self._signed.note):
-            self._finish(batch.first)
-            # Power goes here: batches that are in the log, which recovery leaves alone.
-            self._wal.trim()
-        self._stopped = None
-        return batch.first
+        checked = checked_entries(entries)
+        with self._turn:
+            self._require_running()
+            batch = Batch(self.size, checked)
+            if batch.entries:
+                with self._or_stop("an append failed"):
+                    self._commit(batch, is_new=True)
+                    with self._lock.hold(self._signed.note):
+                        self._public.follow(self._signed, batch.first)
+                        # Power goes here: batches that are in the log; recovery leaves them alone.
+                        self._wal.trim()
+            return batch.first
+
+    @property
+    def is_published(self) -> bool:
+        """Whether readers see the newest checkpoint, with all that the policy asks for."""
+        return self._public.is_newest(self._signed)
+
+    def publish(self, note: bytes) -> None:
+        """Publish a checkpoint of this log with its cosignatures (step 6).
+
+        One that is older than what readers see changes nothing. Raises PolicyError (no quorum),
+        NoteError or CheckpointError (not of this log), after which the writer goes on.
+        """
+        with self._turn:
+            self._require_running()
+            cosigned = self._public.open_cosigned(note, self._signed)
+            with self._or_stop("publishing failed"):
+                self._public.publish(cosigned, self._signed)
 
     def close(self) -> None:
         """Give the log free. Nothing is lost by not calling it."""
-        self._stopped = "closed"
-        self._wal.close()
-        self._lock.close()
-        if self._exclusive >= 0:
-            os.close(self._exclusive)
-            self._exclusive = -1
+        with self._turn:
+            self._stopped = "closed"
+            self._wal.close()
+            self._lock.close()
+            if self._exclusive >= 0:
+                os.close(self._exclusive)
+                self._exclusive = -1
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @contextmanager
+    def _or_stop(self, what: str) -> Iterator[None]:
+        """Nothing is retried: after whatever goes wrong inside, only recovery knows."""
+        self._stopped = what
+        yield
+        self._stopped = None
 
     def _commit(self, batch: Batch, *, is_new: bool) -> None:
         """Steps 1 to 4; recovery runs the same code from step 2 on."""
@@ -175,33 +232,12 @@ class LedgerWriter:
             root = read_back(self._folder.fetch, [tile for tile, _ in tiles], self._edge, batch.end)
             if root != edge.root():
                 raise LogCorruptError(f"tiles at size {batch.end} read back with another root")
-            checkpoint = Checkpoint(self._signer.name, batch.end, root)
-            signed = sign_checkpoint(checkpoint, self._signer)
+            signed = sign_checkpoint(Checkpoint(self._origin, batch.end, root), *self._signers)
             # 4. Power goes here: the old row or the new one. With the new one the log has grown,
-            #    its files are durable, and recovery publishes the checkpoint.
+            #    its files are durable, and recovery shows or publishes the checkpoint.
             self._lock.swap(self._signed.note, signed.note)
         self._signed, self._edge = signed, edge
         self._bundle = entries[len(entries) - batch.end % WIDTH :]
-
-    def _finish(self, since: int) -> None:
-        """Step 6, within `LockDatabase.hold`: an overtaken writer must not publish an older one."""
-        # 6. Power goes here: readers see the old checkpoint, all of whose tiles are still there.
-        self._folder.publish(self._signed.note)
-        # Power goes here: some partial tiles stay; they are dropped at the next start.
-        self._drop_partials(since)
-
-    def _drop_partials(self, since: int) -> None:
-        """Drop the partial tiles of every tile that was filled after size `since`.
-
-        Whoever reads at an older checkpoint finds the full tile, of which the partial one is the
-        beginning.
-        """
-        for level in (ENTRIES, *range(MAX_LEVEL)):
-            span = WIDTH << (HEIGHT * max(level, 0))
-            if span > self.size:
-                return
-            for index in range(since // span, self.size // span):
-                self._folder.drop_partials(Tile(level, index))
 
     def _recover(self) -> None:
         """Check the right edge, publish what was signed, and add what the write-ahead file holds.
@@ -210,99 +246,56 @@ class LedgerWriter:
         behind it, and never ahead by anything else.
         """
         note = self._lock.take()
-        self._signed = _open_own(note, (self._signer.verifier,), "lock database")
+        self._signed = self._keys.open(note, "lock database")
         with self._lock.hold(note):
             pending = self._settle()
         for batch in pending:
             self._commit(batch, is_new=False)
             with self._lock.hold(self._signed.note):
-                self._finish(batch.first)
+                self._public.follow(self._signed, batch.first)
+        self._sign_with_all_keys()
 
     def _settle(self) -> list[Batch]:
         """Everything up to the signed size made whole; returns the batches that come after it."""
         self._folder.prepare()
-        self._check_published()
-        self._load_edge()
+        published = load_published(self._folder, self._keys, self.size)
+        self._edge, self._bundle, tree = load_right_edge(self._folder, self._signed)
         batches = self._wal.read()
         pending = [batch for batch in batches if batch.end > self.size]
-        _require_continuous(self.size, pending)
-        self._check_nothing_beyond(pending[-1].end if pending else self.size)
-        self._finish(batches[0].first if batches else self.size)
+        require_continuous(self.size, pending)
+        require_nothing_beyond(self._folder, pending[-1].end if pending else self.size)
+        self._public.settle(published, tree)
+        self._public.follow(self._signed, batches[0].first if batches else self.size)
         # The batches reach the disk anew: had their fsync failed, the kernel might hold pages that
         # it takes for written.
         self._wal.rewrite(pending)
         return pending
 
-    def _check_published(self) -> None:
-        try:
-            note = self._folder.fetch(CHECKPOINT)
-        except MissingError:
+    def _sign_with_all_keys(self) -> None:
+        """The same tree, signed by the keys that the log is opened with."""
+        signed = sign_checkpoint(
+            Checkpoint(self._origin, self.size, self._signed.root), *self._signers
+        )
+        if signed.note == self._signed.note:
             return
-        published = _open_own(note, (self._signer.verifier,), "published checkpoint")
-        if published.size > self.size:
-            raise LogCorruptError("the lock database is older than the published checkpoint")
-        if published.size == self.size and published.root != self._signed.root:
-            raise LogCorruptError("the published checkpoint and the lock database disagree")
-
-    def _load_edge(self) -> None:
-        """Right edge at the signed size, tied to the signed root."""
-        try:
-            self._edge = load_edge(self._folder.fetch, self.size)
-            self._bundle = load_last_bundle(self._folder.fetch, self.size)
-        except (MissingError, UntrustedDataError) as error:
-            raise LogCorruptError(f"data is older than the lock database: {error}") from error
-        if self._edge.root() != self._signed.root:
-            raise LogCorruptError("the tiles do not give the root that was signed last")
-        if list(map(leaf_hash, self._bundle)) != list(self._edge.hashes(0)):
-            raise LogCorruptError("the last bundle does not hash to its tile")
-
-    def _check_nothing_beyond(self, end: int) -> None:
-        """A full tile is never deleted, and a partial one only for a full one: two looks do."""
-        for level in (ENTRIES, 0):
-            place, width = Tile(level, end // WIDTH), end % WIDTH
-            widths = self._folder.partial_widths(place)
-            if self._folder.has(place) or any(found > width for found in widths):
-                raise LogCorruptError("the lock database is older than the data")
+        with self._lock.hold(self._signed.note):
+            # Power goes here: the old row or the new one, both of the same tree.
+            self._lock.swap(self._signed.note, signed.note)
+        self._signed = signed
+        with self._lock.hold(signed.note):
+            self._public.follow(signed, self.size)
 
     def _require_running(self) -> None:
         if self._stopped is not None:
             raise WriterStoppedError(f"writer is stopped ({self._stopped}): open the log again")
 
 
-def _open_own(note: bytes, keys: tuple[Verifier, ...], what: str) -> SignedCheckpoint:
-    try:
-        return open_checkpoint(note, keys)
-    except (NoteError, CheckpointError) as error:
-        raise LogCorruptError(f"{what} is not of this log and key: {error}") from error
-
-
-def _require_continuous(size: int, pending: Sequence[Batch]) -> None:
-    for batch in pending:
-        if batch.first != size:
-            raise LogCorruptError(
-                f"write-ahead file goes on at {batch.first}, the lock database at {size}"
-            )
-        size = batch.end
-
-
-def _checked(entries: Sequence[bytes]) -> tuple[bytes, ...]:
-    if len(entries) > MAX_BATCH_ENTRIES:
-        raise EntryError(f"batch of {len(entries)} entries; at most {MAX_BATCH_ENTRIES} fit")
-    for number, entry in enumerate(entries):
-        if not isinstance(entry, bytes) or len(entry) > MAX_ENTRY_BYTES:
-            raise EntryError(f"entry {number} is not bytes of at most {MAX_ENTRY_BYTES}")
-    return tuple(entries)
-
-
-def _lock_folder(directory: Path) -> int:
-    """Keep a second writer of this machine out; the kernel lets go when the process ends."""
-    try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise ConfigError(f"no log in {directory}: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise LockLostError(f"another writer has {directory} open") from error
-    return descriptor
+def _keys_of(logs: tuple[Verifier, ...], policy: Policy | None) -> Keys:
+    """Raises ConfigError for a policy whose readers would not believe this log."""
+    if not logs:
+        raise ConfigError("a log is opened with a key")
+    if policy is None:
+        return Keys(logs)
+    if not set(logs) & set(policy.logs):
+        raise ConfigError("the policy does not name the key of this log")
+    return Keys(logs, tuple(policy.witnesses.values()))

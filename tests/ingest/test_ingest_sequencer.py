@@ -10,17 +10,21 @@ from ingest_fleet import FakeVehicle
 
 from fleet_backend.fleet import receipts, statements
 from fleet_backend.fleet.errors import ErasedError, NotLoggedError, UnknownError
-from fleet_backend.ingest.errors import LedgerMismatchError, SequencerError
+from fleet_backend.ingest.errors import LedgerMismatchError, PublisherError, SequencerError
+from fleet_backend.ingest.publishing import PublisherThread, read_policy
 from fleet_backend.ingest.sequencer import Sequencer, SequencerThread
 from fleet_backend.ledger.cose import parse_sign1
+from fleet_backend.ledger.cosign import Cosigner
+from fleet_backend.ledger.errors import ConfigError
 from fleet_backend.ledger.keys import generate_log_key, load_log_key, log_signer, log_vkey
-from fleet_backend.ledger.policy import parse_policy
+from fleet_backend.ledger.note import add_signatures
+from fleet_backend.ledger.policy import Policy, parse_policy
 from fleet_backend.ledger.proof import verify_proof
 from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.ledger.storage import FolderFetch
-from fleet_backend.ledger.writer import LedgerWriter, create_ledger
+from fleet_backend.ledger.writer import LedgerWriter, WriterSettings, create_ledger
 from protocol import cbor, record, statement
-from trifleet.commands.ledger import _as_dict, _print
+from trifleet.commands.ledger.verify import as_dict, receipt_lines, show
 from trifleet.receipt import UNREADABLE, open_receipt
 
 ORIGIN = "fleet.example/log"
@@ -69,12 +73,13 @@ def test_the_signed_root_goes_with_the_checkpoint(desk, folder: Path) -> None:
 
 def test_a_cose_receipt_waits_for_a_second_entry(desk, folder: Path) -> None:
     sequencer = _open(desk, folder)
-    log, reader = _reader(folder)._log, _reader(folder)
+    reader = _reader(folder)
+    log = log_signer(ORIGIN, load_log_key(folder.parent / "log.key")).verifier
 
     def build(leaf: int) -> bytes:
         root = (folder / "public/checkpoint.cose").read_bytes()
         with desk.database.read() as connection:
-            return receipts.build_cose(connection, leaf, reader, log, root)
+            return receipts.build_cose(connection, leaf, reader, [log], root)
 
     _fill(desk, 1)
     sequencer.step()
@@ -195,9 +200,9 @@ def test_a_receipt_with_records_that_were_set_aside_opens_and_names_them(
         with desk.database.read() as connection:
             text = receipts.build(connection, leaf, _reader(folder))
         opened = open_receipt(text.encode(), policy)
-        answer = _as_dict(opened)
+        answer = as_dict(opened) | {"quorum": "none", "cosigned": [], "not_cosigned": []}
         json.dumps(answer)
-        _print(answer)
+        show(answer, receipt_lines(answer))
         kinds.append([item["kind"] for item in answer["records"]])
         for position, item in enumerate(answer["records"]):
             if item["kind"] == UNREADABLE:
@@ -219,3 +224,73 @@ def test_an_erased_body_has_no_receipt_and_keeps_its_place(desk, folder: Path) -
         assert statements.by_leaf(connection, 0).leaf_index == 0
         with pytest.raises(ErasedError):
             receipts.build(connection, 0, _reader(folder))
+
+
+def _policy(folder: Path, url: str) -> Policy:
+    """The folder's log, and one witness at `url`."""
+    key = load_log_key(folder.parent / "log.key")
+    witness = Cosigner("witness.example/ingest", key).verifier.vkey
+    text = f"log {log_vkey(ORIGIN, key)}\nwitness one {witness} {url}\nquorum one\n"
+    return parse_policy(text.encode())
+
+
+def test_what_waits_for_its_witness_is_logged_and_healed(desk, folder: Path) -> None:
+    """The published checkpoint stays at nothing; places are given from what was signed."""
+    policy = _policy(folder, "http://127.0.0.1:1")
+    key_file = folder.parent / "log.key"
+    _fill(desk, 3)
+    with desk.database.read() as connection:
+        waiting = statements.unlogged(connection, 2)
+    settings = WriterSettings(policy=policy)
+    with LedgerWriter.open(folder, ORIGIN, load_log_key(key_file), settings) as writer:
+        writer.append([one.statement for one in waiting])
+    sequencer = Sequencer.open(desk.database, folder, ORIGIN, key_file, policy)
+    publisher = PublisherThread(sequencer.writer, policy, 0.05, failed=lambda: None)
+    publisher.start()
+    with desk.database.read() as connection:
+        assert statements.count(connection) == (3, 2)
+    assert sequencer.step() == 1
+    publisher.stop()
+    publisher.check()
+    assert (_reader(folder).checkpoint.size, sequencer.writer.size) == (0, 3)
+    sequencer.close()
+    with desk.database.read() as connection:
+        for leaf, entry in enumerate(sequencer.writer.reader().entries(0, 3)):
+            assert statements.by_leaf(connection, leaf).statement == entry
+
+
+def test_a_failure_of_the_publisher_is_told(desk, folder: Path) -> None:
+    policy = _policy(folder, "http://127.0.0.1:1")
+    told: list[bool] = []
+    sequencer = Sequencer.open(desk.database, folder, ORIGIN, folder.parent / "log.key", policy)
+    publisher = PublisherThread(sequencer.writer, policy, 0.05, failed=lambda: told.append(True))
+    newest = sequencer.writer.checkpoint
+    key = load_log_key(folder.parent / "log.key")
+    line = Cosigner("witness.example/ingest", key).cosign(newest.text, 1)
+    # A witness that is asked when the writer is closed already.
+    publisher._publisher._quorum.cosign = lambda *_: add_signatures(newest.note, [line])
+    sequencer.close()
+    publisher.start()
+    publisher.stop()
+    assert told == [True]
+    with pytest.raises(PublisherError, match="closed"):
+        publisher.check()
+
+
+def test_without_witnesses_there_is_no_publisher(desk, folder: Path) -> None:
+    key_file = folder.parent / "log.key"
+    text = f"log {log_vkey(ORIGIN, load_log_key(key_file))}\nquorum none\n"
+    policy = folder / "policy.txt"
+    policy.write_text(text)
+    with pytest.raises(ConfigError, match="cannot read"):
+        read_policy(folder / "absent")
+    assert read_policy(None) is None
+    found = read_policy(policy)
+    sequencer = Sequencer.open(desk.database, folder, ORIGIN, [key_file], found)
+    publisher = PublisherThread(sequencer.writer, found, 0.05, failed=lambda: None)
+    publisher.start()
+    _fill(desk, 2)
+    sequencer.step()
+    publisher.stop()
+    sequencer.close()
+    _assert_exactly_once(desk, folder, 2)

@@ -1,35 +1,15 @@
-"""Real kills of a real writer: nothing acknowledged is lost, nothing is there twice, one history.
+"""Kills of a real writer: nothing acknowledged is lost, nothing is there twice, one history."""
 
-`make faults` runs every position of the strace matrix; the normal run a few of them by a seed that
-is printed.
-"""
-
-import os
 import random
-import re
-import shutil
 import signal
 import subprocess
 import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
-from ledger_tools import Child, check_log, entries_of, new_log, open_log
+from ledger_tools import Child, check_and_go_on, new_log, open_log
 
 from fleet_backend.ledger.errors import LockLostError
-
-SYSCALLS = ("fsync", "fdatasync", "link", "linkat", "rename", "renameat", "unlink", "ftruncate",
-            "pwrite64", "mkdir")  # fmt: skip
-GROWTH = "1,1,1"
-needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-
-
-@pytest.fixture
-def seed() -> int:
-    value = int(os.environ.get("LEDGER_SEED", random.randrange(1 << 32)))
-    print(f"LEDGER_SEED={value}")
-    return value
 
 
 def state_of(process: subprocess.Popen[str]) -> str:
@@ -43,18 +23,6 @@ def freeze(process: subprocess.Popen[str]) -> None:
     while state_of(process) != "T":
         assert time.monotonic() < deadline, "the process does not stop"
         time.sleep(0.001)
-
-
-def check_and_go_on(directory: Path, acknowledged: dict[int, bytes], mark: str) -> int:
-    """Restart twice, check, let different entries follow, check again. Returns the size found."""
-    open_log(directory).close()
-    with open_log(directory) as writer:
-        size = writer.size
-        found = check_log(directory, acknowledged)
-        assert len(found) == size
-        assert writer.append([mark.encode(), mark.encode() + b" again"]) == size
-    check_log(directory, {**acknowledged, size: mark.encode()})
-    return size
 
 
 def test_kill_at_random_moments(tmp_path, seed):
@@ -80,73 +48,6 @@ def check_kills(directory: Path, seed: int, rounds: int) -> None:
         assert (status, errors) == (-signal.SIGKILL, "")
         acknowledged |= child.acknowledged
         check_and_go_on(directory, acknowledged, f"between {number}")
-
-
-@pytest.fixture(scope="module")
-def grown(tmp_path_factory) -> Path:
-    """A log of 254 entries, to be copied."""
-    directory = tmp_path_factory.mktemp("grown") / "log"
-    new_log(directory, entries_of(254)).close()
-    return directory
-
-
-def grow_under_strace(
-    directory: Path, *options: str, output: str = "/dev/null"
-) -> tuple[Child, int, str]:
-    prefix = ["strace", "-f", "-qq", "-o", output, *options]
-    with Child(str(directory), "strace", GROWTH, prefix=prefix) as child:
-        status, errors = child.finish()
-    return child, status, errors
-
-
-def positions(grown: Path, tmp_path: Path) -> list[tuple[str, int]]:
-    """Every call of the growth that can fail, counted in one run without a fault."""
-    directory = shutil.copytree(grown, tmp_path / "counted")
-    trace = tmp_path / "trace"
-    option = "trace=" + ",".join(SYSCALLS)
-    child, status, _ = grow_under_strace(directory, "-e", option, output=str(trace))
-    assert status == 0
-    assert len(child.acknowledged) == 3
-    names = re.findall(r"^\d+ +(\w+)\(", trace.read_text(), re.MULTILINE)
-    counts = Counter(names)
-    assert counts["fsync"] >= 30
-    assert counts["rename"] >= 3
-    assert counts["link"] + counts["linkat"] >= 6
-    return [(name, at) for name in sorted(counts) for at in range(1, counts[name] + 1)]
-
-
-def check_fault(grown: Path, directory: Path, fault: str, call: str, at: int) -> None:
-    """One fault at one call; afterwards the log is whole whatever it was."""
-    shutil.copytree(grown, directory)
-    option = f"inject={call}:{fault}:when={at}"
-    child, status, errors = grow_under_strace(directory, "-e", "trace=" + call, "-e", option)
-    where = f"{option}: status {status}, {errors}"
-    # A named error, or (an unlink of the house-keeping) no matter at all.
-    killed = (-signal.SIGKILL, 128 + signal.SIGKILL)
-    assert status in (killed if "KILL" in fault else (3, 0)), where
-    assert "Traceback" not in errors, where
-    acknowledged = {**dict(enumerate(entries_of(254))), **child.acknowledged}
-    size = check_and_go_on(directory, acknowledged, option)
-    assert 254 + len(child.acknowledged) <= size <= 257, where
-    shutil.rmtree(directory)
-
-
-FAULTS = ("signal=KILL", "error=EIO")
-
-
-@needs_strace
-def test_a_fault_at_some_calls(grown, tmp_path, seed):
-    everything = [(fault, *where) for where in positions(grown, tmp_path) for fault in FAULTS]
-    for fault, call, at in random.Random(seed).sample(everything, 8):
-        check_fault(grown, tmp_path / "log", fault, call, at)
-
-
-@needs_strace
-@pytest.mark.faults
-@pytest.mark.parametrize("fault", [*FAULTS, "error=ENOSPC"])
-def test_a_fault_at_every_call(grown, tmp_path, fault):
-    for call, at in positions(grown, tmp_path):
-        check_fault(grown, tmp_path / "log", fault, call, at)
 
 
 def test_two_processes_the_second_is_refused(tmp_path):

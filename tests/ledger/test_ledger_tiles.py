@@ -24,9 +24,12 @@ def expected_files(size: int) -> set[str]:
     return files
 
 
-@pytest.mark.parametrize("size", [0, 1, 2, 255, 256, 257, 513])
+@pytest.mark.parametrize("size", [0, 1, 2, 255, 256, 257, 513, 65_535, 65_536, 65_537, 70_000])
 def test_files_of_a_log_that_grew_at_once(tmp_path, size):
-    new_log(tmp_path, entries_of(size)).close()
+    """At most one batch of the largest size, and what is left: no partial tile in between."""
+    entries = entries_of(size)
+    with new_log(tmp_path, entries[:65_536]) as writer:
+        writer.append(entries[65_536:])
     assert files_of(tmp_path) == expected_files(size)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from protocol import record
-from trifleet.commands.ledger import _print
+from trifleet.commands.ledger.verify import receipt_lines, show
 from trifleet.receipt import describe
 
 
@@ -23,8 +23,11 @@ def test_a_vehicle_s_text_does_not_pass_for_a_line_of_the_verdict(
         "gateway_key": "11" * 32,
         "gateway_key_is_known": False,
         "records": [describe(boot)],
+        "quorum": "none",
+        "cosigned": [],
+        "not_cosigned": [],
     }
-    _print(answer)
+    show(answer, receipt_lines(answer))
     lines = capsys.readouterr().out.splitlines()
     assert sum(line.lstrip().startswith("Proved:") for line in lines) == 2
     assert lines[-1].startswith("  trike-1 1.0 BOOT: firmware '1.0\\x1b[2J\\n  Proved")

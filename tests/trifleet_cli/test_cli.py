@@ -22,7 +22,15 @@ COMMANDS = [
     ["keys", "list"],
     ["keys", "operator"],
     ["ledger"],
+    ["ledger", "init"],
+    ["ledger", "prove"],
     ["ledger", "verify"],
+    ["ledger", "fsck"],
+    ["ledger", "compare"],
+    ["ledger", "mirror"],
+    ["ledger", "export"],
+    ["ledger", "policy"],
+    ["ledger", "policy", "check"],
 ]
 
 
@@ -54,7 +62,6 @@ def test_every_command_explains_itself(command: list[str]) -> None:
         (["board", "type", "trike-9", "--data", "nowhere"], "no simulated vehicle trike-9"),
         (["keys", "list", "--data", "nowhere"], "nowhere"),
         (["keys", "operator", "--data", "nowhere"], "trifleet run"),
-        (["ledger", "verify", "nothing", "--policy", "nowhere"], "nothing"),
         (["run", "--vehicles", "101", "--data", "nowhere"], "1 to 100"),
         (["run", "--vehicles", "-1", "--data", "nowhere"], "1 to 100"),
     ],

@@ -4,9 +4,9 @@ from fastapi import APIRouter, Response
 
 from fleet_backend.api.errors import NotFoundError
 from fleet_backend.api.receipts import COSE_TYPE
-from fleet_backend.api.services import Use
+from fleet_backend.api.services import Services, Use
 from fleet_backend.ledger.errors import MissingError, TileError
-from fleet_backend.ledger.storage import CHECKPOINT, SIGNED_ROOT
+from fleet_backend.ledger.storage import CHECKPOINT, PENDING, SIGNED_ROOT
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 router = APIRouter(prefix="/ledger", tags=["ledger"])
@@ -14,10 +14,14 @@ router = APIRouter(prefix="/ledger", tags=["ledger"])
 
 @router.get("/checkpoint", response_class=Response)
 def checkpoint(services: Use) -> Response:
-    """The newest signed checkpoint."""
-    note = _fetch(services, CHECKPOINT)
-    headers = {"Cache-Control": "public, max-age=1"}
-    return Response(note, headers=headers, media_type="text/plain; charset=utf-8")
+    """The newest signed checkpoint; where witnesses cosign, the newest that they have cosigned."""
+    return _note(services, CHECKPOINT)
+
+
+@router.get("/pending", response_class=Response)
+def pending(services: Use) -> Response:
+    """The newest signed checkpoint, cosigned or not. Not there where no witnesses are asked."""
+    return _note(services, PENDING)
 
 
 @router.get("/checkpoint.cose", response_class=Response)
@@ -34,6 +38,12 @@ def tile(path: str, services: Use) -> Response:
     data = _fetch(services, f"tile/{path}")
     headers = {"Cache-Control": IMMUTABLE}
     return Response(data, headers=headers, media_type="application/octet-stream")
+
+
+def _note(services: Services, path: str) -> Response:
+    headers = {"Cache-Control": "public, max-age=1"}
+    note = _fetch(services, path)
+    return Response(note, headers=headers, media_type="text/plain; charset=utf-8")
 
 
 def _fetch(services: Use, path: str) -> bytes:

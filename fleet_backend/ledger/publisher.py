@@ -1,0 +1,58 @@
+"""Publishes the newest signed checkpoint once a quorum has cosigned it, beside a writer at work.
+
+`append` never waits for it. A quorum that is not reached leaves the last cosigned checkpoint where
+it is; the next round asks for whatever is the newest then.
+"""
+
+import threading
+from dataclasses import dataclass, field
+
+from .policy import Policy
+from .quorum import Quorum, QuorumSettings
+from .writer import LedgerWriter
+
+
+@dataclass(frozen=True)
+class PublisherSettings:
+    """How often witnesses are asked."""
+
+    # Between two checkpoints that are sent to witnesses, and how soon a new one is noticed.
+    interval_s: float = 0.2
+    # After a round that did not reach the quorum.
+    retry_s: float = 1.0
+    quorum: QuorumSettings = field(default_factory=QuorumSettings)
+
+
+class Publisher:
+    """Steps 5 and 6 for one writer that was opened with the same policy. One thread."""
+
+    def __init__(
+        self, writer: LedgerWriter, policy: Policy, settings: PublisherSettings | None = None
+    ) -> None:
+        self._writer = writer
+        self._settings = settings or PublisherSettings()
+        self._quorum = Quorum(policy, self._settings.quorum)
+
+    def step(self) -> bool:
+        """One round. False where the quorum was not reached.
+
+        Raises what `LedgerWriter.publish` does where the writer has to stop.
+        """
+        if self._writer.is_published:
+            return True
+        signed = self._writer.checkpoint
+        note = self._quorum.cosign(signed, self._writer.fetch)
+        if not self._quorum.is_met_by(note):
+            return False
+        self._writer.publish(note)
+        return True
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set, and once more then: what is signed last should not stay pending."""
+        while not stop.is_set():
+            met = self.step()
+            stop.wait(self._settings.interval_s if met else self._settings.retry_s)
+        self.step()
+
+    def close(self) -> None:
+        self._quorum.close()

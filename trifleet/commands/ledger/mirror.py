@@ -1,0 +1,137 @@
+"""`trifleet ledger mirror`: a copy of somebody's log, kept up to date, served, and cosigned."""
+
+import json
+import re
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from trifleet.commands.common import Json, stop_on_signals
+from trifleet.commands.ledger.common import PolicyFile, Source, Vkey, bar, outcomes, plain
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command(
+        "mirror",
+        epilog="Example: trifleet ledger mirror https://log.example/fleet --to mirror "
+        "--policy policy.txt --every 60 --serve 127.0.0.1:8091",
+    )(mirror)
+
+
+@outcomes
+def mirror(
+    log: Source,
+    to: Annotated[Path, typer.Option(help="Folder of the mirror; begun if it is not there.")],
+    policy: PolicyFile = None,
+    vkey: Vkey = None,
+    every: Annotated[
+        float, typer.Option(min=0, help="Pull again after so many seconds; 0: once.")
+    ] = 0.0,
+    serve: Annotated[
+        str, typer.Option(help="Serve the mirror on HOST:PORT until Ctrl-C (port 0: any).")
+    ] = "",
+    cosign_key: Annotated[
+        Path | None,
+        typer.Option(help="Witness key (PEM, Ed25519 or ML-DSA-44): cosign what is held."),
+    ] = None,
+    cosign_name: Annotated[str, typer.Option(help="Name under which to cosign.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Pull a log, prove everything before it is written, and serve or cosign the copy.
+
+    Only what is missing is fetched. The mirror's checkpoint is covered by its files at every
+    moment, whenever it is killed. A log that rolled back or forked is refused, the mirror stays as
+    it is, and both checkpoints lie in its folder `evidence`.
+    """
+    from fleet_backend.ledger.mirror import Mirror
+    from trifleet.logserver import serving
+    from trifleet.logsource import open_source, read_policy
+
+    trusted = read_policy(policy, vkey)
+    source = open_source(log)
+    cosigner = _cosigner(cosign_key, cosign_name)
+    address = _address(serve) if serve else None
+    stop = stop_on_signals() if serve or every else threading.Event()
+    with ExitStack() as stack:
+        held = stack.enter_context(Mirror(to, trusted))
+        if address is not None:
+            where = stack.enter_context(serving(held.public, *address))
+            _say(as_json, {"serving": where}, f"Serving the mirror at {where}")
+        while True:
+            _pull(held, source, cosigner, as_json, forgive=bool(every))
+            if not every or stop.wait(every):
+                break
+        if address is not None:
+            stop.wait()
+
+
+def _pull(held: Any, source: Any, cosigner: Any, as_json: bool, *, forgive: bool) -> None:
+    """One pull. A log that cannot be reached is tried again where there is a next time."""
+    from fleet_backend.ledger.errors import FetchError
+
+    begin = time.monotonic()
+    try:
+        with bar("pulling", as_json) as progress:
+            pulled = held.pull(source.fetch, connections=source.connections, progress=progress)
+    except FetchError as error:
+        if not forgive:
+            raise
+        _say(as_json, {"error": str(error)}, f"Not reached: {error}")
+        return
+    if cosigner is not None:
+        held.cosign(lambda text: cosigner.cosign(text, int(time.time())))
+    values = {
+        "log": pulled.checkpoint.origin,
+        "old_size": pulled.old_size,
+        "size": pulled.checkpoint.size,
+        "root": pulled.checkpoint.root.hex(),
+        "fetched_bundles": pulled.fetched,
+        "cosigned": cosigner is not None,
+        "seconds": round(time.monotonic() - begin, 3),
+    }
+    words = (
+        f"{pulled.checkpoint.origin}: {pulled.checkpoint.size} entries held and proved, "
+        f"{pulled.checkpoint.size - pulled.old_size} of them new"
+    )
+    _say(as_json, values, words + (", cosigned" if cosigner is not None else ""))
+
+
+def _say(as_json: bool, values: dict[str, Any], words: str) -> None:
+    print(json.dumps(values) if as_json else plain(words))
+    sys.stdout.flush()
+
+
+def _address(text: str) -> tuple[str, int]:
+    from trifleet.errors import UsageError
+
+    found = re.fullmatch(r"(?:\[([0-9a-fA-F:]+)\]|([^:\s]+)):([0-9]{1,5})", text)
+    if found is None or int(found[3]) > 65_535:
+        raise UsageError(f"not HOST:PORT: {text}")
+    return found[1] or found[2], int(found[3])
+
+
+def _cosigner(key: Path | None, name: str) -> Any:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+
+    from fleet_backend.ledger.cosign import Cosigner
+    from fleet_backend.ledger.errors import NoteError
+    from fleet_backend.ledger.pemfile import read_key
+    from trifleet.errors import UsageError
+
+    if key is None and not name:
+        return None
+    if key is None or not name:
+        raise UsageError("to cosign, give both: --cosign-key FILE and --cosign-name NAME")
+    private = read_key(key)
+    if not isinstance(private, Ed25519PrivateKey | MLDSA44PrivateKey):
+        raise UsageError(f"{key} is neither an Ed25519 nor an ML-DSA-44 key")
+    try:
+        return Cosigner(name, private)
+    except NoteError as error:
+        raise UsageError(f"--cosign-name: {error}") from error
