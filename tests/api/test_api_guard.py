@@ -42,6 +42,7 @@ PUBLIC = {
     "/v1/commands/{command}/receipt",
     "/ledger/checkpoint",
     "/ledger/checkpoint.cose",
+    "/ledger/pending",
     "/ledger/tile/{path:path}",
 }
 FILLED = {
