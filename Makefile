@@ -9,7 +9,7 @@ ARGS ?=
 WORKERS ?= 3
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup setup-dev run ride test check format lint types generated faults bench lock clean
+.PHONY: help setup setup-dev oracles run ride test check format lint types generated faults bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ $(VENV)/.ready: requirements.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	@$(PIP) install --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
+oracles: $(VENV)/.ready-oracles ## other implementations to test against that need Python 3.12
+
+$(VENV)/.ready-oracles: requirements-oracles.txt $(VENV)/.ready
+	@$(BIN)/python tests/oracle_environment.py $(VENV)/oracles requirements-oracles.txt
+	@if [ -d $(VENV)/oracles ]; then touch $@; fi
+
 $(VENV)/.ready-dev: requirements-dev.txt requirements-stubs.txt $(VENV)/.ready
 	@echo "Installing what the tests need into $(VENV) ..."
 	@$(PIP) install --require-hashes -r requirements-dev.txt
@@ -43,7 +49,7 @@ run: setup ## start the fleet; ARGS="--vehicles 10 --port 8090 --data DIR"
 ride: setup ## make one ride against a stack of its own and verify its receipt offline
 	@exec $(BIN)/trifleet ride $(ARGS)
 
-test: setup-dev ## run all tests; ARGS="-k word" selects, WORKERS=0 runs them one after the other
+test: setup-dev oracles ## run all tests; ARGS="-k word" selects, WORKERS=0 runs them one after the other
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: lint types generated test ## format, lint, strict types, generated files, all tests
@@ -74,8 +80,9 @@ bench: setup-dev ## measure, and print what README.md shows
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 lock: setup-dev ## resolve requirements*.in into the hashed requirements*.txt
-	@for name in requirements requirements-dev requirements-stubs; do \
-	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	@for name in requirements requirements-dev requirements-stubs requirements-oracles; do \
+	  case $$name in *-oracles) python=3.12 ;; *) python=3.11 ;; esac; \
+	  $(BIN)/uv pip compile --quiet --universal --python-version $$python --generate-hashes \
 	    --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt; done
 
 clean: ## remove the virtual environment and what tools left; not the data

@@ -19,7 +19,7 @@ from protocol.errors import DecodeError, VerifyError
 from protocol.lock import REASONS, STATES
 
 UNREADABLE = "UNREADABLE"
-_COSE_START = b"\xd2"  # tag 18, COSE_Sign1; no proof file begins with it
+COSE_START = b"\xd2"  # tag 18, COSE_Sign1; no proof file begins with it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ def open_receipt(data: bytes, policy: Policy, gateway_key: bytes | None = None) 
     Without `gateway_key` the receipt's own word names the gateway's key. Raises DecodeError or
     VerifyError (the receipt), LedgerError (log, policy).
     """
-    if data.startswith(_COSE_START):
+    if data.startswith(COSE_START):
         return open_cose_receipt(data, policy, gateway_key)
     carried = _read_extra(proof.parse_proof(data).extra)
     return _open(proof.verify_proof(data, carried.statement, policy), carried, gateway_key)

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 
 from .models import Problem
 
-TEXT_ROUTES = ("/metrics", "/ledger/checkpoint")
+TEXT_ROUTES = ("/metrics", "/ledger/checkpoint", "/ledger/pending")
 RECEIPT_ROUTES = ("/v1/commands/{command}/receipt", "/v1/fleet/receipts/{leaf_index}")
 
 
@@ -39,7 +39,7 @@ def _finish(path: str, operation: dict[str, Any]) -> None:
     success = responses.get("200", {})
     if path.endswith("/stream"):
         success["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
-    elif path in TEXT_ROUTES or path in ("/ledger/checkpoint", "/ledger/pending"):
+    elif path in TEXT_ROUTES:
         success["content"] = {"text/plain": {"schema": {"type": "string"}}}
     elif path in RECEIPT_ROUTES:
         success["content"] = {"text/plain": {"schema": {"type": "string"}}, "application/cose": {}}

@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 from fleet_backend.fleet import receipts
 from fleet_backend.fleet.errors import NotLoggedError, SettingsError
 from fleet_backend.ledger.checkpoint import SignedCheckpoint, open_checkpoint
-from fleet_backend.ledger.cose import signer_of
 from fleet_backend.ledger.errors import LedgerError, MissingError, PolicyError
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.reader import LedgerReader
@@ -64,14 +63,14 @@ class PublishedLedger:
         return text
 
     def cose_receipt(self, connection: Connection, leaf_index: int) -> bytes:
-        """The receipt as a COSE receipt. Raises as `receipt`."""
+        """The receipt as a COSE receipt. Raises FleetError or LedgerError."""
         with self._lock:
             try:
                 root = self.fetch(SIGNED_ROOT)
             except MissingError as error:
                 raise NotLoggedError("the log's root is not signed for COSE yet") from error
-            log = signer_of(root, self._policy.logs)
-            return receipts.build_cose(connection, leaf_index, self._reader, log, root)
+            logs = self._policy.logs
+            return receipts.build_cose(connection, leaf_index, self._reader, logs, root)
 
     def _require_cosigned(self) -> SignedCheckpoint:
         """The reader's checkpoint. A receipt of any other would convince nobody."""

@@ -6,6 +6,7 @@ gateway's public key]; it is the receipt's own word until a verifier has tied it
 """
 
 import zlib
+from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
@@ -34,7 +35,11 @@ def build(connection: Connection, leaf_index: int, reader: LedgerReader) -> str:
 
 
 def build_cose(
-    connection: Connection, leaf_index: int, reader: LedgerReader, log: Verifier, signed_root: bytes
+    connection: Connection,
+    leaf_index: int,
+    reader: LedgerReader,
+    logs: Sequence[Verifier],
+    signed_root: bytes,
 ) -> bytes:
     """COSE receipt of the statement at that place, from the root that the log signed. As `build`.
 
@@ -46,7 +51,7 @@ def build_cose(
     # A log of one entry has no COSE receipt: the path would be empty.
     if parse_sign1(signed_root).size <= max(leaf_index, 1):
         raise NotLoggedError(f"no signed root covers leaf {leaf_index} and another entry yet")
-    return make_receipt(signed_root, reader, log, leaf_index, extra)
+    return make_receipt(signed_root, reader, logs, leaf_index, extra)
 
 
 def _extra(connection: Connection, leaf_index: int) -> bytes:

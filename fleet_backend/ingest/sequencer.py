@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.exc import DBAPIError
 
 from fleet_backend.fleet import counters, statements
@@ -58,7 +57,8 @@ class Sequencer:
             writer = unless_healed.enter_context(opened)
             # At the newest signed checkpoint: the published one may wait for cosignatures.
             _heal(database, writer.size, writer.reader())
-            root = _signed_root(directory, origin, keys)
+            signers = [log_signer(origin, key) for key in keys]
+            root = SignedRootFile(directory / "public", *signers)
             root.update()
             unless_healed.pop_all()
         return cls(database, writer, root)
@@ -138,11 +138,6 @@ class SequencerThread:
             _LOG.error("the sequencer failed: %s", error)
             self._error = error
             self._failed()
-
-
-def _signed_root(directory: Path, origin: str, keys: Sequence[Ed25519PrivateKey]) -> SignedRootFile:
-    signer, *former = [log_signer(origin, key) for key in keys]
-    return SignedRootFile(directory / "public", signer, *(one.verifier for one in former))
 
 
 def _heal(database: Database, size: int, reader: LedgerReader) -> None:

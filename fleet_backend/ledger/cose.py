@@ -5,6 +5,7 @@ one protected header that it accepts out of its own key, and compares: what the 
 algorithms is never followed. Refuses what cannot be a receipt, such as one of a single entry.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
@@ -17,8 +18,8 @@ from .merkle import (
     HASH_SIZE,
     MAX_PROOF_HASHES,
     leaf_hash,
-    root_from_consistency,
     root_from_inclusion,
+    roots_from_consistency,
     verify_inclusion,
 )
 from .note import Signer, Verifier
@@ -84,12 +85,19 @@ def parse_sign1(data: bytes) -> UnverifiedSign1:
 
 
 def make_receipt(
-    signed_root: bytes, reader: LedgerReader, log: Verifier, index: int, extra: bytes = b""
+    signed_root: bytes,
+    reader: LedgerReader,
+    logs: Sequence[Verifier],
+    index: int,
+    extra: bytes = b"",
 ) -> bytes:
-    """Receipt of inclusion of entry `index`. Raises ProofError, also where there can be none."""
+    """Receipt of inclusion of entry `index`, by one of the log's keys `logs`.
+
+    Raises ProofError, also where there can be none.
+    """
     if len(extra) > MAX_EXTRA_BYTES:
         raise ProofError(f"extra of {len(extra)} bytes; at most {MAX_EXTRA_BYTES} fit")
-    root = _open_root(signed_root, reader, log)
+    root = _open_root(signed_root, reader, logs)
     if root.size == 1:
         raise ProofError("a log of one entry has no COSE receipt: its path would be empty")
     path = reader.inclusion_proof(index, root.size)
@@ -99,20 +107,11 @@ def make_receipt(
     return root.with_header({PROOFS: {INCLUSION: [proof]}, **more})
 
 
-def signer_of(signed_root: bytes, logs: tuple[Verifier, ...]) -> Verifier:
-    """Which of a log's keys is named in its signed root. Raises ProofError."""
-    named = parse_sign1(signed_root).key_id
-    for log in logs:
-        if key_id_of(log) == named:
-            return log
-    raise ProofError("the signed root is of another log or key")
-
-
 def make_consistency_receipt(
-    signed_root: bytes, reader: LedgerReader, log: Verifier, old_size: int
+    signed_root: bytes, reader: LedgerReader, logs: Sequence[Verifier], old_size: int
 ) -> bytes:
     """Receipt that the signed root continues the tree of `old_size`. Raises ProofError."""
-    root = _open_root(signed_root, reader, log)
+    root = _open_root(signed_root, reader, logs)
     if not 0 < old_size < root.size:
         raise ProofError(f"from size {old_size} to {root.size} there is no receipt of consistency")
     path = reader.consistency_proof(old_size, root.size)
@@ -156,7 +155,9 @@ def verify_consistency_receipt(
     old_size, size, path = _read_proof(receipt, CONSISTENCY)
     if (old_size, size) != (old.size, receipt.size):
         raise ProofError(f"the proof does not lead from size {old.size} to the signed one")
-    root = root_from_consistency(old_size, size, old.root, path)
+    old_root, root = roots_from_consistency(old_size, size, old.root, path)
+    if old_root != old.root:
+        raise ProofError("the proof does not begin at the root that is known")
     signed = _verify(receipt, root, policy, checkpoint)
     if signed.origin != old.origin:
         raise ProofError(f"the receipt is of the log {signed.origin!r}, not of {old.origin!r}")
@@ -199,10 +200,7 @@ def _signed_bytes(protected: bytes, root: bytes) -> bytes:
 def _verify(
     receipt: UnverifiedSign1, root: bytes, policy: Policy, note: bytes | None
 ) -> Checkpoint:
-    log = next((log for log in policy.logs if key_id_of(log) == receipt.key_id), None)
-    if log is None:
-        raise ProofError("the receipt is of a log or key that the policy does not name")
-    _verify_signature(receipt, root, log)
+    log = _verify_signature(receipt, root, policy.logs)
     if note is None:
         if policy.quorum != NO_QUORUM:
             raise PolicyError(
@@ -216,23 +214,28 @@ def _verify(
     return signed
 
 
-def _verify_signature(sign1: UnverifiedSign1, root: bytes, log: Verifier) -> None:
-    if sign1.key_id != key_id_of(log):
-        raise ProofError("the receipt is of another log or key")
+def _verify_signature(sign1: UnverifiedSign1, root: bytes, logs: Sequence[Verifier]) -> Verifier:
+    """The one of `logs` that signed the root."""
+    log = next((log for log in logs if key_id_of(log) == sign1.key_id), None)
+    if log is None:
+        raise ProofError("the receipt is of a log or key that the policy does not name")
     key = Ed25519PublicKey.from_public_bytes(log.public_key)
     try:
         key.verify(sign1.signature, _signed_bytes(sign1.protected, root))
     except InvalidSignature as error:
         raise ProofError("the log's signature does not cover the root of the proof") from error
+    return log
 
 
-def _open_root(signed_root: bytes, reader: LedgerReader, log: Verifier) -> UnverifiedSign1:
+def _open_root(
+    signed_root: bytes, reader: LedgerReader, logs: Sequence[Verifier]
+) -> UnverifiedSign1:
     root = parse_sign1(signed_root)
     if root.unprotected:
         raise ProofError("a signed root has an empty unprotected header")
     if root.size > reader.checkpoint.size:
         reader.update()
-    _verify_signature(root, reader.root_at(root.size), log)
+    _verify_signature(root, reader.root_at(root.size), logs)
     return root
 
 

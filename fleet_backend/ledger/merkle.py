@@ -145,25 +145,11 @@ def verify_consistency(
         if proof or old_root != new_root:
             raise ProofError("two roots for one size, or a proof where nothing is to be proved")
         return
-    _require_hashes([new_root])
+    _require_hashes([old_root, new_root, *proof])
     if old_size == 0:
         return
-    if root_from_consistency(old_size, new_size, old_root, proof) != new_root:
-        raise ProofError("consistency proof does not lead to the new root")
-
-
-def root_from_consistency(
-    old_size: int, new_size: int, old_root: bytes, proof: Sequence[bytes]
-) -> bytes:
-    """Root of `new_size` that `proof` leads to from the old root (RFC 9162 section 2.1.4.2).
-
-    Only for 0 < `old_size` < `new_size`. Raises ProofError on a wrong shape, and where the proof
-    does not lead to the old root.
-    """
-    old, new = roots_from_consistency(old_size, new_size, old_root, proof)
-    if old != old_root:
-        raise ProofError("consistency proof does not lead to the old root")
-    return new
+    if roots_from_consistency(old_size, new_size, old_root, proof) != (old_root, new_root):
+        raise ProofError("consistency proof does not lead to both roots")
 
 
 def roots_from_consistency(

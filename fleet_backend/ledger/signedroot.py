@@ -8,35 +8,42 @@ import os
 import secrets
 from pathlib import Path
 
-from .checkpoint import open_checkpoint
+from .checkpoint import parse_checkpoint
 from .cose import sign_root
-from .note import Signer, Verifier
+from .errors import CheckpointError, MissingError
+from .note import Signer, open_note
 from .storage import CHECKPOINT, SIGNED_ROOT, FolderFetch, storage_errors
 
 
 class SignedRootFile:
     """Keeps `checkpoint.cose` in a log's public folder in step with `checkpoint`."""
 
-    def __init__(self, public: Path, signer: Signer, *former: Verifier) -> None:
-        """`former`: a key that signed the published checkpoint before the log changed it."""
+    def __init__(self, public: Path, *signers: Signer) -> None:
+        """`signers`: the log's key, or its new and its former one while it changes."""
         self._public = public
-        self._signer = signer
-        self._keys = (signer.verifier, *former)
+        self._signers = signers
         self._fetch = FolderFetch(public)
         self._done = b""
 
     def update(self) -> bool:
         """Sign the root of the published checkpoint; True if there was something to do.
 
-        Raises NoteError or CheckpointError (not ours), MissingError, StorageError.
+        Raises NoteError or CheckpointError (not ours), StorageError.
         """
-        note = self._fetch(CHECKPOINT)
+        try:
+            note = self._fetch(CHECKPOINT)
+        except MissingError:
+            return False  # the first one still waits for its witnesses
         if note == self._done:
             return False
-        signed = open_checkpoint(note, self._keys)
-        self._replace(sign_root(signed, self._signer))
-        self._done = note
-        return True
+        opened = open_note(note, [signer.verifier for signer in self._signers])
+        checkpoint = parse_checkpoint(opened.text)
+        for signer in self._signers:
+            if signer.name == checkpoint.origin and signer.verifier in opened.signers:
+                self._replace(sign_root(checkpoint, signer))
+                self._done = note
+                return True
+        raise CheckpointError(f"no key of ours is that of the log {checkpoint.origin!r}")
 
     def _replace(self, data: bytes) -> None:
         """Old or new, never half. Not synced: after a power cut the next start writes it again."""

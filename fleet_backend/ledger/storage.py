@@ -15,8 +15,8 @@ from .errors import ConfigError, LockLostError, LogCorruptError, MissingError, S
 from .tile import Tile, parse_path
 
 CHECKPOINT = "checkpoint"
-SIGNED_ROOT = "checkpoint.cose"
 PENDING = "pending"  # the newest signed checkpoint, where it waits for cosignatures
+SIGNED_ROOT = "checkpoint.cose"
 MAX_FILE_BYTES = 17 * 1024 * 1024  # a bundle of 256 entries of 65,535 bytes is the largest
 
 
@@ -72,7 +72,7 @@ def read_limited(path: Path) -> bytes:
 
 
 class FolderFetch:
-    """`fetch` of a local log: checkpoints, signed root, tiles; nothing else."""
+    """`fetch` of a local log: checkpoint, its COSE form, `pending`, tiles; nothing else."""
 
     def __init__(self, public: Path) -> None:
         self._public = public

@@ -73,12 +73,13 @@ def test_the_signed_root_goes_with_the_checkpoint(desk, folder: Path) -> None:
 
 def test_a_cose_receipt_waits_for_a_second_entry(desk, folder: Path) -> None:
     sequencer = _open(desk, folder)
-    log, reader = _reader(folder)._logs[0], _reader(folder)
+    reader = _reader(folder)
+    log = log_signer(ORIGIN, load_log_key(folder.parent / "log.key")).verifier
 
     def build(leaf: int) -> bytes:
         root = (folder / "public/checkpoint.cose").read_bytes()
         with desk.database.read() as connection:
-            return receipts.build_cose(connection, leaf, reader, log, root)
+            return receipts.build_cose(connection, leaf, reader, [log], root)
 
     _fill(desk, 1)
     sequencer.step()

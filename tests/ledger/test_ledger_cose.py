@@ -33,7 +33,7 @@ def parts_of(receipt: bytes) -> tuple[bytes, dict, bytes]:
 def test_receipts_from_a_log_verify(tmp_path, size):
     reader, root = log_with_root(tmp_path, size)
     for index in {0, 1, size // 2, size - 1}:
-        receipt = cose.make_receipt(root, reader, LOG, index, b"more")
+        receipt = cose.make_receipt(root, reader, [LOG], index, b"more")
         found = cose.verify_receipt(receipt, entries_of(size)[index], POLICY)
         assert (found.index, found.size, found.origin) == (index, size, ORIGIN)
         assert (found.root, found.extra) == (reader.checkpoint.root, b"more")
@@ -45,7 +45,7 @@ def test_receipts_from_a_log_verify(tmp_path, size):
 def test_receipts_of_consistency_from_a_log_verify(tmp_path, size):
     reader, root = log_with_root(tmp_path, size)
     for old_size in {1, size // 2, size - 1}:
-        receipt = cose.make_consistency_receipt(root, reader, LOG, old_size)
+        receipt = cose.make_consistency_receipt(root, reader, [LOG], old_size)
         old = Checkpoint(ORIGIN, old_size, reader.root_at(old_size))
         new = cose.verify_consistency_receipt(receipt, old, POLICY)
         assert (new.origin, new.size, new.root) == (ORIGIN, size, reader.checkpoint.root)
@@ -71,7 +71,7 @@ def test_a_receipt_at_two_to_the_twenty_is_small():
 def test_a_log_of_one_entry_has_no_receipt(tmp_path):
     reader, root = log_with_root(tmp_path, 1)
     with pytest.raises(ProofError, match="one entry has no COSE receipt"):
-        cose.make_receipt(root, reader, LOG, 0)
+        cose.make_receipt(root, reader, [LOG], 0)
     proof = cbor.encode([1, 0, []])
     made = cose.parse_sign1(root).with_header({cose.PROOFS: {cose.INCLUSION: [proof]}})
     with pytest.raises(ProofError, match="1 to 64 hashes"):
@@ -82,10 +82,10 @@ def test_no_receipt_where_there_is_nothing_to_prove(tmp_path):
     reader, root = log_with_root(tmp_path, 5)
     for index in (-1, 5):
         with pytest.raises(ProofError, match="no leaf"):
-            cose.make_receipt(root, reader, LOG, index)
+            cose.make_receipt(root, reader, [LOG], index)
     for old_size in (-1, 0, 5, 6):
         with pytest.raises(ProofError, match="no receipt of consistency"):
-            cose.make_consistency_receipt(root, reader, LOG, old_size)
+            cose.make_consistency_receipt(root, reader, [LOG], old_size)
 
 
 def test_the_size_is_signed_because_a_root_does_not_tell_it():
@@ -265,11 +265,11 @@ def test_a_receipt_is_made_only_from_a_root_of_this_log(tmp_path):
     reader, root = log_with_root(tmp_path, 5)
     other = Signer("other.example", Ed25519PrivateKey.from_private_bytes(bytes([7]) * 32))
     foreign = cose.sign_root(Checkpoint(ORIGIN, 5, bytes(32)), SIGNER)
-    receipt = cose.make_receipt(root, reader, LOG, 2)
+    receipt = cose.make_receipt(root, reader, [LOG], 2)
     beyond = cose.sign_root(Checkpoint(ORIGIN, 6, bytes(32)), SIGNER)
     for data, key in ((root, other.verifier), (foreign, LOG), (receipt, LOG), (beyond, LOG)):
         with pytest.raises(ProofError):
-            cose.make_receipt(data, reader, key, 2)
+            cose.make_receipt(data, reader, [key], 2)
 
 
 def test_the_signed_root_follows_the_published_checkpoint(tmp_path):
@@ -278,12 +278,12 @@ def test_the_signed_root_follows_the_published_checkpoint(tmp_path):
     assert file.update() and not file.update()
     with open_log(tmp_path) as writer:
         writer.append(entries_of(2, 3))
-    receipt = cose.make_receipt(first, reader, LOG, 2)  # an older root serves as long as it lies
+    receipt = cose.make_receipt(first, reader, [LOG], 2)  # an older root serves as long as it lies
     assert cose.verify_receipt(receipt, entries_of(3)[2], POLICY).size == 3
     assert file.update()
     second = (tmp_path / "public" / SIGNED_ROOT).read_bytes()
     # The reader has not looked since: a root from beyond its checkpoint makes it look.
-    receipt = cose.make_receipt(second, reader, LOG, 4)
+    receipt = cose.make_receipt(second, reader, [LOG], 4)
     assert cose.verify_receipt(receipt, entries_of(5)[4], POLICY).size == 5
     assert not list((tmp_path / "tmp").glob(SIGNED_ROOT + "*"))
 

@@ -57,7 +57,7 @@ def test_scitt_cose_verifies_the_whole_receipt(index, size):
 def test_scitt_cose_verifies_receipts_of_a_real_log(tmp_path):
     reader, root = log_with_root(tmp_path, 300)
     for index in (0, 255, 256, 299):
-        data = cose.make_receipt(root, reader, LOG, index)
+        data = cose.make_receipt(root, reader, [LOG], index)
         entry = entries_of(1, index)[0]
         found = receipt.verify_receipt(
             data, leaf_entry_hex=entry.hex(), log_public_key_pem=PUBLIC_PEM
@@ -68,7 +68,7 @@ def test_scitt_cose_verifies_receipts_of_a_real_log(tmp_path):
 def test_scitt_cose_verifies_a_path_of_consistency(tmp_path):
     reader, root = log_with_root(tmp_path, 300)
     for old_size in (1, 2, 255, 256, 257, 299):
-        data = cose.make_consistency_receipt(root, reader, LOG, old_size)
+        data = cose.make_consistency_receipt(root, reader, [LOG], old_size)
         proof = cbor2.loads(cbor2.loads(data).value[1][396][-2][0])
         roots = reader.root_at(old_size).hex(), reader.checkpoint.root.hex()
         path = [item.hex() for item in proof[2]]

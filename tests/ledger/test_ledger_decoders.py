@@ -7,11 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from cose_tools import receipt_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ledger_tools import ORIGIN, SIGNER
 from test_ledger_policy import BAD_POLICIES, NESTED, SIGNED, cosigned
 
+from fleet_backend.ledger import cbor
 from fleet_backend.ledger.addcheckpoint import Request, encode_request, parse_request
 from fleet_backend.ledger.bundle import decode_bundle, encode_bundle
 from fleet_backend.ledger.checkpoint import (
@@ -20,6 +22,7 @@ from fleet_backend.ledger.checkpoint import (
     parse_checkpoint,
     sign_checkpoint,
 )
+from fleet_backend.ledger.cose import parse_sign1
 from fleet_backend.ledger.errors import LedgerError
 from fleet_backend.ledger.evidence import Evidence, parse_evidence, verify_evidence
 from fleet_backend.ledger.note import open_note, parse_note, parse_vkey
@@ -49,6 +52,8 @@ DECODERS = {
     "policy": (parse_policy, NESTED.encode()),
     "proof": (parse_proof, PROOF),
     "proof text": (lambda data: parse_proof(as_text(data)), PROOF),
+    "cose receipt": (parse_sign1, receipt_of(3, 7, b"extra")),
+    "cbor": (cbor.decode, cbor.encode({1: [bytes(3), None], -1: {2: 3}})),
     "tile path": (lambda data: parse_path(as_text(data)), b"tile/entries/x001/234.p/255"),
     "tile": (lambda data: split_hashes(data, 2), bytes(64)),
     "bundle": (lambda data: decode_bundle(data, 3), encode_bundle([b"a", b"", b"ccc"])),

@@ -32,31 +32,43 @@ def verify(
     leaf: Annotated[
         str | None, typer.Option(help="Or the entry's leaf hash, 64 hexadecimal digits.")
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="For a COSE receipt: the cosigned checkpoint that it was made from."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Verify a receipt offline: the file, the policy, and nothing else.
+    """Verify a receipt of either form offline: the file, the policy, and nothing else.
 
     Says what is proved and what is not, and which witnesses cosigned the checkpoint, and when.
     """
-    from fleet_backend.ledger.proof import parse_proof
     from trifleet.errors import UsageError
     from trifleet.logsource import read_file, read_policy
-    from trifleet.receipt import open_receipt
+    from trifleet.receipt import COSE_START, open_cose_receipt, open_receipt
 
     known_key = _key(gateway_key) if gateway_key else None
     trusted = read_policy(policy, None)
     text = read_file(receipt)
-    proof = parse_proof(text)
+    is_cose = text.startswith(COSE_START)
+    if checkpoint is not None and not is_cose:
+        raise UsageError("--checkpoint goes with a COSE receipt: a proof file brings its own")
+    note = read_file(checkpoint) if checkpoint is not None else None
+    extra, note = _carried(text, is_cose=is_cose, note=note)
     if entry is not None and leaf is not None:
         raise UsageError("say --entry or --leaf, not both")
     if entry is not None or leaf is not None:
-        answer, lines = _plain_proof(text, trusted, entry, leaf)
-    elif not proof.extra:
+        answer, lines = _plain_proof(text, trusted, entry, leaf, note if is_cose else None)
+    elif not extra:
         raise UsageError(f"{receipt} carries no entry: give --entry FILE or --leaf HASH")
     else:
-        answer = as_dict(open_receipt(text, trusted, known_key))
+        opened = (
+            open_cose_receipt(text, trusted, known_key, note)
+            if is_cose
+            else open_receipt(text, trusted, known_key)
+        )
+        answer = as_dict(opened)
         lines = receipt_lines(answer)
-    answer |= _witnessed(proof.note, trusted)
+    answer |= _witnessed(note, trusted)
     if as_json:
         print(json.dumps(answer))
         return
@@ -72,15 +84,31 @@ def show(answer: dict[str, Any], lines: list[str]) -> None:
         console.print(f"  {plain(line)}", markup=False)
 
 
+def _carried(text: bytes, *, is_cose: bool, note: bytes | None) -> tuple[bytes, bytes | None]:
+    """What the receipt carries for us, and the checkpoint that goes with it, if there is one."""
+    from fleet_backend.ledger.cose import extra_of, parse_sign1
+    from fleet_backend.ledger.proof import parse_proof
+
+    if is_cose:
+        return extra_of(parse_sign1(text)), note
+    proof = parse_proof(text)
+    return proof.extra, proof.note
+
+
 def _plain_proof(
-    text: bytes, trusted: Any, entry: Path | None, leaf: str | None
+    text: bytes, trusted: Any, entry: Path | None, leaf: str | None, note: bytes | None
 ) -> tuple[dict[str, Any], list[str]]:
+    from fleet_backend.ledger.cose import verify_receipt_of_leaf
     from fleet_backend.ledger.merkle import leaf_hash
     from fleet_backend.ledger.proof import verify_proof_of_leaf
     from trifleet.logsource import parse_leaf, read_file
+    from trifleet.receipt import COSE_START
 
     wanted = parse_leaf(leaf) if leaf is not None else leaf_hash(read_file(entry or Path()))
-    found = verify_proof_of_leaf(text, wanted, trusted)
+    if text.startswith(COSE_START):
+        found = verify_receipt_of_leaf(text, wanted, trusted, note)
+    else:
+        found = verify_proof_of_leaf(text, wanted, trusted)
     answer = {"log": found.origin, "index": found.index, "size": found.size}
     answer |= {"root": found.root.hex(), "leaf": wanted.hex()}
     what = "the file is" if entry is not None else "the entry with that leaf hash is"
@@ -95,11 +123,12 @@ def _log_lines(answer: dict[str, Any]) -> list[str]:
     ]
 
 
-def _witnessed(note: bytes, trusted: Any) -> dict[str, Any]:
-    """Which witnesses of the policy cosigned, and when; only they count."""
+def _witnessed(note: bytes | None, trusted: Any) -> dict[str, Any]:
+    """Which witnesses of the policy cosigned, and when; only they count. A COSE receipt: none."""
     from fleet_backend.ledger.note import open_note
 
-    signers = open_note(note, (*trusted.logs, *trusted.witnesses.values())).signers
+    keys = (*trusted.logs, *trusted.witnesses.values())
+    signers = open_note(note, keys).signers if note is not None else {}
     cosigned = [
         {"witness": name, "key": witness.name, "time": signers[witness]}
         for name, witness in trusted.witnesses.items()

@@ -1,0 +1,78 @@
+"""`trifleet ledger verify` on COSE receipts: with and without a statement, with a quorum."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "verifier"))
+
+from verifier_tools import GATEWAY_PUBLIC, ORIGIN, POLICY, QUORUM, Parts
+
+GOOD = Parts()
+
+
+def verify(folder: Path, receipt: bytes, policy: bytes, *more: str):
+    (folder / "receipt").write_bytes(receipt)
+    (folder / "policy").write_bytes(policy)
+    command = [sys.executable, "-m", "trifleet.cli", "ledger", "verify", str(folder / "receipt")]
+    return subprocess.run(
+        [*command, "--policy", str(folder / "policy"), *more],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_both_forms_say_the_same(tmp_path):
+    answers = [
+        json.loads(verify(tmp_path, data, POLICY, "--json").stdout)
+        for data in (GOOD.proof_file(), GOOD.cose_receipt())
+    ]
+    assert answers[0] == answers[1]
+    assert (answers[1]["log"], answers[1]["index"], answers[1]["quorum"]) == (ORIGIN, 3, "none")
+    assert not answers[1]["gateway_key_is_known"]
+    known = verify(tmp_path, GOOD.cose_receipt(), POLICY, "--gateway-key", GATEWAY_PUBLIC.hex())
+    assert known.returncode == 0
+    assert "that signature is by the gateway key that you gave" in known.stdout
+    assert "others are shown the same history" in known.stdout
+
+
+def test_a_quorum_asks_for_the_checkpoint_beside_it(tmp_path):
+    data = GOOD.cose_receipt()
+    refused = verify(tmp_path, data, QUORUM)
+    assert refused.returncode != 0
+    assert "carries no cosignatures" in refused.stdout + refused.stderr
+    note = tmp_path / "checkpoint"
+    for cosigners, accepted in (((0, 3), True), ((0,), False)):
+        note.write_bytes(replace(GOOD, cosigners=cosigners).note())
+        done = verify(tmp_path, data, QUORUM, "--checkpoint", str(note), "--json")
+        assert (done.returncode == 0) == accepted, done.stdout + done.stderr
+    note.write_bytes(replace(GOOD, size=8, cosigners=(0, 3)).note())
+    other = verify(tmp_path, data, QUORUM, "--checkpoint", str(note))
+    assert "not the one that the receipt was made from" in other.stdout + other.stderr
+
+
+@pytest.mark.parametrize("given", ["entry", "leaf"])
+def test_a_receipt_that_carries_nothing_is_of_an_entry_that_is_given(tmp_path, given):
+    from fleet_backend.ledger import cose
+    from fleet_backend.ledger.merkle import leaf_hash
+
+    parsed = cose.parse_sign1(GOOD.cose_receipt())
+    bare = parsed.with_header({cose.PROOFS: parsed.unprotected[cose.PROOFS]})
+    assert "carries no entry" in str(verify(tmp_path, bare, POLICY))
+    (tmp_path / "entry").write_bytes(GOOD.statement)
+    value = str(tmp_path / "entry") if given == "entry" else leaf_hash(GOOD.statement).hex()
+    done = verify(tmp_path, bare, POLICY, f"--{given}", value, "--json")
+    assert json.loads(done.stdout)["index"] == 3
+    wrong = verify(tmp_path, bare, POLICY, "--leaf", "00" * 32)
+    assert wrong.returncode != 0
+
+
+def test_a_checkpoint_beside_a_proof_file_is_a_misunderstanding(tmp_path):
+    (tmp_path / "checkpoint").write_bytes(GOOD.note())
+    more = "--checkpoint", str(tmp_path / "checkpoint")
+    assert "brings its own" in str(verify(tmp_path, GOOD.proof_file(), POLICY, *more))
