@@ -224,6 +224,23 @@ def test_malformed_files_are_refused(case):
         verify_evidence(BAD_FILES[case], LOG)
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_whatever_is_read_is_written_in_one_way(data):
+    good = bytearray(bytes(data.draw(st.sampled_from([SAME_SIZE, FORKED, SUSPICION]))))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(good) - 1))
+        good[at : at + data.draw(st.integers(0, 2))] = data.draw(
+            st.binary(max_size=2) | st.sampled_from([b"\n", b"\n\n", b"=", b" "])
+        )
+        good = good or bytearray(b"\n")
+    try:
+        evidence = parse_evidence(bytes(good))
+    except LedgerError:
+        return
+    assert bytes(evidence) == bytes(good)
+
+
 def test_roots_from_consistency_refuses_what_is_no_proof():
     for sizes in ((0, 5), (5, 5), (6, 5), (-1, 5)):
         with pytest.raises(ProofError):

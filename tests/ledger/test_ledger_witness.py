@@ -21,6 +21,7 @@ from witness_tools import (
     reopened,
 )
 
+from fleet_backend.ledger import witnessdb
 from fleet_backend.ledger.addcheckpoint import Request, encode_request
 from fleet_backend.ledger.errors import (
     ConfigError,
@@ -281,6 +282,25 @@ def test_a_signature_of_its_own_that_it_does_not_remember_ends_its_work_for_the_
         with pytest.raises(LogCorruptError, match="needs new keys"):
             ask(older, 7, 9)
         assert remembered(older) == 7
+
+
+def test_an_older_checkpoint_with_its_own_signature_is_nothing_new(witness):
+    """A log that submits what it published, late: it is told the size, and no doubt arises."""
+    lines = ask(witness, 0, 7).body.decode().splitlines()
+    ask(witness, 7, 12)
+    late = add_signatures(HONEST.note(7), lines)
+    assert witness.add_checkpoint(HONEST.body(0, 7, late)).body == b"12\n"
+    assert ask(witness, 12, 14).status == 200
+
+
+def test_evidence_is_bounded_and_the_first_is_kept(witness, monkeypatch):
+    monkeypatch.setattr(witnessdb, "MAX_EVIDENCE", 2)
+    ask(witness, 0, 7)
+    for at in (1, 2, 3, 4):
+        assert ask(witness, 7, 7, fork(at)).status == 422
+    roots = [verify_evidence(kept.file, LOG_KEYS) for kept in witness.database.evidence()]
+    found = {split.first.root for split in roots} | {split.second.root for split in roots}
+    assert found == {HONEST.root(7), fork(1).root(7), fork(2).root(7)}
 
 
 def test_a_forged_signature_of_its_own_changes_nothing(witness):
