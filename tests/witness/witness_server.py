@@ -30,9 +30,9 @@ def made(folder: Path, name: str = "witness.example/w") -> tuple[Verifier, ...]:
 class Server:
     """Stopped, or killed, at the end of the `with`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int = 0) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = port or free_port()
         arguments = ["serve", "--config", str(folder / "witness.toml"), "--port", str(self.port)]
         self.process = subprocess.Popen(
             [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
