@@ -370,6 +370,33 @@ def test_a_policy_is_put_into_words_and_warned_about(log):
         require(ledger("policy", "check", log.policy, "--strict"), int(warned))
 
 
+def test_a_key_is_rotated_and_readers_of_the_old_one_can_follow(log):
+    new = log.base / "new.key"
+    arguments = ("rotate-key", log.folder, "--key", log.base / "log.key", "--new-key", new)
+    refused(ledger(*arguments, "--finish"), 2)
+    assert not new.exists()
+    begun = json.loads(require(ledger(*arguments, "--json"), 0))
+    assert "there already" in refused(ledger(*arguments), 2)
+    old_vkey, new_vkey = log.vkey, log_vkey(ORIGIN, load_log_key(new))
+    assert begun == {"origin": ORIGIN, "rotation": "begun", "vkeys": [new_vkey, old_vkey]}
+    for vkey in (old_vkey, new_vkey):
+        require(ledger("fsck", log.folder, "--vkey", vkey), 0)
+    log.policy.write_text(f"log {new_vkey}\nlog {old_vkey}\nquorum none\n")
+    leaf = leaf_hash(ENTRIES[9]).hex()
+    proof = log.base / "entry.proof"
+    require(ledger("prove", log.folder, "--policy", log.policy, "--index", 9, "--output", proof), 0)
+    require(ledger("verify", proof, "--policy", log.policy, "--leaf", leaf), 0)
+    finished = json.loads(require(ledger(*arguments, "--finish", "--json"), 0))
+    assert finished["vkeys"] == [new_vkey]
+    require(ledger("fsck", log.folder, "--vkey", new_vkey), 0)
+    assert "no signature of a known key" in refused(
+        ledger("fsck", log.folder, "--vkey", old_vkey), 1
+    )
+    require(ledger("verify", proof, "--policy", log.policy, "--leaf", leaf), 0)
+    with LedgerWriter.open(log.folder, ORIGIN, load_log_key(new)) as writer:
+        assert writer.append([b"more"]) == SIZE
+
+
 NOTHING = "no-such-thing"
 
 
@@ -398,6 +425,7 @@ NOTHING = "no-such-thing"
         (["verify", NOTHING, "--policy", "POLICY"], "No such file"),
         (["verify", "POLICY", "--policy", "POLICY", "--gateway-key", "zz"], "64 hexadecimal"),
         (["policy", "check", NOTHING], "No such file"),
+        (["rotate-key", "LOG", "--key", NOTHING, "--new-key", "M"], "cannot read the key"),
     ],
     ids=lambda value: " ".join(value).replace("\n", "|") if isinstance(value, list) else "",
 )
