@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import signal
 import stat
@@ -212,6 +213,34 @@ def test_fsck_of_a_folder_and_of_an_address(log):
             assert fault["path"] == "tile/0/001"
     shown = require(ledger("fsck", log.folder, "--policy", log.policy, "--workers", 2), 1)
     assert "tile/0/001 holds another hash 259 than the checkpoint stands for" in shown
+
+
+def test_every_reading_command_takes_an_address(log, tmp_path):
+    mirror = tmp_path / "mirror"
+    with serving(log.folder / "public", "127.0.0.1", 0) as url:
+        trusted = ("--policy", log.policy)
+        found = json.loads(require(ledger("mirror", url, "--to", mirror, *trusted, "--json"), 0))
+        assert (found["size"], found["fetched_bundles"]) == (SIZE, 3)
+        require(ledger("compare", url, mirror, *trusted), 0)
+        require(ledger("export", url, "--output", tmp_path / "out", *trusted), 0)
+        proof = require(ledger("prove", url, "--index", 1, *trusted), 0)
+    assert verify_proof(proof, ENTRIES[1], parse_policy(log.policy.read_bytes())).index == 1
+    assert "Connection refused" in refused(ledger("prove", url, "--index", 1, *trusted), 2)
+
+
+def test_fsck_shows_a_bar_on_a_terminal(pristine):
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "trifleet.cli", "ledger", "fsck", str(pristine.folder),
+         "--policy", str(pristine.policy)],
+        stdout=subprocess.PIPE, stderr=theirs, env={**os.environ, "TERM": "xterm"}, timeout=120,
+    )  # fmt: skip
+    os.close(theirs)
+    shown = os.read(ours, 65_536).decode()
+    os.close(ours)
+    assert done.returncode == 0
+    assert "checking" in shown
+    assert "700/700" in shown
 
 
 def test_compare_tells_same_older_and_fork_apart(log):
