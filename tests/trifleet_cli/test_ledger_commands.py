@@ -370,11 +370,13 @@ def test_a_forged_log_is_not_exported_mirrored_or_proved_from(log, tmp_path):
     common = (log.folder, "--policy", log.policy)
     for command in (
         ("export", *common, "--output", tmp_path / "out"),
+        ("export", *common, "--output", tmp_path / "out.tar"),
         ("export", *common, "--entries"),
         ("mirror", *common, "--to", tmp_path / "mirror"),
     ):
         assert "tile/entries/001" in refused(ledger(*command), 1)
     assert not (tmp_path / "out/log/checkpoint").exists()
+    assert not (tmp_path / "out.tar").exists()
     assert not (tmp_path / "mirror/public/checkpoint").exists()
 
 
