@@ -29,6 +29,7 @@ COMMANDS = [
     ["ledger", "compare"],
     ["ledger", "mirror"],
     ["ledger", "export"],
+    ["ledger", "rotate-key"],
     ["ledger", "policy"],
     ["ledger", "policy", "check"],
 ]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import signal
 import stat
@@ -214,6 +215,34 @@ def test_fsck_of_a_folder_and_of_an_address(log):
     assert "tile/0/001 holds another hash 259 than the checkpoint stands for" in shown
 
 
+def test_every_reading_command_takes_an_address(log, tmp_path):
+    mirror = tmp_path / "mirror"
+    with serving(log.folder / "public", "127.0.0.1", 0) as url:
+        trusted = ("--policy", log.policy)
+        found = json.loads(require(ledger("mirror", url, "--to", mirror, *trusted, "--json"), 0))
+        assert (found["size"], found["fetched_bundles"]) == (SIZE, 3)
+        require(ledger("compare", url, mirror, *trusted), 0)
+        require(ledger("export", url, "--output", tmp_path / "out", *trusted), 0)
+        proof = require(ledger("prove", url, "--index", 1, *trusted), 0)
+    assert verify_proof(proof, ENTRIES[1], parse_policy(log.policy.read_bytes())).index == 1
+    assert "Connection refused" in refused(ledger("prove", url, "--index", 1, *trusted), 2)
+
+
+def test_fsck_shows_a_bar_on_a_terminal(pristine):
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "trifleet.cli", "ledger", "fsck", str(pristine.folder),
+         "--policy", str(pristine.policy)],
+        stdout=subprocess.PIPE, stderr=theirs, env={**os.environ, "TERM": "xterm"}, timeout=120,
+    )  # fmt: skip
+    os.close(theirs)
+    shown = os.read(ours, 65_536).decode()
+    os.close(ours)
+    assert done.returncode == 0
+    assert "checking" in shown
+    assert "700/700" in shown
+
+
 def test_compare_tells_same_older_and_fork_apart(log):
     (log.base / "old.checkpoint").write_bytes((log.folder / "public/checkpoint").read_bytes())
     log.append([b"more"])
@@ -341,11 +370,13 @@ def test_a_forged_log_is_not_exported_mirrored_or_proved_from(log, tmp_path):
     common = (log.folder, "--policy", log.policy)
     for command in (
         ("export", *common, "--output", tmp_path / "out"),
+        ("export", *common, "--output", tmp_path / "out.tar"),
         ("export", *common, "--entries"),
         ("mirror", *common, "--to", tmp_path / "mirror"),
     ):
         assert "tile/entries/001" in refused(ledger(*command), 1)
     assert not (tmp_path / "out/log/checkpoint").exists()
+    assert not (tmp_path / "out.tar").exists()
     assert not (tmp_path / "mirror/public/checkpoint").exists()
 
 
@@ -368,6 +399,33 @@ def test_a_policy_is_put_into_words_and_warned_about(log):
         assert any("floor(2n/3)" in line for line in found["warnings"]) is warned
         assert found["groups"]["g"] == {"threshold": rule, "members": ["w0", "w1", "w2", "w3"]}
         require(ledger("policy", "check", log.policy, "--strict"), int(warned))
+
+
+def test_a_key_is_rotated_and_readers_of_the_old_one_can_follow(log):
+    new = log.base / "new.key"
+    arguments = ("rotate-key", log.folder, "--key", log.base / "log.key", "--new-key", new)
+    refused(ledger(*arguments, "--finish"), 2)
+    assert not new.exists()
+    begun = json.loads(require(ledger(*arguments, "--json"), 0))
+    assert "there already" in refused(ledger(*arguments), 2)
+    old_vkey, new_vkey = log.vkey, log_vkey(ORIGIN, load_log_key(new))
+    assert begun == {"origin": ORIGIN, "rotation": "begun", "vkeys": [new_vkey, old_vkey]}
+    for vkey in (old_vkey, new_vkey):
+        require(ledger("fsck", log.folder, "--vkey", vkey), 0)
+    log.policy.write_text(f"log {new_vkey}\nlog {old_vkey}\nquorum none\n")
+    leaf = leaf_hash(ENTRIES[9]).hex()
+    proof = log.base / "entry.proof"
+    require(ledger("prove", log.folder, "--policy", log.policy, "--index", 9, "--output", proof), 0)
+    require(ledger("verify", proof, "--policy", log.policy, "--leaf", leaf), 0)
+    finished = json.loads(require(ledger(*arguments, "--finish", "--json"), 0))
+    assert finished["vkeys"] == [new_vkey]
+    require(ledger("fsck", log.folder, "--vkey", new_vkey), 0)
+    assert "no signature of a known key" in refused(
+        ledger("fsck", log.folder, "--vkey", old_vkey), 1
+    )
+    require(ledger("verify", proof, "--policy", log.policy, "--leaf", leaf), 0)
+    with LedgerWriter.open(log.folder, ORIGIN, load_log_key(new)) as writer:
+        assert writer.append([b"more"]) == SIZE
 
 
 NOTHING = "no-such-thing"
@@ -398,6 +456,7 @@ NOTHING = "no-such-thing"
         (["verify", NOTHING, "--policy", "POLICY"], "No such file"),
         (["verify", "POLICY", "--policy", "POLICY", "--gateway-key", "zz"], "64 hexadecimal"),
         (["policy", "check", NOTHING], "No such file"),
+        (["rotate-key", "LOG", "--key", NOTHING, "--new-key", "M"], "cannot read the key"),
     ],
     ids=lambda value: " ".join(value).replace("\n", "|") if isinstance(value, list) else "",
 )

@@ -10,6 +10,7 @@ from trifleet.commands.ledger import (
     mirror,
     policy,
     prove,
+    rotate,
     verify,
 )
 
@@ -26,6 +27,6 @@ def group() -> None:
     """Help of the group."""
 
 
-for module in (init, prove, verify, fsck, compare, mirror, export):
+for module in (init, prove, verify, fsck, compare, mirror, export, rotate):
     module.add_to(app)
 app.add_typer(policy.app, name="policy")

@@ -102,8 +102,7 @@ def _write(output: str, files: Iterator[tuple[str, bytes]]) -> int:
     path = Path(output)
     try:
         if path.suffix == ".tar":
-            with path.open("xb") as file:
-                return _write_tar(file, files)
+            return _write_tar_file(path, files)
         path.mkdir(parents=True)
         return sum(_write_file(path / name, data) for name, data in files)
     except OSError as error:
@@ -114,6 +113,16 @@ def _write_file(path: Path, data: bytes) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return 1
+
+
+def _write_tar_file(path: Path, files: Iterator[tuple[str, bytes]]) -> int:
+    """Half an archive is none: what does not come to its end is taken away."""
+    with path.open("xb") as file:
+        try:
+            return _write_tar(file, files)
+        except BaseException:
+            path.unlink()
+            raise
 
 
 def _write_tar(file: Any, files: Iterator[tuple[str, bytes]]) -> int:
