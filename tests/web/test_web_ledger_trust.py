@@ -1,5 +1,7 @@
 """/ledger in a real browser over the real API: witnesses, policies, keys, the search, access."""
 
+from hashlib import sha256
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from ledger_stand import (
@@ -110,6 +112,28 @@ def test_another_key_of_the_log_is_an_alarm(stand: LedgerStand, reader: Visitor)
         result(page, "signature", "failed", "look")
     finally:
         stand.policy_file.write_text(true)
+
+
+def test_the_fingerprint_is_what_sha256sum_says(stand: LedgerStand, reader: Visitor) -> None:
+    page = reader.page()
+    open_ledger(page, stand)
+    shown = page.get_by_test_id("fingerprint").inner_text().replace(" ", "")
+    assert shown == sha256(stand.vkey.encode()).hexdigest()[:32]
+
+
+def test_two_tabs_of_a_growing_log_raise_no_alarm(stand: LedgerStand, reader: Visitor) -> None:
+    first = reader.page()
+    open_ledger(first, stand)
+    second = reader.watch(first.context.new_page())
+    open_ledger(second, stand)
+    for _ in range(3):
+        stand.grow(1)
+        for page in (first, second):
+            page.get_by_test_id("look-again").click()
+        for page in (second, first):
+            size = page.get_by_test_id("look")
+            expect(size).to_have_attribute("data-size", str(stand.size))
+            result(page, "continues", "proved", "look")
 
 
 def test_receipts_are_checked_with_the_network_cut(stand: LedgerStand, reader: Visitor) -> None:
