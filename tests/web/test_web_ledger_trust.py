@@ -1,5 +1,6 @@
 """/ledger in a real browser over the real API: witnesses, policies, keys, the search, access."""
 
+from collections.abc import Callable
 from hashlib import sha256
 
 import pytest
@@ -13,7 +14,7 @@ from ledger_stand import (
     open_ledger,
     result,
 )
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from web_stand import Visitor
 
 from fleet_backend.fleet import statements
@@ -173,6 +174,58 @@ def test_a_file_can_be_dropped(stand: LedgerStand, reader: Visitor) -> None:
     zone.evaluate(drop, [stand.policy_file.read_text(), "policy.txt"])
     expect(page.get_by_test_id("policy")).to_be_visible()
     expect(page.get_by_test_id("report")).to_have_attribute("data-verdict", "good")
+
+
+def test_no_file_leaves_the_browser(stand: LedgerStand, reader: Visitor) -> None:
+    page = reader.page()
+    open_ledger(page, stand)
+    asked: list[tuple[str, str]] = []
+    page.on("request", lambda request: asked.append((request.method, request.url)))
+    check(page, stand.receipt(1), "good")
+    check(page, stand.receipt(1)[:300], "bad")
+    page.get_by_test_id("policy-file").set_input_files(file(stand.policy(["quorum none"])))
+    expect(page.get_by_test_id("policy")).to_be_visible()
+    log = f"{stand.url}/ledger/"
+    files = ("checkpoint", "tile/")
+    assert [one for one in asked if one[0] != "GET"] == []
+    assert [url for _, url in asked if not url.removeprefix(log).startswith(files)] == []
+
+
+@pytest.mark.parametrize("named", ["null", '"nonsense"', '"log.example/fleet+00000000+AAAA"'])
+def test_without_the_logs_key_nothing_is_proved(
+    stand: LedgerStand, reader: Visitor, named: str
+) -> None:
+    page = reader.page()
+    body = f'{{"log_vkey": {named}}}'
+    page.route("**/site.json", lambda route: route.fulfill(body=body, content_type="text/json"))
+    open_ledger(page, stand, "no-key")
+    check(page, stand.receipt(1), "partial")
+    for step in ("signature", "inclusion"):
+        result(page, step, "open")
+    page.get_by_test_id("policy-file").set_input_files(file(stand.policy(["quorum none"])))
+    expect(page.get_by_test_id("report")).to_have_attribute("data-verdict", "good")
+
+
+def answering(status: int, body: str) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(status=status, body=body)
+
+
+def test_a_log_that_answers_nonsense_or_nothing(stand: LedgerStand, reader: Visitor) -> None:
+    page = reader.page()
+    answers = [(503, "", "away"), (200, "", "look"), (404, "", "look"), (200, "a\n\nb\n", "look")]
+    open_ledger(page, stand)
+    receipt = stand.receipt(1)
+    for status, body, shown in answers:
+        page.route("**/ledger/checkpoint", answering(status, body))
+        page.reload()
+        expect(page.get_by_test_id(shown)).to_be_visible()
+        if shown == "look":
+            result(page, "signature", "failed", "look")
+        check(page, receipt, "partial")
+        page.unroute("**/ledger/checkpoint")
+    # What was seen before is still known.
+    page.reload()
+    result(page, "continues", "proved", "look")
 
 
 def test_a_browser_without_ed25519_proves_nothing(stand: LedgerStand, reader: Visitor) -> None:
