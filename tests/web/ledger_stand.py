@@ -160,3 +160,11 @@ def saved(page: Page, button: str) -> bytes:
     with page.expect_download() as download:
         page.get_by_test_id(button).click()
     return Path(download.value.path()).read_bytes()
+
+
+def witnesses_of(stand: LedgerStand) -> tuple[list[Witness], ModernWitness, bytes]:
+    some = [Witness(f"w{number}.example", 50 + number) for number in range(3)]
+    modern = ModernWitness("pq.example")
+    lines = [f"witness w{n} {one.verifier.vkey}" for n, one in enumerate(some)]
+    lines += [f"witness pq {modern.vkey}", "group most 2 w0 w1 w2 pq", "quorum most"]
+    return some, modern, stand.policy(lines)

@@ -79,6 +79,7 @@ def test_what_is_no_receipt_is_named_as_that(stand: LedgerStand, reader: Visitor
     note = receipt.split(b"\n\n", 1)[1]
     wrong = {
         "ce n’est pas un reçu": [b"\n\n", b"hello\n\n", note],
+        "forme COSE": [b"\xd2\x84\x43\xa1\x01\x27\n\n"],
         "tronqué": [b"", receipt[:200], receipt.replace(b"index", b"Index")],
         "pas du texte": [b"\xff\xd8\xff\n\n", receipt.replace(b"extra ", b"extra \xff")],
         "taille permise": [receipt + b"\n" * 1_048_576],

@@ -1,30 +1,22 @@
-"""/ledger in a real browser over the real API: witnesses, policies, keys, the search, access."""
+"""/ledger in a real browser over the real API: witnesses, policies, keys, no network."""
+
+from collections.abc import Callable
+from hashlib import sha256
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from ledger_stand import (
     LedgerStand,
-    ModernWitness,
     Witness,
     check,
     file,
     open_ledger,
     result,
+    witnesses_of,
 )
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Route, expect
 from web_stand import Visitor
 
-from fleet_backend.fleet import statements
 from fleet_backend.ledger.note import ED25519, Verifier
-from tests.api.api_stand import TOKEN
-
-
-def witnesses_of(stand: LedgerStand) -> tuple[list[Witness], ModernWitness, bytes]:
-    some = [Witness(f"w{number}.example", 50 + number) for number in range(3)]
-    modern = ModernWitness("pq.example")
-    lines = [f"witness w{n} {one.verifier.vkey}" for n, one in enumerate(some)]
-    lines += [f"witness pq {modern.vkey}", "group most 2 w0 w1 w2 pq", "quorum most"]
-    return some, modern, stand.policy(lines)
 
 
 def test_cosigned_logs_with_and_without_their_quorum(stand: LedgerStand, reader: Visitor) -> None:
@@ -112,6 +104,28 @@ def test_another_key_of_the_log_is_an_alarm(stand: LedgerStand, reader: Visitor)
         stand.policy_file.write_text(true)
 
 
+def test_the_fingerprint_is_what_sha256sum_says(stand: LedgerStand, reader: Visitor) -> None:
+    page = reader.page()
+    open_ledger(page, stand)
+    shown = page.get_by_test_id("fingerprint").inner_text().replace(" ", "")
+    assert shown == sha256(stand.vkey.encode()).hexdigest()[:32]
+
+
+def test_two_tabs_of_a_growing_log_raise_no_alarm(stand: LedgerStand, reader: Visitor) -> None:
+    first = reader.page()
+    open_ledger(first, stand)
+    second = reader.watch(first.context.new_page())
+    open_ledger(second, stand)
+    for _ in range(3):
+        stand.grow(1)
+        for page in (first, second):
+            page.get_by_test_id("look-again").click()
+        for page in (second, first):
+            size = page.get_by_test_id("look")
+            expect(size).to_have_attribute("data-size", str(stand.size))
+            result(page, "continues", "proved", "look")
+
+
 def test_receipts_are_checked_with_the_network_cut(stand: LedgerStand, reader: Visitor) -> None:
     page = reader.page()
     open_ledger(page, stand)
@@ -151,6 +165,58 @@ def test_a_file_can_be_dropped(stand: LedgerStand, reader: Visitor) -> None:
     expect(page.get_by_test_id("report")).to_have_attribute("data-verdict", "good")
 
 
+def test_no_file_leaves_the_browser(stand: LedgerStand, reader: Visitor) -> None:
+    page = reader.page()
+    open_ledger(page, stand)
+    asked: list[tuple[str, str]] = []
+    page.on("request", lambda request: asked.append((request.method, request.url)))
+    check(page, stand.receipt(1), "good")
+    check(page, stand.receipt(1)[:300], "bad")
+    page.get_by_test_id("policy-file").set_input_files(file(stand.policy(["quorum none"])))
+    expect(page.get_by_test_id("policy")).to_be_visible()
+    log = f"{stand.url}/ledger/"
+    files = ("checkpoint", "tile/")
+    assert [one for one in asked if one[0] != "GET"] == []
+    assert [url for _, url in asked if not url.removeprefix(log).startswith(files)] == []
+
+
+@pytest.mark.parametrize("named", ["null", '"nonsense"', '"log.example/fleet+00000000+AAAA"'])
+def test_without_the_logs_key_nothing_is_proved(
+    stand: LedgerStand, reader: Visitor, named: str
+) -> None:
+    page = reader.page()
+    body = f'{{"log_vkey": {named}}}'
+    page.route("**/site.json", lambda route: route.fulfill(body=body, content_type="text/json"))
+    open_ledger(page, stand, "no-key")
+    check(page, stand.receipt(1), "partial")
+    for step in ("signature", "inclusion"):
+        result(page, step, "open")
+    page.get_by_test_id("policy-file").set_input_files(file(stand.policy(["quorum none"])))
+    expect(page.get_by_test_id("report")).to_have_attribute("data-verdict", "good")
+
+
+def answering(status: int, body: str) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(status=status, body=body)
+
+
+def test_a_log_that_answers_nonsense_or_nothing(stand: LedgerStand, reader: Visitor) -> None:
+    page = reader.page()
+    answers = [(503, "", "away"), (200, "", "look"), (404, "", "look"), (200, "a\n\nb\n", "look")]
+    open_ledger(page, stand)
+    receipt = stand.receipt(1)
+    for status, body, shown in answers:
+        page.route("**/ledger/checkpoint", answering(status, body))
+        page.reload()
+        expect(page.get_by_test_id(shown)).to_be_visible()
+        if shown == "look":
+            result(page, "signature", "failed", "look")
+        check(page, receipt, "partial")
+        page.unroute("**/ledger/checkpoint")
+    # What was seen before is still known.
+    page.reload()
+    result(page, "continues", "proved", "look")
+
+
 def test_a_browser_without_ed25519_proves_nothing(stand: LedgerStand, reader: Visitor) -> None:
     page = reader.page()
     page.add_init_script("""
@@ -161,114 +227,3 @@ def test_a_browser_without_ed25519_proves_nothing(stand: LedgerStand, reader: Vi
     open_ledger(page, stand, "no-ed25519")
     expect(page.get_by_test_id("receipt-file")).to_have_count(0)
     expect(page.get_by_test_id("look")).to_have_count(0)
-
-
-def test_entries_by_their_number_for_anybody(stand: LedgerStand, reader: Visitor) -> None:
-    page = reader.page()
-    open_ledger(page, stand)
-    for text, shown in (("1", "entry"), ("999999", "entry-fault"), ("01", "entry-fault")):
-        page.get_by_test_id("number").fill(text)
-        page.get_by_test_id("open-entry").click()
-        expect(page.get_by_test_id(shown)).to_be_visible()
-        if shown == "entry":
-            expect(page.get_by_test_id("entry")).to_contain_text("gw-2 says that it made statement")
-            # The content is not in the log.
-            expect(page.get_by_test_id("entry")).not_to_contain_text("Locked")
-
-
-def test_the_operator_searches_by_vehicle_and_day(stand: LedgerStand, reader: Visitor) -> None:
-    page = reader.page()
-    open_ledger(page, stand)
-    expect(page.get_by_test_id("search")).to_have_count(0)
-    page.get_by_test_id("token").fill("not the token of anybody")
-    page.get_by_test_id("sign-in").click()
-    page.get_by_test_id("search").click()
-    expect(page.get_by_test_id("find-problem")).to_be_visible()
-    page.get_by_test_id("token").fill(TOKEN)
-    page.get_by_test_id("sign-in").click()
-    page.get_by_test_id("vehicle").fill("trike-1")
-    page.get_by_test_id("search").click()
-    expect(page.get_by_test_id("results").locator("li.event")).to_have_count(3)
-    expect(page.get_by_test_id("results")).to_contain_text("trike-1: Locked: by command.")
-    page.get_by_test_id("check-1").click()
-    expect(page.get_by_test_id("report")).to_have_attribute("data-verdict", "good")
-    today = page.evaluate("""() => {
-      const now = new Date(), two = (n) => String(n).padStart(2, "0");
-      return `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
-    }""")
-    page.get_by_test_id("day").fill(today)
-    page.get_by_test_id("search").click()
-    expect(page.get_by_test_id("results").locator("li.event")).to_have_count(3)
-    page.get_by_test_id("day").fill("2001-02-03")
-    page.get_by_test_id("search").click()
-    expect(page.get_by_test_id("find-none")).to_be_visible()
-    page.get_by_test_id("vehicle").fill("trike-99")
-    page.get_by_test_id("search").click()
-    expect(page.get_by_test_id("find-problem")).to_be_visible()
-    # What was erased stays an entry; its receipt is gone.
-    with stand.api.database.begin() as connection:
-        statements.erase_body(connection, statements.by_leaf(connection, 2).id)
-    page.get_by_test_id("vehicle").fill("trike-1")
-    page.get_by_test_id("day").fill("")
-    page.get_by_test_id("search").click()
-    expect(page.get_by_test_id("results")).to_contain_text("Its content is not kept")
-    expect(page.get_by_test_id("check-2")).to_have_count(0)
-    page.get_by_test_id("sign-out").click()
-    expect(page.get_by_test_id("results")).to_have_count(0)
-    assert page.evaluate("sessionStorage.length") == 0
-
-
-def grave_faults(page: Page) -> list[str]:
-    results = Axe().run(page, options={"resultTypes": ["violations"]}).response
-    return [
-        f"{fault['id']} {node['target']} {node['failureSummary']}"
-        for fault in results["violations"]
-        if fault["impact"] in ("serious", "critical")
-        for node in fault["nodes"]
-    ]
-
-
-@pytest.mark.parametrize(
-    ("locale", "scheme", "width"),
-    [("en", "light", 390), ("fr", "dark", 390), ("fr", "light", 1440), ("en", "dark", 1440)],
-)
-def test_no_serious_fault_of_access(
-    stand: LedgerStand, reader: Visitor, locale: str, scheme: str, width: int
-) -> None:
-    page = reader.page(locale, color_scheme=scheme, viewport={"width": width, "height": 844})
-    open_ledger(page, stand)
-    assert grave_faults(page) == []
-    page.get_by_test_id("token").fill(TOKEN)
-    page.get_by_test_id("sign-in").click()
-    page.get_by_test_id("search").click()
-    page.get_by_test_id("check-1").click()
-    expect(page.get_by_test_id("report")).to_have_attribute("data-verdict", "good")
-    page.get_by_test_id("number").fill("0")
-    page.get_by_test_id("open-entry").click()
-    expect(page.get_by_test_id("entry")).to_be_visible()
-    assert grave_faults(page) == []
-    _, modern, policy = witnesses_of(stand)
-    page.get_by_test_id("policy-file").set_input_files(file(policy, "policy.txt"))
-    receipt = stand.receipt(1)
-    check(page, receipt + modern.cosign(receipt.split(b"\n\n", 1)[1], 7), "bad")
-    history = stand.another_history(f"axe-{locale}-{scheme}-{width}", stand.size + 1)
-    with stand.showing(history):
-        page.get_by_test_id("look-again").click()
-        expect(page.get_by_test_id("alarm-fork")).to_be_visible()
-        assert grave_faults(page) == []
-    for key in page.locator("details.key-line > summary").all():
-        key.click()
-    for narrow in (width, 320):
-        page.set_viewport_size({"width": narrow, "height": 844})
-        assert page.evaluate("document.documentElement.scrollWidth") <= narrow
-
-
-def test_everything_is_reached_by_keyboard(stand: LedgerStand, reader: Visitor) -> None:
-    page = reader.page()
-    open_ledger(page, stand)
-    reached = set()
-    for _ in range(25):
-        page.keyboard.press("Tab")
-        reached.add(page.evaluate("document.activeElement.dataset.testid ?? ''"))
-    assert {"receipt-file", "token", "sign-in", "number", "open-entry", "look-again"} <= reached
-    assert "policy-file" in reached

@@ -8,10 +8,12 @@ import { decodeBase64, decodeUtf8 } from "./note.js";
 
 export const HEADER = "c2sp.org/tlog-proof@v1";
 export const MAX_PROOF_BYTES = 1_048_576;
+const COSE_START = 0xd2; // the other form of a receipt (RFC 9942) begins so; it is not read here
 
 /** {extra (bytes, may be empty), index, path, note (bytes)} of a file's bytes; nothing is checked. */
 export function parseProof(data) {
   if (data.length > MAX_PROOF_BYTES) throw new ProofError("too-large");
+  if (data[0] === COSE_START) throw new ProofError("proof-cose");
   const split = data.findIndex((byte, i) => byte === 0x0a && data[i + 1] === 0x0a);
   if (split < 0) throw new ProofError("proof-form");
   const lines = decodeUtf8(data.slice(0, split), new ProofError("utf8")).split("\n");

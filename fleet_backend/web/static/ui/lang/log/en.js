@@ -17,6 +17,8 @@ export default {
   "log-fault.checkpoint-form": "what was signed is not the state of a log",
   "log-fault.other-log": "it is of the log {origin}, whose key is not known here",
   "log-fault.proof-header": "it is not a receipt (it does not begin with c2sp.org/tlog-proof@v1)",
+  "log-fault.proof-cose":
+    "it is the COSE form, which only programs read here; ask for the same receipt in its text form",
   "log-fault.proof-form": "the receipt is cut off or damaged",
   "log-fault.proof-length": "the proof has another number of hashes than it must have",
   "log-fault.proof-root": "the proof does not lead to what was signed",

@@ -17,6 +17,8 @@ export default {
   "log-fault.checkpoint-form": "ce qui a été signé n’est pas l’état d’un journal",
   "log-fault.other-log": "il s’agit du journal {origin}, dont la clé n’est pas connue ici",
   "log-fault.proof-header": "ce n’est pas un reçu (il ne commence pas par c2sp.org/tlog-proof@v1)",
+  "log-fault.proof-cose":
+    "c’est la forme COSE, que seuls des programmes lisent ici\u202f; demandez le même reçu sous sa forme texte",
   "log-fault.proof-form": "le reçu est tronqué ou endommagé",
   "log-fault.proof-length": "la preuve n’a pas le nombre d’empreintes voulu",
   "log-fault.proof-root": "la preuve ne mène pas à ce qui a été signé",
