@@ -28,11 +28,12 @@ def build(connection: Connection, leaf_index: int, reader: LedgerReader) -> str:
     public_key = gateways.get(connection, row.gateway).public_key
     if reader.checkpoint.size <= leaf_index and reader.update().size <= leaf_index:
         raise NotLoggedError(f"the published checkpoint does not cover leaf {leaf_index} yet")
-    extra = [fields.VERSION, row.statement, body.salt, _inflate(body.packed), public_key]
+    extra = [fields.VERSION, row.statement, body.salt, inflate(body.packed), public_key]
     return make_proof(reader, leaf_index, _encode(extra))
 
 
-def _inflate(packed: bytes) -> bytes:
+def inflate(packed: bytes) -> bytes:
+    """A stored body as it was signed for. Raises DatabaseError."""
     stream = zlib.decompressobj()
     try:
         body = stream.decompress(packed, MAX_BODY_BYTES + 1)

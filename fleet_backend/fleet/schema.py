@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 3
+VERSION = 4
 
 metadata = MetaData()
 
@@ -274,4 +274,20 @@ counters = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", BigInteger, nullable=False),
+)
+
+# One row a rider who was erased. `rider` and `work` name him and are there only while it is under
+# way; `marks` (digests, and places in vehicles' counts) find what arrives afterwards.
+erasures = Table(
+    "erasures",
+    metadata,
+    _row_id(),
+    Column("rider_hash", LargeBinary, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("rider", LargeBinary),
+    Column("work", JSON(none_as_null=True)),
+    Column("marks", JSON, nullable=False),
+    Column("swept", BigInteger, nullable=False),
+    _time("started"),
+    Column("finished", BigInteger),
 )
