@@ -23,6 +23,13 @@ COMMANDS = [
     ["keys", "operator"],
     ["ledger"],
     ["ledger", "verify"],
+    ["backup"],
+    ["restore"],
+    ["privacy"],
+    ["privacy", "kinds"],
+    ["privacy", "erase"],
+    ["privacy", "export"],
+    ["privacy", "retain"],
 ]
 
 
@@ -55,6 +62,11 @@ def test_every_command_explains_itself(command: list[str]) -> None:
         (["keys", "list", "--data", "nowhere"], "nowhere"),
         (["keys", "operator", "--data", "nowhere"], "trifleet run"),
         (["ledger", "verify", "nothing", "--policy", "nowhere"], "nothing"),
+        (["backup", "copy", "--data", "nowhere"], "nowhere"),
+        (["restore", "copy", "--data", "nowhere"], "no back-up"),
+        (["privacy", "erase", "--rider", "0" * 64, "--data", "nowhere"], "no data folder"),
+        (["privacy", "export", "--rider", "00", "--out", "o", "--data", "nowhere"], "no database"),
+        (["privacy", "retain", "--data", "nowhere"], "no data folder"),
         (["run", "--vehicles", "101", "--data", "nowhere"], "1 to 100"),
         (["run", "--vehicles", "-1", "--data", "nowhere"], "1 to 100"),
     ],
