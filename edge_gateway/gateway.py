@@ -105,6 +105,7 @@ class Gateway:
         if now >= self._health_at:
             self._health_at = now + _HEALTH_S
             self.log_health()
+            self._outbox.scrub()
 
     def start(self) -> None:
         """Say in the chain that we are here."""

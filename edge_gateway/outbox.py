@@ -165,6 +165,11 @@ class Outbox:
         ranges = (*verified.accepted, *verified.refused)
         return Deleted(accepted, refused, any(end > last for _, end in ranges))
 
+    def scrub(self) -> None:
+        """Empty the write-ahead log, which still holds what was acknowledged; later, if busy."""
+        with _named_errors():
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
     def _delete_ranges(self, ranges: list[tuple[int, int]], last: int) -> int:
         # Clamped, as numbers of 64 bits do not fit SQLite's integers.
         pairs = [(first, min(end, last)) for first, end in ranges if first <= last]
@@ -233,6 +238,8 @@ def _open(path: Path, max_bytes: int) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
+    # What was acknowledged is overwritten with zeros: it says where somebody rode.
+    db.execute("PRAGMA secure_delete = ON")
     # A bound below the disk's: once SQLite meets a full disk even DELETE fails.
     db.execute(f"PRAGMA max_page_count = {max(16, max_bytes // _PAGE_BYTES)}")
     try:

@@ -7,6 +7,7 @@ password, and the password is in a file of mode 0600, never on a command line.
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -58,6 +59,25 @@ class BrokerSettings:
     binary: Path = field(default_factory=lambda: Path(sys.executable).with_name("nats-server"))
 
 
+def ask_to_empty(folder: Path) -> Path:
+    """Have the broker of this folder begin with an empty store at its next start.
+
+    Returns the mark, which is gone when it was done. Nothing is lost: gateways keep what the
+    backend has not acknowledged, and the store is never where a message lives.
+    """
+    mark = folder / "empty-store"
+    mark.touch(mode=0o600)
+    return mark
+
+
+def empty_if_asked(folder: Path) -> None:
+    """Before the broker starts: delete its store where `ask_to_empty` was called."""
+    mark = folder / "empty-store"
+    if mark.exists():
+        shutil.rmtree(folder / "store", ignore_errors=True)
+        mark.unlink()
+
+
 def ensure_credentials(users: Iterable[User]) -> None:
     """Give every user that has none a password of 256 random bits, in its own file."""
     for user in users:
@@ -93,6 +113,7 @@ class Broker:
     def start(self) -> None:
         """Start nats-server and return when it takes connections. Raises BrokerError."""
         self.write_config()
+        empty_if_asked(self.settings.folder)
         try:
             with (self.settings.folder / "nats.log").open("ab") as log:
                 self._child = subprocess.Popen(

@@ -5,7 +5,18 @@ import sys
 
 import typer
 
-from trifleet.commands import backend, board, gateway, keys, ledger, ride, run, witness
+from trifleet.commands import (
+    backend,
+    backup,
+    board,
+    gateway,
+    keys,
+    ledger,
+    privacy,
+    ride,
+    run,
+    witness,
+)
 from trifleet.commands.common import known_errors
 
 app = typer.Typer(
@@ -19,11 +30,14 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("ride")(ride.ride)
 app.command("gateway")(gateway.gateway)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.add_typer(backend.app, name="backend")
 app.add_typer(board.app, name="board")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(witness.app, name="witness")
+app.add_typer(privacy.app, name="privacy")
 
 
 def main() -> None:

@@ -31,3 +31,11 @@ class KeypadError(TrifleetError):
 
 class PortError(TrifleetError):
     """The port that was asked for is taken."""
+
+
+class BackupError(TrifleetError):
+    """A back-up cannot be made or restored as asked."""
+
+
+class PrivacyError(TrifleetError):
+    """A rider's data cannot be erased or exported as asked."""

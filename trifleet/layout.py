@@ -59,6 +59,20 @@ class Layout:
     def logs(self) -> Path:
         return self.root / "logs"
 
+    @property
+    def issuer_journal(self) -> Path:
+        return self.root / "issuer/journal"
+
+    @property
+    def privacy(self) -> Path:
+        """The operator's settings of how long data is kept; may be missing."""
+        return self.root / "privacy.toml"
+
+    @property
+    def backups(self) -> Path:
+        """Which back-ups were made of this folder, and where."""
+        return self.root / "backups.json"
+
     def config(self, program: str) -> Path:
         """The TOML file that a program of the backend reads."""
         return self.root / "config" / f"{program}.toml"

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from fleet_backend.fleet import keys
 from trifleet import installation
-from trifleet.broker import Broker, BrokerSettings, Role, User
+from trifleet.broker import Broker, BrokerSettings, Role, User, empty_if_asked
 from trifleet.errors import InstallationError
+from trifleet.keeping import retention
 from trifleet.layout import Layout, Settings, make_folder, write_private, write_toml
 from trifleet.ports import LOOPBACK, free_port, require_free
 from trifleet.supervisor import Program, Supervisor
@@ -109,7 +110,7 @@ class Stack:
         users += [User(s.gateway, Role.GATEWAY, self._gateway_password(s)) for s in self.slots]
         broker = Broker(BrokerSettings(self.layout.broker, free_port()), users)
         broker.write_config()
-        self._run("broker", tuple(broker.command()))
+        self._run("broker", tuple(broker.command()), lambda: empty_if_asked(self.layout.broker))
         broker.wait_until_ready()
         say("broker", f"MQTT on {LOOPBACK}:{broker.port}, one credential for each gateway")
         return broker
@@ -140,6 +141,7 @@ class Stack:
                 "key_file": str(self.layout.log_key),
                 "policy": str(self.layout.policy),
             },
+            "retention": dataclasses.asdict(retention(self.layout)),
         }
 
     def _issuer_settings(self) -> Settings:
@@ -148,7 +150,7 @@ class Stack:
             "database_url": self._database,
             "issuing_key": str(self.layout.issuing_key),
             "statement_key": str(self.layout.issuer_statement_key),
-            "journal": str(make_folder(self.layout.root / "issuer/journal")),
+            "journal": str(make_folder(self.layout.issuer_journal)),
             **self._public_ledger,
         }
 
@@ -264,9 +266,11 @@ class Stack:
     def _trifleet(self, name: str, *arguments: str) -> None:
         self._run(name, (sys.executable, "-m", "trifleet.cli", *arguments))
 
-    def _run(self, name: str, command: tuple[str, ...]) -> None:
+    def _run(
+        self, name: str, command: tuple[str, ...], prepare: Callable[[], None] = lambda: None
+    ) -> None:
         log_file = make_folder(self.layout.logs) / f"{name}.log"
-        self.supervisor.start(Program(name, command, log_file))
+        self.supervisor.start(Program(name, command, log_file, prepare=prepare))
 
     def _password(self, user: str) -> Path:
         return self.layout.broker / f"{user}.password"

@@ -22,6 +22,10 @@ _HEALTHY_S = 20.0
 _STOP_S = 8.0
 
 
+def _nothing() -> None:
+    """Most programs need no preparation."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Program:
     """How to start one child: a unique name, its command line (never a secret in it)."""
@@ -30,6 +34,7 @@ class Program:
     command: tuple[str, ...]
     log_file: Path
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    prepare: Callable[[], None] = _nothing  # before each start, restarts included
 
 
 class Child:
@@ -50,6 +55,7 @@ class Child:
 
     def start(self) -> None:
         """Start the process; it dies with us whatever happens to us."""
+        self.program.prepare()
         self.program.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.program.log_file.open("ab") as output:
             self._process = subprocess.Popen(

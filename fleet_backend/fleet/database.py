@@ -19,6 +19,7 @@ from fleet_backend.fleet.schema import (
     MEASURED_IN_1,
     MEASURED_IN_2,
     VERSION,
+    erasures,
     metadata,
     schema_version,
     telemetry,
@@ -76,14 +77,16 @@ class Database:
 
 
 def _bring_up(connection: Connection) -> None:
-    """Older versions measured less: the columns are added, and nothing is known of them.
+    """Versions 1 and 2 measured less: the columns are added, and nothing is known of them.
 
-    Before version 4 nobody searched for statements: two indexes are added.
+    Up to version 3 nobody searched for statements, and nobody was erased: indexes and a table.
     """
     found = connection.execute(select(schema_version.c.version)).scalars().all()
-    measured = {(1,): MEASURED_IN_1, (2,): MEASURED_IN_2, (3,): len(MEASURED)}.get(tuple(found))
+    older = {(1,): MEASURED_IN_1, (2,): MEASURED_IN_2, (3,): len(MEASURED)}
+    measured = older.get(tuple(found))
     if measured is None:
         return  # this program's, or none that it knows: `check_schema` says
+    erasures.create(connection, checkfirst=True)
     for table in (telemetry, vehicle_state):
         for name in MEASURED[measured:]:
             connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {name} BIGINT"))

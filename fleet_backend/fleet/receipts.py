@@ -58,10 +58,11 @@ def _extra(connection: Connection, leaf_index: int) -> bytes:
     row = statements.by_leaf(connection, leaf_index)
     body = statements.body(connection, row.id)
     public_key = gateways.get(connection, row.gateway).public_key
-    return _encode([fields.VERSION, row.statement, body.salt, _inflate(body.packed), public_key])
+    return _encode([fields.VERSION, row.statement, body.salt, inflate(body.packed), public_key])
 
 
-def _inflate(packed: bytes) -> bytes:
+def inflate(packed: bytes) -> bytes:
+    """A stored body as it was signed for. Raises DatabaseError."""
     stream = zlib.decompressobj()
     try:
         body = stream.decompress(packed, MAX_BODY_BYTES + 1)

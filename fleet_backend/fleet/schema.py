@@ -285,3 +285,19 @@ INDEXES_OF_4 = tuple(
     for index in sorted(table.indexes, key=lambda index: str(index.name))
     if index.name in ("statements_by_time", "records_by_statement")
 )
+
+# One row a rider who was erased. `rider` and `work` name him and are there only while it is under
+# way; `marks` (digests, and places in vehicles' counts) find what arrives afterwards.
+erasures = Table(
+    "erasures",
+    metadata,
+    _row_id(),
+    Column("rider_hash", LargeBinary, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("rider", LargeBinary),
+    Column("work", JSON(none_as_null=True)),
+    Column("marks", JSON, nullable=False),
+    Column("swept", BigInteger, nullable=False),
+    _time("started"),
+    Column("finished", BigInteger),
+)

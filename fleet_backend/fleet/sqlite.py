@@ -50,6 +50,8 @@ def _settings(writes: bool) -> tuple[str, ...]:
         # A commit is on the disk when it returns: an acknowledgement rests on it.
         "PRAGMA synchronous=FULL",
         "PRAGMA foreign_keys=ON",
+        # What is deleted is overwritten with zeros: a position is not to be read in a free page.
+        "PRAGMA secure_delete=ON",
         f"PRAGMA wal_autocheckpoint={WAL_PAGES}",
         f"PRAGMA query_only={'OFF' if writes else 'ON'}",
     )

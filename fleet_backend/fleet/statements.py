@@ -126,7 +126,10 @@ def body(connection: Connection, statement_id: int) -> Body:
     query = select(bodies.c.salt, bodies.c.body).where(bodies.c.statement_id == statement_id)
     row = connection.execute(query).first()
     if row is None:
-        raise ErasedError(f"the body of statement {statement_id} was erased")
+        raise ErasedError(
+            "what this statement says was erased, or its time to be kept is over; the ledger still"
+            " proves that it was made, by whom, and where it stands"
+        )
     return Body(row.salt, row.body)
 
 

@@ -48,7 +48,14 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
         sequencer.start(ledger.integrate_s)
         adapter = MqttAdapter(settings.mqtt)
         try:
-            worker = Worker(database, adapter, ack_key, settings.worker, committed=sequencer.wake)
+            worker = Worker(
+                database,
+                adapter,
+                ack_key,
+                settings.worker,
+                retention=settings.retention,
+                committed=sequencer.wake,
+            )
             _LOG.info("ready")
             worker.run(stop)
         finally:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+from fleet_backend.fleet.retention import RetentionSettings
 from fleet_backend.fleet.settings import Bounds, load
 from fleet_backend.ingest.mqtt import MqttSettings
 from fleet_backend.ingest.worker import WorkerSettings
@@ -39,6 +40,7 @@ class IngestSettings:
     mqtt: MqttSettings
     ledger: LedgerSettings
     worker: WorkerSettings = field(default_factory=WorkerSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
 
 
 def load_settings(path: Path) -> IngestSettings:

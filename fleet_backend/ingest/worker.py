@@ -17,11 +17,13 @@ from sqlalchemy import Connection
 from fleet_backend.fleet import commands, counters, events, quarantine
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.errors import ExistsError
+from fleet_backend.fleet.retention import RetentionSettings
 from fleet_backend.fleet.settings import Bounds
 from fleet_backend.ingest import acceptance, couriers, effects, reasons, refusals, registry
 from fleet_backend.ingest.acceptance import Accepted, Claim, Duplicate, Refused, Verdict, View
 from fleet_backend.ingest.adapter import Adapter, Message
 from fleet_backend.ingest.limits import QuarantineLimits, RateLimit
+from fleet_backend.ingest.retainer import Retainer
 from fleet_backend.ingest.store import store
 from protocol import ack, courier
 
@@ -30,6 +32,7 @@ _LOG = logging.getLogger("fleet_backend.ingest")
 # A registration that came after our copy was made must not turn into a refusal.
 _MAYBE_NEW = frozenset((reasons.UNKNOWN_GATEWAY, reasons.RECORD_VEHICLE, reasons.COURIER_VEHICLE))
 _ATTEMPTS = 3
+_KEEP = RetentionSettings()
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Worker:
         ack_key: Ed25519PrivateKey,
         settings: WorkerSettings,
         *,
+        retention: RetentionSettings = _KEEP,
         now: Callable[[], int] = lambda: int(time.time()),
         committed: Callable[[], None] = lambda: None,
     ) -> None:
@@ -70,6 +74,7 @@ class Worker:
         self._settings = settings
         self._now = now
         self._committed = committed
+        self._retainer = Retainer(database, retention)
         self._rate = RateLimit(settings.quarantine, time.monotonic)
         self._record_rate = RateLimit(settings.quarantine, time.monotonic)
         with database.read() as connection:
@@ -104,6 +109,7 @@ class Worker:
             quarantine.trim_unauthentic(connection, self._settings.quarantine.forged_kept)
             for row in commands.overdue(connection, now):
                 effects.advance(connection, row.id, commands.EXPIRE, now)
+        self._retainer.step(now)
 
     def _commit_again(self, batch: Sequence[Message], now: int) -> _Outcome:
         for _ in range(_ATTEMPTS - 1):

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DBAPIError
 
 from fleet_backend.fleet import chains, grants
+from fleet_backend.fleet.errors import UnknownError
 from fleet_backend.fleet.grants import GrantRow
 from protocol import cbor, cose, grant
 from protocol import statement as wire
@@ -75,6 +76,9 @@ class Worker:
                 self._round(rows)
         except DBAPIError as error:
             log.warning("database: %s", error.orig)
+        except UnknownError:
+            # Its rider was erased meanwhile; the next round drops what was signed for it.
+            log.info("a request is gone")
         except JournalError as error:
             log.error("%s", error)
 

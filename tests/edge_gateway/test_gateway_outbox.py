@@ -268,3 +268,28 @@ def test_kill_9_at_any_moment_neither_loses_nor_doubles(tmp_path: Path) -> None:
     assert told < len(names)
     assert [seq for seq, _ in _bodies(outbox)] == list(range(outbox.count()))
     outbox.close()
+
+
+def _held(folder: Path) -> bytes:
+    """The bytes of the outbox's files, free pages and the log included."""
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+
+
+def test_what_was_acknowledged_is_in_no_byte_of_the_files(tmp_path: Path) -> None:
+    """A salt and a body tell where somebody rode."""
+    outbox = _open(tmp_path / "o.db")
+    for seq in range(300):
+        outbox.store_records([sealed(1, seq)], 6, VEHICLE, _marks(seq))
+    parts = [statement.decode_message(one.message) for one in outbox.pending(-1, 300)]
+    salts = [salt for _, salt, _ in parts[:299]]
+    bodies = [packed for _, _, packed in parts[:299]]
+    assert all(salt in _held(tmp_path) for salt in salts)
+    outbox.delete(ack.Ack(GATEWAY, [(0, 298)], []))
+    assert any(salt in _held(tmp_path) for salt in salts)  # in the log: else nothing is shown
+    outbox.scrub()
+    held = _held(tmp_path)
+    assert not any(salt in held for salt in salts)
+    assert not any(packed in held for packed in bodies)
+    assert parts[299][1] in held
+    assert outbox.count() == 1
+    outbox.close()

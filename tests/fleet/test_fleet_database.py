@@ -19,6 +19,7 @@ from fleet_backend.fleet.schema import (
     MEASURED_IN_1,
     MEASURED_IN_2,
     VERSION,
+    erasures,
     metadata,
     schema_version,
     telemetry,
@@ -47,9 +48,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("version", "measured"), [(1, MEASURED_IN_1), (2, MEASURED_IN_2), (3, len(MEASURED))]
 )
-def test_an_older_database_gets_the_columns_that_it_lacks(
-    tmp_path: Path, version: int, measured: int
-) -> None:
+def test_an_older_database_gets_what_it_lacks(tmp_path: Path, version: int, measured: int) -> None:
     database = open_database(_url(tmp_path))
     database.create_schema()
     with database.begin() as connection:
@@ -58,12 +57,13 @@ def test_an_older_database_gets_the_columns_that_it_lacks(
                 connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
         for index in INDEXES_OF_4:
             index.drop(connection)
+        connection.execute(text("DROP TABLE erasures"))
         connection.execute(update(schema_version).values(version=version))
     with pytest.raises(SchemaVersionError):
         database.check_schema()
     database.create_schema()
     with database.read() as connection:
-        for made in (telemetry, vehicle_state):
+        for made in (telemetry, vehicle_state, erasures):
             found = [column["name"] for column in inspect(connection).get_columns(made.name)]
             assert found == [column.name for column in made.columns]
         for index in INDEXES_OF_4:

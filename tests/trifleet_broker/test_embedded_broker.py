@@ -10,7 +10,15 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import pytest
 
-from trifleet.broker import Broker, BrokerError, BrokerSettings, Role, User, ensure_credentials
+from trifleet.broker import (
+    Broker,
+    BrokerError,
+    BrokerSettings,
+    Role,
+    User,
+    ask_to_empty,
+    ensure_credentials,
+)
 
 PATIENCE_S = 10.0
 
@@ -251,3 +259,32 @@ def test_a_missing_binary_is_named(tmp_path: Path) -> None:
     broker = Broker(BrokerSettings(tmp_path / "b", binary=tmp_path / "absent"), [])
     with pytest.raises(BrokerError, match="absent"):
         broker.start()
+
+
+def _stored(folder: Path) -> bytes:
+    """The bytes of every file of the broker's store."""
+    files = sorted((folder / "store").rglob("*"))
+    return b"".join(path.read_bytes() for path in files if path.is_file())
+
+
+def test_an_emptied_store_holds_no_byte_of_a_message_and_clients_go_on(site: Site) -> None:
+    """A message for somebody who is away lies in the store as it travels."""
+    folder, secret = site.broker.settings.folder, b"where a rider went, in so many bytes"
+    away = site.join("ingest")
+    assert away.subscribe("tf/1/+/up/#")
+    away.close()
+    site.join("gw-1").publish("tf/1/gw-1/up/statement", secret)
+    site.broker.stop()
+    assert secret in _stored(folder)
+    site.broker.start()
+    site.broker.stop()
+    assert secret in _stored(folder)  # an ordinary start keeps it
+    mark = ask_to_empty(folder)
+    assert secret in _stored(folder)  # it is done at the next start, and not under a running broker
+    site.broker.start()
+    assert not mark.exists()
+    assert secret not in _stored(folder)
+    back = site.join("ingest")
+    assert back.subscribe("tf/1/+/up/#")
+    site.join("gw-1").publish("tf/1/gw-1/up/statement", b"sent again")
+    back.messages_until("tf/1/gw-1/up/statement", b"sent again")

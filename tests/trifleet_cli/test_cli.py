@@ -32,6 +32,13 @@ COMMANDS = [
     ["ledger", "rotate-key"],
     ["ledger", "policy"],
     ["ledger", "policy", "check"],
+    ["backup"],
+    ["restore"],
+    ["privacy"],
+    ["privacy", "kinds"],
+    ["privacy", "erase"],
+    ["privacy", "export"],
+    ["privacy", "retain"],
 ]
 
 
@@ -63,6 +70,11 @@ def test_every_command_explains_itself(command: list[str]) -> None:
         (["board", "type", "trike-9", "--data", "nowhere"], "no simulated vehicle trike-9"),
         (["keys", "list", "--data", "nowhere"], "nowhere"),
         (["keys", "operator", "--data", "nowhere"], "trifleet run"),
+        (["backup", "copy", "--data", "nowhere"], "nowhere"),
+        (["restore", "copy", "--data", "nowhere"], "no back-up"),
+        (["privacy", "erase", "--rider", "0" * 64, "--data", "nowhere"], "no data folder"),
+        (["privacy", "export", "--rider", "00", "--out", "o", "--data", "nowhere"], "no database"),
+        (["privacy", "retain", "--data", "nowhere"], "no data folder"),
         (["run", "--vehicles", "101", "--data", "nowhere"], "1 to 100"),
         (["run", "--vehicles", "-1", "--data", "nowhere"], "1 to 100"),
     ],

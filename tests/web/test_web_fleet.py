@@ -1,6 +1,7 @@
 """/fleet against the contract: what moves, what was recorded, what was refused, what is proved."""
 
 import base64
+import json
 import re
 
 import pytest
@@ -216,6 +217,24 @@ def test_tampered_receipts_are_refused(web: WebServer, visitor: Visitor) -> None
         expect(failed).to_have_attribute("data-result", "failed")
         expect(event.get_by_test_id("report")).to_have_attribute("data-verdict", "bad")
         forgeries.pop(0)
+
+
+def test_a_receipt_of_what_was_erased_says_so_in_plain_words(
+    web: WebServer, visitor: Visitor
+) -> None:
+    page = visitor.page()
+    problem = {"type": "/problems/erased", "title": "The content was erased", "status": 410}
+    page.route(
+        "**/v1/fleet/receipts/*",
+        lambda route: route.fulfill(
+            status=410, content_type="application/problem+json", body=json.dumps(problem)
+        ),
+    )
+    open_fleet(page, web, "#/vehicle/trike-1")
+    page.get_by_test_id("event-1-0").get_by_test_id("check-receipt").click()
+    said = page.get_by_test_id("receipt-error")
+    expect(said).to_contain_text("was erased")
+    expect(said).to_contain_text("still proves")
 
 
 def test_good_receipt_holds_until_the_logs_key_changes(web: WebServer, visitor: Visitor) -> None:

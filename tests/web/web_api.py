@@ -205,8 +205,7 @@ class FakeFleet:
             return
         await asyncio.sleep(0.1)
         self.change(value, state="delivered")
-        while vehicle.holds_answer:
-            await asyncio.sleep(0.02)
+        await asyncio.sleep(vehicle.answer_delay_s)
         state, code, entry = vehicle.present(data)
         self.answers[str(value["id"])] = entry
         refused = {"code": code, "name": refusal.NAMES[code], "text": ""} if code else None

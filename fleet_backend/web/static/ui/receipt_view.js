@@ -49,14 +49,18 @@ export function ReceiptCheck({ path, name, token }) {
       <//>
       ${state.text && html`<${Download} text=${state.text} name=${name} />`}
     </div>
-    ${state.phase === "failed" && html`<${Notice} kind=${state.error === "not-logged-yet" ? "info" : "bad"}
+    ${state.phase === "failed" && html`<${Notice} kind=${EXPECTED.has(state.error) ? "info" : "bad"}
       testid="receipt-error" title=${errorText(state.error)} />`}
     ${state.report && html`<${Report} report=${state.report} onTrust=${trustAgain} />`}
   </div>`;
 }
 
-const errorText = (name) =>
-  name === "not-logged-yet" ? t("receipt.not-yet") : t("receipt.unreachable");
+// What the server may answer that is no fault.
+const EXPECTED = new Map([
+  ["not-logged-yet", "receipt.not-yet"],
+  ["erased", "receipt.erased"],
+]);
+const errorText = (name) => t(EXPECTED.get(name) ?? "receipt.unreachable");
 
 function Download({ text, name }) {
   const save = () => {

@@ -121,6 +121,8 @@ export default {
   "receipt.download": "Download the receipt",
   "receipt.choose-file": "Choose a receipt file",
   "receipt.not-yet": "Not in the log yet; a few seconds more.",
+  "receipt.erased":
+    "What this says was erased. The log still proves that it was said, and by whom.",
   "receipt.unreachable": "The receipt cannot be fetched now.",
   "receipt.verdict-good": "This receipt holds.",
   "receipt.verdict-partial": "Nothing is wrong, but the log’s signature could not be checked.",

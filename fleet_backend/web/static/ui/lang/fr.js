@@ -125,6 +125,8 @@ export default {
   "receipt.download": "Télécharger le reçu",
   "receipt.choose-file": "Choisir un fichier de reçu",
   "receipt.not-yet": "Pas encore dans le journal\u202f; quelques secondes de plus.",
+  "receipt.erased":
+    "Le contenu a été effacé. Le journal prouve toujours que la déclaration a été faite, et par qui.",
   "receipt.unreachable": "Le reçu ne peut pas être obtenu pour l’instant.",
   "receipt.verdict-good": "Ce reçu est valide.",
   "receipt.verdict-partial":

@@ -1,0 +1,73 @@
+"""The events of one rider: of his requests and commands, and where his vehicle was meanwhile."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, delete, func, select
+
+from fleet_backend.fleet import events
+from fleet_backend.fleet.events import Event
+from fleet_backend.fleet.rides import Ride
+from fleet_backend.fleet.schema import events as table
+from fleet_backend.fleet.schema import records, telemetry
+from fleet_backend.fleet.trace import Trace
+from protocol import record
+
+Span = tuple[int, int]
+
+
+def of_rider(connection: Connection, trace: Trace) -> Iterator[Event]:
+    """What the table still holds of him, oldest first."""
+    names = {item.hex() for item in (*trace.grant_ids, *trace.command_ids)}
+    subjects = {*trace.requests, *names}
+    spans = {ride: _spans(connection, ride) for ride in trace.rides}
+    for row in connection.execute(select(table).order_by(table.c.id)):
+        event = Event(**row._mapping)
+        named = event.subject in subjects or _names(event, names)
+        if named or any(_during(event, ride, spans[ride]) for ride in trace.rides):
+            yield event
+
+
+def forget(connection: Connection, trace: Trace) -> int:
+    """Delete them; returns how many."""
+    found = [event.id for event in of_rider(connection, trace)]
+    for at in range(0, len(found), 500):
+        connection.execute(delete(table).where(table.c.id.in_(found[at : at + 500])))
+    return len(found)
+
+
+def _names(event: Event, names: set[str]) -> bool:
+    body = event.data.get("body")
+    told = body if isinstance(body, dict) else event.data
+    return bool(names & {told.get("grant_id"), told.get("command_id"), told.get("id")})
+
+
+def _during(event: Event, ride: Ride, spans: tuple[Span, Span]) -> bool:
+    if event.topic == events.VEHICLE and event.subject == ride.vehicle:
+        # A report has no number: the vehicle's time, or the server's, says when it was.
+        (first, last), (arrived, ended) = spans
+        return first <= event.data.get("time", 0) <= last or arrived <= event.created <= ended
+    if event.data.get("kind") in (record.ANSWER, record.REFUSAL):
+        return False  # to somebody else: his own are found by their names
+    boot, seq = event.data.get("boot"), event.data.get("seq")
+    if isinstance(boot, int) and isinstance(seq, int):
+        return ride.holds(str(event.data.get("vehicle")), (boot, seq))
+    return False
+
+
+def _spans(connection: Connection, ride: Ride) -> tuple[Span, Span]:
+    """(least, greatest) of the vehicle's time and of the server's over the ride's rows."""
+    found: list[tuple[int, int]] = []
+    for of in (telemetry, records):
+        for column in (of.c.time, of.c.server_time):
+            known = select(func.min(column), func.max(column)).where(ride.rows(of), column > 0)
+            least, most = connection.execute(known).one()
+            found.append((1, 0) if least is None else (least, most))
+    of_vehicle, of_server = found[0::2], found[1::2]
+    return _union(of_vehicle), _union(of_server)
+
+
+def _union(spans: list[Span]) -> Span:
+    real = [span for span in spans if span[0] <= span[1]]
+    if not real:
+        return 1, 0
+    return min(least for least, _ in real), max(most for _, most in real)

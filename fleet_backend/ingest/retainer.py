@@ -1,0 +1,49 @@
+"""Once a day, in small pieces between the batches: what is older than it may be is deleted.
+
+And what a gateway that had been offline brought of riders who were erased meanwhile.
+"""
+
+import logging
+import time
+from collections import Counter
+
+from fleet_backend.fleet import erasure
+from fleet_backend.fleet.database import Database
+from fleet_backend.fleet.retention import RetentionSettings, retain
+
+_LOG = logging.getLogger("fleet_backend.ingest")
+EVERY_S = 86_400
+# So long at a time: messages wait for it.
+TURN_S = 0.1
+
+
+class Retainer:
+    """Call `step` often; it begins with the first call, and again a day later."""
+
+    def __init__(self, database: Database, settings: RetentionSettings) -> None:
+        self._database = database
+        self._settings = settings
+        self._due = 0
+        self._counts: Counter[str] = Counter()
+
+    def step(self, now: int) -> None:
+        """The next pieces, if it is time. `now` is Unix time."""
+        if now < self._due:
+            return
+        end = time.monotonic() + TURN_S
+        while time.monotonic() < end:
+            with self._database.begin() as connection:
+                deleted = retain(connection, self._settings, now)
+                if not deleted:
+                    deleted_late = erasure.drop_late(connection)
+            if not deleted:
+                self._finish(deleted_late, now)
+                return
+            self._counts += deleted
+
+    def _finish(self, late: Counter[str], now: int) -> None:
+        self._due = now + EVERY_S
+        for what, counts in (("too old", self._counts), ("of erased riders", late)):
+            if counts.total():
+                _LOG.info("deleted, %s: %s", what, dict(counts))
+        self._counts = Counter()

@@ -1,0 +1,198 @@
+"""Erasing while the parts run: what the API then says, and what arrives afterwards."""
+
+import secrets
+import time
+
+import pytest
+
+from fleet_backend.fleet import counters, scrub, trace
+from fleet_backend.fleet.errors import DatabaseError
+from fleet_backend.fleet.retention import RetentionSettings
+from fleet_backend.ingest.retainer import EVERY_S, Retainer
+from protocol import command, lock, record, request
+from tests.privacy.privacy_stand import PrivacyStand, grant_id_of
+from tests.privacy.town import (
+    ANNA,
+    Town,
+    assert_proofs_hold,
+    erase_rider,
+    quiet,
+    rows_of,
+    statements_of,
+    trace_of,
+)
+from trifleet import erase
+from trifleet.client import RiderClient, to_text
+from trifleet.erase_database import OpenRideError
+
+
+def leaves(town: Town, rider: bytes) -> list[int]:
+    """Places in the ledger of the statements that speak of a rider."""
+    own = set(statements_of(town.layout, rider))
+    rows = rows_of(town.layout.database)["statements"]
+    return [int(str(row["leaf_index"])) for row in rows if row["id"] in own]
+
+
+def test_receipts_of_what_was_erased_say_so_in_plain_words(town: Town) -> None:
+    anna, bob = leaves(town, town.anna), leaves(town, town.bob)
+    name = trace_of(town.layout, town.anna).command_ids[0].hex()
+    assert town.stand.operator.get(f"/v1/fleet/receipts/{anna[0]}").status_code == 200
+    erase_rider(town.layout, town.anna)
+    for leaf in anna:
+        answer = town.stand.operator.get(f"/v1/fleet/receipts/{leaf}")
+        assert answer.status_code == 410
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["title"] == "The content was erased"
+        assert "still proves" in answer.json()["detail"]
+    for leaf in bob:
+        assert town.stand.operator.get(f"/v1/fleet/receipts/{leaf}").status_code == 200
+    assert town.stand.operator.get(f"/v1/commands/{name}").status_code == 404
+    assert_proofs_hold(town.layout)
+
+
+def test_an_erased_rider_may_come_back_as_somebody_new(town: Town) -> None:
+    erase_rider(town.layout, town.anna)
+    anna = town.clients[town.anna]
+    anna.register()
+    town.stand.ride(anna, "trike-2", ANNA)
+    again = trace_of(town.layout, town.anna)
+    assert len(again.rides) == 1
+    # What was erased once does not make the new ride vanish.
+    Retainer(town.stand.database, RetentionSettings()).step(int(time.time()))
+    assert trace_of(town.layout, town.anna) == again
+    assert erase_rider(town.layout, town.anna).deleted["riders"] == 1
+    assert trace_of(town.layout, town.anna).is_empty
+
+
+def begin_ride(stand: PrivacyStand, rider: RiderClient, vehicle: str) -> tuple[bytes, bytes]:
+    granted = stand.granted(rider, vehicle)
+    name = stand.send(rider, vehicle, granted, command.UNLOCK)
+    return name, grant_id_of(granted)
+
+
+def test_what_a_gateway_brings_afterwards_is_dropped_the_same_day(town: Town) -> None:
+    """It was offline from the middle of the ride on."""
+    stand, anna = town.stand, town.clients[town.anna]
+    name, grant_id = begin_ride(stand, anna, "trike-2")
+    stand.deliver("trike-2", stand.unlocked("trike-2", name, grant_id))
+    outbox = stand.outboxes["trike-2"]
+    now = int(time.time())
+    for place in ANNA[:2]:
+        outbox.store_records([stand.sample("trike-2", place, lock.DRIVE)], now, "trike-2", {})
+    outbox.store_records(stand.locked("trike-2", name, grant_id), now, "trike-2", {})
+    with pytest.raises(OpenRideError, match="trike-2"):
+        erase_rider(town.layout, town.anna)
+    report = erase.erase(town.layout, town.anna.hex(), quiet, even_riding=True)
+    assert any("gw-2: 3 statements" in text for text in report.not_reached)
+    stand.drain("trike-2")
+    after = [stand.sample("trike-2", (1, 1), lock.LOCKED)]
+    stand.deliver("trike-2", after)
+    assert any(row["lat_e7"] == ANNA[0][0] for row in rows_of(town.layout.database)["telemetry"])
+    retainer = Retainer(stand.database, RetentionSettings())
+    retainer.step(now)
+    rows = rows_of(town.layout.database)
+    places = {row["lat_e7"] for row in rows["telemetry"]}
+    assert not places & {place[0] for place in ANNA[:2]}
+    assert 1 in places  # after the ride
+    kinds = {record.ANSWER, record.REFUSAL}
+    assert not any(grant_id.hex() in str(row) for row in rows["records"] if row["kind"] in kinds)
+    assert_proofs_hold(town.layout)
+
+
+def test_the_retainer_begins_again_a_day_later(town: Town) -> None:
+    now = int(time.time())
+    retainer = Retainer(town.stand.database, RetentionSettings())
+    retainer.step(now)
+    old = {"telemetry_days": 1, "bodies_days": 1}
+    retainer = Retainer(town.stand.database, RetentionSettings(**old))
+    retainer.step(now)
+    assert rows_of(town.layout.database)["telemetry"]
+    retainer.step(now + EVERY_S - 1)  # not yet
+    assert rows_of(town.layout.database)["telemetry"]
+    retainer.step(now + EVERY_S + 10)
+    assert not rows_of(town.layout.database)["telemetry"]
+
+
+def shared_statement(town: Town) -> tuple[bytes, bytes]:
+    """One statement: Anna's lock and Bob's unlock on trike-2. (Bob's command, his grant.)"""
+    stand, anna, bob = town.stand, town.clients[town.anna], town.clients[town.bob]
+    granted = stand.granted(anna, "trike-2")
+    mine = grant_id_of(granted)
+    stand.deliver("trike-2", stand.unlocked("trike-2", stand.send(
+        anna, "trike-2", granted, command.UNLOCK), mine))  # fmt: skip
+    locking = stand.send(anna, "trike-2", granted, command.LOCK)
+    name, his = begin_ride(stand, bob, "trike-2")
+    stand.deliver(
+        "trike-2",
+        [
+            stand.sample("trike-2", ANNA[0], lock.DRIVE),
+            *stand.locked("trike-2", locking, mine),
+            *stand.unlocked("trike-2", name, his),
+            stand.sample("trike-2", (483_100_001, 25_100_001), lock.DRIVE),
+        ],
+    )
+    return name, his
+
+
+def test_a_statement_of_two_riders_loses_its_content_and_the_other_keeps_his_rows(
+    town: Town,
+) -> None:
+    name, his = shared_statement(town)
+    stand = town.stand
+    assert stand.operator.get(f"/v1/commands/{name.hex()}/receipt").status_code == 200
+    report = erase_rider(town.layout, town.anna)
+    assert report.deleted["bodies that held records of others as well"] == 1
+    rows = rows_of(town.layout.database)
+    assert any(row["lat_e7"] == 483_100_001 for row in rows["telemetry"])
+    assert any(his.hex() in str(row["body"]) for row in rows["records"])
+    told = stand.operator.get(f"/v1/commands/{name.hex()}").json()
+    assert told["state"] == "executed"
+    gone = stand.operator.get(f"/v1/commands/{name.hex()}/receipt")
+    assert gone.status_code == 410
+    assert "still proves" in gone.json()["detail"]
+
+
+def test_a_request_that_waits_for_the_issuer_goes_too(town: Town) -> None:
+    stand, anna = town.stand, town.clients[town.anna]
+    waiting = _ask(anna)
+    stand.issuer.step()  # signed and sealed, not logged
+    assert list(stand.layout.issuer_journal.glob("*.signed"))
+    report = erase_rider(town.layout, town.anna)
+    assert report.deleted["grants in the issuer's journal"] == 1
+    for _ in range(3):
+        stand.issuer.step()
+        stand.sequencer.step()
+    assert stand.operator.get(f"/v1/grants/{waiting}").status_code == 404
+    # The issuer goes on for everybody else.
+    assert stand.granted(town.clients[town.bob], "trike-1")["state"] == "issued"
+    assert_proofs_hold(town.layout)
+
+
+def _ask(rider: RiderClient) -> str:
+    asked = request.GrantRequest("trike-1", 3, 900, secrets.token_bytes(16), int(time.time()), None)
+    payload = request.encode_grant_request(asked)
+    sealed = rider.key.seal(payload, request.grant_request_message(payload))
+    body = {"rider": rider.key.thumbprint.hex(), "request": to_text(sealed)}
+    return str(rider._post("/v1/grants", body)["id"])
+
+
+def test_codes_are_found_by_their_hashes(town: Town) -> None:
+    """A code that was typed is answered in its hash's name; the rider's phone sent no command."""
+    stand, anna = town.stand, town.clients[town.anna]
+    granted = stand.granted(anna, "trike-2", codes=True)
+    codes = trace_of(town.layout, town.anna).command_ids
+    of = stand.vehicles["trike-2"]
+    refused = {0: codes[-1], 1: 20, 2: command.UNLOCK, 3: 0}
+    stand.deliver("trike-2", [of.seal(record.REFUSAL, refused, int(time.time()))])
+    assert granted["state"] == "issued"
+    erase_rider(town.layout, town.anna)
+    assert not any(codes[-1].hex() in str(row) for row in rows_of(town.layout.database)["records"])
+
+
+def test_a_reader_of_the_database_holds_the_end_up_and_is_named(town: Town) -> None:
+    with town.stand.database.read() as connection:
+        trace.find(connection, town.anna)  # sees an older moment
+        with town.stand.database.begin() as writing:
+            counters.add(writing, {"tests": 1})
+        with pytest.raises(DatabaseError, match="write-ahead log"):
+            scrub.empty_log(town.layout.database, wait_s=0.2)

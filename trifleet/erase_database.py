@@ -1,0 +1,100 @@
+"""Erases one rider from one database file: the installation's own, or that of a back-up.
+
+May end at any moment and be done again: a row says what is under way.
+"""
+
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+from fleet_backend.fleet import erasure, erasures, scrub, trace
+from fleet_backend.fleet.database import Database, open_database
+from fleet_backend.fleet.erasure import Counts
+from fleet_backend.fleet.erasures import Erasure
+from fleet_backend.fleet.rides import Ride
+from trifleet.errors import PrivacyError
+
+
+class OpenRideError(PrivacyError):
+    """The rider has a vehicle now."""
+
+    def __init__(self, rides: list[Ride]) -> None:
+        names = ", ".join(sorted({ride.vehicle for ride in rides}))
+        super().__init__(
+            f"a ride on {names} has not ended: erase when it is locked, or give --even-riding"
+        )
+
+
+def open_file(path: Path) -> Database:
+    """The database of a file that is there, brought up to this program's schema."""
+    if not path.is_file():
+        raise PrivacyError(f"no database {path}")
+    database = open_database(f"sqlite:///{path}")
+    database.create_schema()
+    return database
+
+
+def erase_rows(
+    database: Database, thumbprint: bytes, *, even_riding: bool
+) -> tuple[Erasure, Counts]:
+    """Everything but the end: `end` forgets whom it was about once all other places are done.
+
+    Raises OpenRideError, and FleetError for a key that is no rider's.
+    """
+    with database.begin() as connection:
+        found = erasure.begin(connection, thumbprint, int(time.time()))
+        open_rides = erasure.open_rides(found)
+        if open_rides and not even_riding:
+            raise OpenRideError(open_rides)
+    counts: Counts = Counter()
+    more = True
+    while more:
+        with database.begin() as connection:
+            more = erasure.sweep(connection, found, counts)
+    with database.begin() as connection:
+        erasure.clear(connection, found, counts)
+    return found, counts
+
+
+def end(database: Database, path: Path, found: Erasure) -> Counts:
+    """Forget whom it was about, and take what was deleted out of the file's bytes."""
+    with database.begin() as connection:
+        erasures.forget(connection, found.id)
+    scrub.rewrite(path)
+    with database.begin() as connection:
+        erasures.finish(connection, found.id, int(time.time()))
+        late = erasure.drop_late(connection)
+    if late.total():
+        scrub.rewrite(path)
+    scrub.empty_log(path)
+    return late
+
+
+def erase_in_copy(path: Path, thumbprint: bytes) -> Counts:
+    """In a file that nobody else uses: a back-up's. One file is left, without a log beside it."""
+    with closing(open_file(path)) as database:
+        found, counts = erase_rows(database, thumbprint, even_riding=True)
+        counts += end(database, path, found)
+    return counts
+
+
+def erase_known(path: Path, known: list[Erasure]) -> int:
+    """Whoever is in the list of another database and in this one again is erased here as well.
+
+    Returns how many were.
+    """
+    digests = {one.rider_hash for one in known}
+    with closing(open_file(path)) as database:
+        with database.read() as connection:
+            back = [one for one in trace.holders(connection) if erasures.digest(one) in digests]
+        for thumbprint in back:
+            found, _ = erase_rows(database, thumbprint, even_riding=True)
+            end(database, path, found)
+        with database.begin() as connection:
+            for one in known:
+                erasures.copy(connection, one)
+            late = erasure.drop_late(connection)
+        if late.total():
+            scrub.rewrite(path)
+    return len(back)
