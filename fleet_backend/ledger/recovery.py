@@ -5,12 +5,21 @@ Each check raises LogCorruptError. Whoever sees that error looks before he lets 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from .checkpoint import SignedCheckpoint, open_checkpoint
 from .edge import RightEdge
-from .errors import CheckpointError, LogCorruptError, MissingError, NoteError, UntrustedDataError
+from .errors import (
+    CheckpointError,
+    ConfigError,
+    LogCorruptError,
+    MissingError,
+    NoteError,
+    UntrustedDataError,
+)
 from .merkle import leaf_hash
 from .note import Verifier
+from .policy import Policy
 from .storage import CHECKPOINT, LogFolder
 from .tile import ENTRIES, WIDTH, Tile
 from .tree import ProvedTree
@@ -24,6 +33,17 @@ class Keys:
 
     logs: tuple[Verifier, ...]
     witnesses: tuple[Verifier, ...] = ()
+
+    @classmethod
+    def of(cls, logs: Sequence[Verifier], policy: Policy | None) -> Self:
+        """Raises ConfigError for a policy whose readers would not believe this log."""
+        if not logs:
+            raise ConfigError("a log is opened with a key")
+        if policy is None:
+            return cls(tuple(logs))
+        if not set(logs) & set(policy.logs):
+            raise ConfigError("the policy does not name the key of this log")
+        return cls(tuple(logs), tuple(policy.witnesses.values()))
 
     def open(self, note: bytes, what: str) -> SignedCheckpoint:
         """A checkpoint of our own making. Raises LogCorruptError for any other."""

@@ -86,11 +86,11 @@ class WriteAheadFile:
         self._descriptor = -1
         self._size = 0
 
-    def read(self) -> list[Batch]:
-        """Batches of the file; none where there is no file."""
+    def read(self) -> Iterator[Batch]:
+        """Batches of the file, one at a time; none where there is no file."""
         with storage_errors("reading the write-ahead file"):
             data = self._path.read_bytes() if self._path.exists() else b""
-        return list(decode_batches(data))
+        return decode_batches(data)
 
     def rewrite(self, batches: Sequence[Batch]) -> None:
         """Begin a new file that holds `batches`, and open it.

@@ -26,7 +26,6 @@ from .errors import (
 from .keys import log_signer
 from .lockdb import LockDatabase
 from .merkle import EMPTY_ROOT, leaf_hash
-from .note import Verifier
 from .policy import Policy
 from .publication import Publication
 from .reader import LedgerReader
@@ -83,7 +82,7 @@ class LedgerWriter:
     ) -> None:
         held = [keys] if isinstance(keys, Ed25519PrivateKey) else list(keys)
         self._signers = [log_signer(origin, key) for key in held]
-        self._keys = _keys_of(tuple(signer.verifier for signer in self._signers), settings.policy)
+        self._keys = Keys.of([signer.verifier for signer in self._signers], settings.policy)
         self._origin = origin
         self._folder = LogFolder(directory)
         self._turn = threading.RLock()
@@ -137,7 +136,7 @@ class LedgerWriter:
         return self._public.seen
 
     def fetch(self, path: str) -> bytes:
-        """A file of the log, as readers get it. For any thread. Raises MissingError."""
+        """A file of the log as readers get it, for any thread. Raises MissingError."""
         return self._folder.fetch(path)
 
     def reader(self) -> LedgerReader:
@@ -260,12 +259,15 @@ class LedgerWriter:
         self._folder.prepare()
         published = load_published(self._folder, self._keys, self.size)
         self._edge, self._bundle, tree = load_right_edge(self._folder, self._signed)
-        batches = self._wal.read()
-        pending = [batch for batch in batches if batch.end > self.size]
+        since, pending = self.size, []
+        for batch in self._wal.read():
+            since = min(since, batch.first)
+            if batch.end > self.size:
+                pending.append(batch)
         require_continuous(self.size, pending)
         require_nothing_beyond(self._folder, pending[-1].end if pending else self.size)
         self._public.settle(published, tree)
-        self._public.follow(self._signed, batches[0].first if batches else self.size)
+        self._public.follow(self._signed, since)
         # The batches reach the disk anew: had their fsync failed, the kernel might hold pages that
         # it takes for written.
         self._wal.rewrite(pending)
@@ -273,9 +275,8 @@ class LedgerWriter:
 
     def _sign_with_all_keys(self) -> None:
         """The same tree, signed by the keys that the log is opened with."""
-        signed = sign_checkpoint(
-            Checkpoint(self._origin, self.size, self._signed.root), *self._signers
-        )
+        tree = Checkpoint(self._origin, self.size, self._signed.root)
+        signed = sign_checkpoint(tree, *self._signers)
         if signed.note == self._signed.note:
             return
         with self._lock.hold(self._signed.note):
@@ -288,14 +289,3 @@ class LedgerWriter:
     def _require_running(self) -> None:
         if self._stopped is not None:
             raise WriterStoppedError(f"writer is stopped ({self._stopped}): open the log again")
-
-
-def _keys_of(logs: tuple[Verifier, ...], policy: Policy | None) -> Keys:
-    """Raises ConfigError for a policy whose readers would not believe this log."""
-    if not logs:
-        raise ConfigError("a log is opened with a key")
-    if policy is None:
-        return Keys(logs)
-    if not set(logs) & set(policy.logs):
-        raise ConfigError("the policy does not name the key of this log")
-    return Keys(logs, tuple(policy.witnesses.values()))
