@@ -9,7 +9,7 @@ ARGS ?=
 WORKERS ?= 3
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup setup-dev oracles run ride test check format lint types generated faults bench lock clean
+.PHONY: help setup setup-dev oracles run ride federation test check format lint types generated faults bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ run: setup ## start the fleet; ARGS="--vehicles 10 --port 8090 --data DIR"
 
 ride: setup ## make one ride against a stack of its own and verify its receipt offline
 	@exec $(BIN)/trifleet ride $(ARGS)
+
+federation: setup ## three owners witness each other, and a fork is refused; ARGS=--stay
+	@exec $(BIN)/trifleet federation $(ARGS)
 
 test: setup-dev oracles ## run all tests; ARGS="-k word" selects, WORKERS=0 runs them one after the other
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)

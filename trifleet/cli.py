@@ -9,6 +9,7 @@ from trifleet.commands import (
     backend,
     backup,
     board,
+    federation,
     gateway,
     keys,
     ledger,
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("ride")(ride.ride)
+app.command("federation")(federation.federation)
 app.command("gateway")(gateway.gateway)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)

@@ -39,3 +39,7 @@ class BackupError(TrifleetError):
 
 class PrivacyError(TrifleetError):
     """A rider's data cannot be erased or exported as asked."""
+
+
+class FederationError(TrifleetError):
+    """Owners who are to witness each other did not, or one of them signed two histories."""

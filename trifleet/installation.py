@@ -21,6 +21,7 @@ from fleet_backend.fleet.chains import Chain
 from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.ledger.keys import generate_log_key, load_log_key, log_vkey
 from fleet_backend.ledger.writer import create_ledger
+from fleet_backend.witness.setup import create_witness
 from hw.vehicle_config import load_vehicle
 from protocol import command, cose, grant
 from trifleet.errors import InstallationError
@@ -71,11 +72,16 @@ def slots(count: int) -> list[Slot]:
     return [Slot(number) for number in range(1, count + 1)]
 
 
+def found(layout: Layout, say: Say) -> None:
+    """An owner's keys and log, and nothing that runs yet."""
+    claim(layout)
+    _make_keys(layout, say)
+
+
 def install(layout: Layout, count: int, say: Say) -> None:
     """Bring the folder to a state in which `count` vehicles can run."""
     wanted = slots(count)
-    claim(layout)
-    _make_keys(layout, say)
+    found(layout, say)
     database = open_database(f"sqlite:///{layout.database}")
     try:
         database.create_schema()
@@ -101,6 +107,15 @@ def origin(layout: Layout) -> str:
         return str(json.loads((layout.root / _MARK).read_text())["origin"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InstallationError(f"{layout.root}/{_MARK} is damaged: {error}") from error
+
+
+def make_witness(layout: Layout, say: Say) -> None:
+    """Keys and memory of a witness, once: one that lost them has to be another witness."""
+    if layout.witness.exists():
+        return
+    name = origin(layout).removesuffix("/ledger") + "/witness"
+    create_witness(layout.witness, name)
+    say("witness", f"made {name}, which cosigns the logs that are added to it")
 
 
 def claim(layout: Layout) -> None:

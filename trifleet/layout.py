@@ -40,6 +40,11 @@ class Layout:
         return self.ledger / "policy.txt"
 
     @property
+    def witness(self) -> Path:
+        """Keys, memory and settings of the witness, where this owner is one for others."""
+        return self.root / "witness"
+
+    @property
     def database(self) -> Path:
         return self.root / "fleet.db"
 

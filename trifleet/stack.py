@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fleet_backend.fleet import keys
+from fleet_backend.witness.setup import SETTINGS_FILE
 from trifleet import installation
 from trifleet.broker import Broker, BrokerSettings, Role, User, empty_if_asked
 from trifleet.errors import InstallationError
@@ -39,6 +40,7 @@ class StackSettings:
     port: int = 8080
     reaction_s: float = 0.4  # of the simulated riders
     can_log: bool = False  # keep a candump file of each bus
+    witness_port: int = 0  # be a witness for other owners' logs there; 0: be none
 
 
 class Stack:
@@ -67,8 +69,7 @@ class Stack:
         if count == 0:
             count = max(LEAST_VEHICLES, installation.known_vehicles(self.layout))
         self.slots = installation.slots(count)
-        installation.claim(self.layout)
-        self._lock_folder()
+        self.start_witness(say)
         installation.install(self.layout, count, say)
         broker = self._start_broker(say)
         self._start_backend(broker.port)
@@ -77,6 +78,22 @@ class Stack:
         self._write_run_file()
         say("starting", f"{len(self.supervisor.children)} processes, logs in {self.layout.logs}")
         self._wait(stop)
+
+    def start_witness(self, say: Say) -> None:
+        """Take the folder, and serve its witness if there shall be one; safe to call twice.
+
+        Apart from `start`, because owners who witness each other need each other's to get ready.
+        """
+        if self._lock is not None:
+            return
+        installation.claim(self.layout)
+        self._lock_folder()
+        if not self.settings.witness_port:
+            return
+        require_free(self.settings.witness_port)
+        installation.make_witness(self.layout, say)
+        config, port = str(self.layout.witness / SETTINGS_FILE), str(self.settings.witness_port)
+        self._trifleet("witness", "witness", "serve", "--config", config, "--port", port)
 
     def tend_until(self, stop: threading.Event) -> None:
         """Restart what dies, until `stop`."""

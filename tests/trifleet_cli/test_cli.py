@@ -10,6 +10,7 @@ COMMANDS = [
     [],
     ["run"],
     ["ride"],
+    ["federation"],
     ["gateway"],
     ["backend"],
     ["backend", "ingest"],

@@ -25,6 +25,10 @@ def run(
     can_log: Annotated[
         bool, typer.Option("--can-log", help="Keep a candump file of each bus in the data folder.")
     ] = False,
+    witness: Annotated[
+        int,
+        typer.Option(metavar="PORT", help="Be a witness for other owners' logs, on 127.0.0.1."),
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Start broker, backend and virtual vehicles, and keep them running until Ctrl-C.
@@ -36,7 +40,15 @@ def run(
     log_to_stderr(logging.WARNING)  # the steps tell the rest
     stop = stop_on_signals()
     steps = Steps(as_json)
-    stack = Stack(StackSettings(data=data.resolve(), vehicles=vehicles, port=port, can_log=can_log))
+    stack = Stack(
+        StackSettings(
+            data=data.resolve(),
+            vehicles=vehicles,
+            port=port,
+            can_log=can_log,
+            witness_port=witness,
+        )
+    )
     try:
         stack.start(steps.say, stop)
         if not stop.is_set():
