@@ -18,7 +18,10 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "firmware": ({"protocol", "vcu"}, set()),
     "hw": (set(), {"cantools", "can"}),
     "boards": ({"hw"}, set()),
-    "edge_gateway": ({"protocol"}, {"can", "isotp", "paho", "cryptography"}),
+    "edge_gateway": (
+        {"protocol", "fleet_backend.ledger"},
+        {"can", "isotp", "paho", "cryptography"},
+    ),
     "fleet_backend.ledger": (set(), {"cryptography"}),
     "fleet_backend.fleet": (
         {"protocol", "fleet_backend.ledger"},
@@ -143,6 +146,7 @@ def test_nobody_imports_the_command_line_or_the_tests() -> None:
         ("fleet_backend.api", "fleet_backend.issuer.rules", False),
         ("fleet_backend.api", "fleet_backend.fleet.grants", True),
         ("edge_gateway", "fleet_backend.fleet", False),
+        ("edge_gateway", "fleet_backend.ledger.note", True),
         ("firmware", "vcu.lock", True),
         ("firmware", "threading", False),
         ("hw", "protocol.can", False),
