@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from trifleet.commands import backend, board, gateway, keys, ledger, ride, run
+from trifleet.commands import backend, board, gateway, keys, ledger, ride, run, witness
 from trifleet.commands.common import known_errors
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.add_typer(backend.app, name="backend")
 app.add_typer(board.app, name="board")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(witness.app, name="witness")
 
 
 def main() -> None:

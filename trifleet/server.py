@@ -1,11 +1,12 @@
-"""Serves API and pages in one process; the only place where the two meet."""
+"""Serves API and pages in one process (the only place where the two meet), and other apps."""
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from fleet_backend.api.app import create_app
 from fleet_backend.api.settings import ApiSettings
@@ -23,17 +24,30 @@ def build(settings: ApiSettings) -> FastAPI:
 def serve(settings: ApiSettings, port: int, stop: threading.Event) -> None:
     """Serve on loopback until `stop`; open streams are ended, not waited for."""
     app = build(settings)
+    serve_app(app, LOOPBACK, port, stop, app.state.services.streams.end_soon)
+
+
+def serve_app(
+    app: Starlette,
+    host: str,
+    port: int,
+    stop: threading.Event,
+    before_end: Callable[[], None] = lambda: None,
+    max_requests: int | None = None,
+) -> None:
+    """Serve an application until `stop`; `before_end` ends what would have to be waited for."""
     config = uvicorn.Config(
         app,
-        host=LOOPBACK,
+        host=host,
         port=port,
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=2,
+        limit_concurrency=max_requests,
     )
     server = _Server(config)
-    watcher = threading.Thread(target=_end_on, args=(stop, app, server), daemon=True)
+    watcher = threading.Thread(target=_end_on, args=(stop, before_end, server), daemon=True)
     watcher.start()
     server.run()
 
@@ -46,7 +60,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _end_on(stop: threading.Event, app: FastAPI, server: uvicorn.Server) -> None:
+def _end_on(stop: threading.Event, before_end: Callable[[], None], server: uvicorn.Server) -> None:
     stop.wait()
-    app.state.services.streams.end_soon()
+    before_end()
     server.should_exit = True

@@ -1,38 +1,20 @@
-"""Checkpoints (C2SP tlog-checkpoint): origin, size and root as the text of a signed note.
+"""Signed checkpoints (C2SP tlog-checkpoint): the text of `treehead.py` as a signed note."""
 
-Refuses extension lines, a number that is written in another way, and sizes from 2^63 on.
-"""
-
-import re
 from dataclasses import dataclass
 
-from .errors import CheckpointError, NoteError
-from .merkle import EMPTY_ROOT, HASH_SIZE
-from .note import ED25519, Signer, Verifier, check_name, decode_base64, encode_base64, open_note
-from .tile import MAX_SIZE
+from .encoding import parse_number
+from .errors import CheckpointError
+from .note import ED25519, Signer, Verifier, open_note
+from .treehead import Checkpoint, parse_checkpoint
 
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
-
-
-def parse_number(text: str) -> int:
-    """A size or index below 2^63 in decimal without leading zeros. Raises CheckpointError."""
-    if not _NUMBER.fullmatch(text) or int(text) > MAX_SIZE:
-        raise CheckpointError(f"not a number below 2^63: {text[:32]!r}")
-    return int(text)
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """What a log says of itself: `size` leaves with this `root`."""
-
-    origin: str
-    size: int
-    root: bytes
-
-    @property
-    def text(self) -> bytes:
-        """Text that is signed."""
-        return f"{self.origin}\n{self.size}\n{encode_base64(self.root)}\n".encode()
+__all__ = [
+    "Checkpoint",
+    "SignedCheckpoint",
+    "open_checkpoint",
+    "parse_checkpoint",
+    "parse_number",
+    "sign_checkpoint",
+]
 
 
 @dataclass(frozen=True)
@@ -41,28 +23,6 @@ class SignedCheckpoint(Checkpoint):
 
     note: bytes
     cosigners: frozenset[Verifier] = frozenset()
-
-
-def parse_checkpoint(text: bytes) -> Checkpoint:
-    """Checkpoint of a note's text. Raises CheckpointError."""
-    try:
-        lines = text.decode("utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise CheckpointError("checkpoint is not UTF-8") from error
-    if len(lines) != 4 or lines[3]:
-        raise CheckpointError("a checkpoint is three lines: origin, size, root")
-    origin, size_text, root_text, _ = lines
-    try:
-        check_name(origin)
-        root = decode_base64(root_text, "root")
-    except NoteError as error:
-        raise CheckpointError(f"checkpoint: {error}") from error
-    size = parse_number(size_text)
-    if len(root) != HASH_SIZE:
-        raise CheckpointError(f"root of {len(root)} bytes")
-    if size == 0 and root != EMPTY_ROOT:
-        raise CheckpointError("root of size 0 is not that of the empty tree")
-    return Checkpoint(origin, size, root)
 
 
 def sign_checkpoint(checkpoint: Checkpoint, signer: Signer) -> SignedCheckpoint:

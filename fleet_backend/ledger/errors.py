@@ -41,6 +41,30 @@ class PolicyError(UntrustedDataError):
     """A policy file that is malformed, not met, or asks for what is not built."""
 
 
+class RequestError(UntrustedDataError):
+    """A request to a witness that is malformed."""
+
+
+class UnknownLogError(UntrustedDataError):
+    """A checkpoint of a log that the witness does not know."""
+
+
+class LogSignatureError(UntrustedDataError):
+    """A checkpoint without a good signature of a key that the witness trusts for the log."""
+
+
+class OldSizeError(UntrustedDataError):
+    """A request that begins at another size than the one that was cosigned last (`size`)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the checkpoint that was cosigned last has size {size}")
+        self.size = size
+
+
+class EvidenceError(UntrustedDataError):
+    """A file that does not show what it should: a log that contradicts itself."""
+
+
 class MissingError(LedgerError):
     """A file of the log that is not there; every `fetch` raises this for it."""
 
@@ -67,3 +91,7 @@ class LockLostError(OperationError):
 
 class WriterStoppedError(OperationError):
     """An earlier failure or `close` ended this writer; open the log again."""
+
+
+class WitnessStoppedError(OperationError):
+    """An earlier failure of the disk ended this witness; start it again."""

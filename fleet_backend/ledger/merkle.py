@@ -148,6 +148,21 @@ def verify_consistency(
     _require_hashes([old_root, new_root, *proof])
     if old_size == 0:
         return
+    if roots_from_consistency(old_size, new_size, old_root, proof) != (old_root, new_root):
+        raise ProofError("consistency proof does not lead to both roots")
+
+
+def roots_from_consistency(
+    old_size: int, new_size: int, old_root: bytes, proof: Sequence[bytes]
+) -> tuple[bytes, bytes]:
+    """Old and new root that `proof` leads to, for 0 < `old_size` < `new_size`.
+
+    Where the old tree is a complete left subtree the proof leaves it out, and `old_root` is taken
+    for it. Raises ProofError on a wrong shape.
+    """
+    if not 0 < old_size < new_size:
+        raise ProofError(f"nothing is proved between the sizes {old_size} and {new_size}")
+    _require_hashes([old_root, *proof])
     if not proof:
         raise ProofError("consistency proof is empty")
     node, last = old_size - 1, new_size - 1
@@ -167,8 +182,7 @@ def verify_consistency(
         node, last = node >> 1, last >> 1
     if last:
         raise ProofError("consistency proof is too short")
-    if old != old_root or new != new_root:
-        raise ProofError("consistency proof does not lead to both roots")
+    return old, new
 
 
 def _require_hashes(hashes: Sequence[bytes]) -> None:

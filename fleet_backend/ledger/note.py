@@ -1,119 +1,56 @@
-"""Signed notes and verifier keys (C2SP signed-note), with Ed25519 and Ed25519 cosignatures.
+"""Signed notes (C2SP signed-note): text, an empty line, signature lines.
 
 Refuses every note that is not written exactly as specified, notes that no known key signed, and
 the whole note as soon as one known key's signature fails. Unknown keys are ignored.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import sha256
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from .encoding import check_name, decode_base64, encode_base64
 from .errors import NoteError
+from .verifier import (
+    COSIGNATURE,
+    COSIGNATURE_KINDS,
+    ED25519,
+    KIND_NAMES,
+    MLDSA44_COSIGNATURE,
+    Verifier,
+    key_id,
+    parse_vkey,
+)
 
-ED25519 = 0x01
-COSIGNATURE = 0x04
-KIND_NAMES = {ED25519: "Ed25519", COSIGNATURE: "Ed25519 cosignature", 0x06: "ML-DSA-44 cosignature"}
-KEY_BYTES = 32
-MAX_NOTE_BYTES = 262_144
+__all__ = [
+    "COSIGNATURE",
+    "COSIGNATURE_KINDS",
+    "ED25519",
+    "KIND_NAMES",
+    "MLDSA44_COSIGNATURE",
+    "Signature",
+    "Signer",
+    "UnverifiedNote",
+    "VerifiedNote",
+    "Verifier",
+    "add_signatures",
+    "check_name",
+    "decode_base64",
+    "encode_base64",
+    "key_id",
+    "open_note",
+    "parse_note",
+    "parse_signature",
+    "parse_vkey",
+    "sign_note",
+    "signature_line",
+]
+
+MAX_NOTE_BYTES = 262_144  # room for 64 ML-DSA-44 cosignatures, of about 3,300 characters each
 MAX_SIGNATURES = 64  # the specification asks for at least 16
-MAX_TIMESTAMP = (1 << 63) - 1
-MAX_VKEY_CHARS = 4_096
 _LINE_START = "— "
 _CONTROL = re.compile(rb"[\x00-\x09\x0b-\x1f]")
-
-
-def decode_base64(text: str, what: str) -> bytes:
-    """Standard base64 with padding, in its one spelling: stray bits and spaces are refused."""
-    try:
-        data = base64.b64decode(text.encode("ascii"), validate=True)
-    except (UnicodeEncodeError, binascii.Error) as error:
-        raise NoteError(f"{what} is not base64") from error
-    if encode_base64(data) != text:
-        raise NoteError(f"{what} is not canonical base64")
-    return data
-
-
-def encode_base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
-
-
-def check_name(name: str) -> None:
-    """Refuse a name that is empty or holds a Unicode space, a plus, a control or no character."""
-    bad = any(char.isspace() or char < " " or "\ud800" <= char <= "\udfff" for char in name)
-    if bad or not name or "+" in name:
-        raise NoteError(f"not a key name: {name[:64]!r}")
-
-
-def key_id(name: str, kind: int, public_key: bytes) -> int:
-    """First four bytes of SHA-256(name || newline || type || public key)."""
-    digest = sha256(name.encode() + b"\n" + bytes([kind]) + public_key).digest()
-    return int.from_bytes(digest[:4], "big")
-
-
-@dataclass(frozen=True)
-class Verifier:
-    """A public key with its name: what a vkey says."""
-
-    name: str
-    kind: int
-    public_key: bytes
-
-    @property
-    def key_id(self) -> int:
-        return key_id(self.name, self.kind, self.public_key)
-
-    @property
-    def vkey(self) -> str:
-        """`name+hex8(key id)+base64(type || public key)`."""
-        key = encode_base64(bytes([self.kind]) + self.public_key)
-        return f"{self.name}+{self.key_id:08x}+{key}"
-
-    def verify(self, text: bytes, signature: bytes) -> int | None:
-        """Check a signature over a note's text. Returns a cosignature's time (seconds), else None.
-
-        Raises NoteError.
-        """
-        if self.kind == ED25519:
-            self._verify(text, signature)
-            return None
-        timestamp = int.from_bytes(signature[:8], "big")
-        if timestamp > MAX_TIMESTAMP:
-            raise NoteError(f"cosignature of {self.name!r} has an impossible time")
-        message = b"cosignature/v1\ntime %d\n" % timestamp + text
-        self._verify(message, signature[8:])
-        return timestamp
-
-    def _verify(self, message: bytes, signature: bytes) -> None:
-        try:
-            Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, message)
-        except InvalidSignature as error:
-            raise NoteError(f"signature of {self.name!r} does not verify") from error
-
-
-def parse_vkey(text: str) -> Verifier:
-    """Verifier of a vkey. Raises NoteError, naming the type where it is one that is not built."""
-    parts = text.split("+", 2)
-    if len(parts) != 3 or len(text) > MAX_VKEY_CHARS:
-        raise NoteError("a verifier key is name+id+key")
-    name, shown_id, encoded = parts
-    check_name(name)
-    key = decode_base64(encoded, "verifier key")
-    kind = key[0] if key else 0
-    if kind not in (ED25519, COSIGNATURE):
-        label = KIND_NAMES.get(kind, "unknown")
-        raise NoteError(f"verifier key of type 0x{kind:02x} ({label}) is not supported")
-    if len(key) != 1 + KEY_BYTES:
-        raise NoteError("an Ed25519 key has 32 bytes")
-    verifier = Verifier(name, kind, key[1:])
-    if f"{verifier.key_id:08x}" != shown_id:
-        raise NoteError(f"verifier key {name!r} has another key id than it says")
-    return verifier
 
 
 @dataclass(frozen=True)
@@ -123,6 +60,15 @@ class Signature:
     name: str
     key_id: int
     signature: bytes
+
+    def __str__(self) -> str:
+        """The line, without its newline."""
+        return signature_line(self.name, self.key_id, self.signature)
+
+
+def signature_line(name: str, key: int, signature: bytes) -> str:
+    """`— name base64(key id || signature)`, without a newline."""
+    return f"{_LINE_START}{name} {encode_base64(key.to_bytes(4, 'big') + signature)}"
 
 
 @dataclass(frozen=True)
@@ -159,10 +105,11 @@ def parse_note(data: bytes) -> UnverifiedNote:
     lines = tail[:-1].split("\n")
     if len(lines) > MAX_SIGNATURES:
         raise NoteError(f"note of {len(lines)} signatures; at most {MAX_SIGNATURES} are read")
-    return UnverifiedNote((text + "\n").encode(), tuple(map(_parse_signature, lines)))
+    return UnverifiedNote((text + "\n").encode(), tuple(map(parse_signature, lines)))
 
 
-def _parse_signature(line: str) -> Signature:
+def parse_signature(line: str) -> Signature:
+    """One signature line, without its newline. Raises NoteError."""
     name, separator, encoded = line.removeprefix(_LINE_START).partition(" ")
     if not line.startswith(_LINE_START) or not separator:
         raise NoteError(f"not a signature line: {line[:64]!r}")
@@ -179,7 +126,7 @@ def open_note(data: bytes, verifiers: Iterable[Verifier]) -> VerifiedNote:
     A key that signed twice counts once, and each of its lines must verify.
     """
     note = parse_note(data)
-    known = {(verifier.name, verifier.key_id): verifier for verifier in verifiers}
+    known = _by_name_and_id(verifiers)
     signers: dict[Verifier, int | None] = {}
     for line in note.signatures:
         verifier = known.get((line.name, line.key_id))
@@ -188,6 +135,30 @@ def open_note(data: bytes, verifiers: Iterable[Verifier]) -> VerifiedNote:
     if not signers:
         raise NoteError("note has no signature of a known key")
     return VerifiedNote(note.text, signers)
+
+
+def _by_name_and_id(verifiers: Iterable[Verifier]) -> dict[tuple[str, int], Verifier]:
+    """An id has four bytes: two known keys that share name and id would hide each other."""
+    known: dict[tuple[str, int], Verifier] = {}
+    for verifier in verifiers:
+        if known.setdefault((verifier.name, verifier.key_id), verifier) != verifier:
+            raise NoteError(f"two known keys {verifier.name!r} have one key id")
+    return known
+
+
+def add_signatures(note: bytes, lines: Iterable[str]) -> bytes:
+    """The note with more signature lines (no newlines) behind its own; a line is there once.
+
+    Nothing is verified. Raises NoteError where the note or a line is malformed, or there are too
+    many.
+    """
+    there = list(map(str, parse_note(note).signatures))
+    added = list(dict.fromkeys(line for line in lines if line not in there))
+    for line in added:
+        parse_signature(line)
+    longer = note + "".join(f"{line}\n" for line in added).encode()
+    parse_note(longer)
+    return longer
 
 
 @dataclass(frozen=True)
@@ -209,8 +180,18 @@ class Signer:
 
     def sign(self, text: bytes) -> bytes:
         """Note of `text` with this one signature."""
+        return text + f"\n{self.line(text)}\n".encode()
+
+    def line(self, text: bytes) -> str:
+        """Signature line for a note of `text`, without a newline."""
         if not text.endswith(b"\n"):
             raise NoteError("the text of a note ends in a newline")
-        signature = self.private_key.sign(text)
-        encoded = encode_base64(self.verifier.key_id.to_bytes(4, "big") + signature)
-        return text + f"\n{_LINE_START}{self.name} {encoded}\n".encode()
+        return signature_line(self.name, self.verifier.key_id, self.private_key.sign(text))
+
+
+def sign_note(text: bytes, signers: Iterable[Signer]) -> bytes:
+    """Note of `text` signed by each of `signers`: several keys while a log changes its key."""
+    lines = [signer.line(text) for signer in signers]
+    if not lines:
+        raise NoteError("a note has at least one signature")
+    return add_signatures(text + f"\n{lines[0]}\n".encode(), lines[1:])

@@ -39,6 +39,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},
         {"fastapi", "starlette", "pydantic", "paho", "prometheus_client", "sqlalchemy"},
     ),
+    "fleet_backend.witness": ({"fleet_backend.ledger"}, {"starlette"}),
     "fleet_backend.web": (
         {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},
         {"starlette", "fastapi"},
@@ -145,6 +146,8 @@ def test_nobody_imports_the_command_line_or_the_tests() -> None:
         ("fleet_backend.ledger", "fleet_backend.fleet", False),
         ("fleet_backend.api", "fleet_backend.issuer.rules", False),
         ("fleet_backend.api", "fleet_backend.fleet.grants", True),
+        ("fleet_backend.witness", "fleet_backend.fleet", False),
+        ("fleet_backend.witness", "fleet_backend.ledger.note", True),
         ("edge_gateway", "fleet_backend.fleet", False),
         ("edge_gateway", "fleet_backend.ledger.note", True),
         ("firmware", "vcu.lock", True),

@@ -9,12 +9,19 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from ledger_tools import SIGNER
+from ledger_tools import ORIGIN, SIGNER
 from test_ledger_policy import BAD_POLICIES, NESTED, SIGNED, cosigned
 
+from fleet_backend.ledger.addcheckpoint import Request, encode_request, parse_request
 from fleet_backend.ledger.bundle import decode_bundle, encode_bundle
-from fleet_backend.ledger.checkpoint import open_checkpoint, parse_checkpoint
+from fleet_backend.ledger.checkpoint import (
+    Checkpoint,
+    open_checkpoint,
+    parse_checkpoint,
+    sign_checkpoint,
+)
 from fleet_backend.ledger.errors import LedgerError
+from fleet_backend.ledger.evidence import Evidence, parse_evidence, verify_evidence
 from fleet_backend.ledger.note import open_note, parse_note, parse_vkey
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.proof import UnverifiedProof, parse_proof
@@ -24,6 +31,8 @@ from fleet_backend.ledger.wal import Batch, decode_batches, encode_batch
 WAL = encode_batch(Batch(7, (b"a", b"", b"ccc"))) + encode_batch(Batch(10, (b"d",)))
 NOTE = cosigned(0, 1, 2)
 PROOF = str(UnverifiedProof(3, (bytes(32), bytes(range(32))), NOTE, b"extra")).encode()
+REQUEST = encode_request(Request(3, (bytes(32), bytes(range(32))), NOTE))
+SPLIT = bytes(Evidence(SIGNED.note, sign_checkpoint(Checkpoint(ORIGIN, 7, b"~" * 32), SIGNER).note))
 KNOWN = (SIGNER.verifier,)
 
 
@@ -43,6 +52,9 @@ DECODERS = {
     "tile path": (lambda data: parse_path(as_text(data)), b"tile/entries/x001/234.p/255"),
     "tile": (lambda data: split_hashes(data, 2), bytes(64)),
     "bundle": (lambda data: decode_bundle(data, 3), encode_bundle([b"a", b"", b"ccc"])),
+    "request to a witness": (parse_request, REQUEST),
+    "evidence": (parse_evidence, SPLIT),
+    "signed evidence": (lambda data: verify_evidence(data, KNOWN), SPLIT),
     "write-ahead file": (lambda data: list(decode_batches(data)), WAL),
 }
 each_decoder = pytest.mark.parametrize("name", DECODERS)

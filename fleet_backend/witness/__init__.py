@@ -1,0 +1,1 @@
+"""A witness of transparency logs over HTTP (C2SP tlog-witness)."""
