@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from fleet_backend.fleet import sqlite
 from fleet_backend.fleet.errors import DatabaseError, SchemaVersionError
 from fleet_backend.fleet.schema import (
+    ADDED_IN_4,
     MEASURED,
     MEASURED_IN_1,
     MEASURED_IN_2,
@@ -75,15 +76,25 @@ class Database:
 
 
 def _bring_up(connection: Connection) -> None:
-    """Older versions measured less: the columns are added, and nothing is known of them."""
+    """From the version that is found to this program's, one step after the other.
+
+    Any other version is left as it is: `check_schema` says so.
+    """
     found = connection.execute(select(schema_version.c.version)).scalars().all()
-    measured = {(1,): MEASURED_IN_1, (2,): MEASURED_IN_2}.get(tuple(found))
-    if measured is None:
-        return  # this program's, or none that it knows: `check_schema` says
+    version = found[0] if len(found) == 1 else VERSION
+    if version in (1, 2):
+        _measure_more(connection, {1: MEASURED_IN_1, 2: MEASURED_IN_2}[version])
+        version = 3
+    if version == 3:
+        metadata.create_all(connection, tables=ADDED_IN_4)
+        connection.execute(update(schema_version).values(version=VERSION))
+
+
+def _measure_more(connection: Connection, measured: int) -> None:
+    """Versions 1 and 2 measured less: the columns are added, and nothing is known of them."""
     for table in (telemetry, vehicle_state):
         for name in MEASURED[measured:]:
             connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {name} BIGINT"))
-    connection.execute(update(schema_version).values(version=VERSION))
 
 
 def open_database(url: str) -> Database:

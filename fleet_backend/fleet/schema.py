@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 3
+VERSION = 4
 
 metadata = MetaData()
 
@@ -268,6 +268,38 @@ events = Table(
     # A trimmed number never comes back: a reader's Last-Event-ID stays what it was.
     sqlite_autoincrement=True,
 )
+
+# What each gateway holds of each log: its own signed word, and the note in it.
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("gateway", Text, ForeignKey("gateways.id"), primary_key=True),
+    Column("origin", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    _time("time"),
+    _time("server_time"),
+    Column("note", LargeBinary, nullable=False),
+    Column("sighting", LargeBinary, nullable=False),
+)
+
+# Never deleted: what a log once showed against what it showed before.
+disagreements = Table(
+    "disagreements",
+    metadata,
+    _row_id(),
+    Column("gateway", Text, ForeignKey("gateways.id"), nullable=False),
+    Column("origin", Text, nullable=False),
+    # SHA-256 of the note that was refused.
+    Column("digest", LargeBinary, nullable=False),
+    _time("time"),
+    _time("server_time"),
+    Column("held", LargeBinary, nullable=False),
+    Column("refused", LargeBinary, nullable=False),
+    Column("sighting", LargeBinary, nullable=False),
+    UniqueConstraint("gateway", "origin", "digest"),
+    sqlite_autoincrement=True,
+)
+ADDED_IN_4 = (sightings, disagreements)
 
 counters = Table(
     "counters",

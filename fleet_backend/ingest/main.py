@@ -6,10 +6,12 @@ import threading
 
 from fleet_backend.fleet.database import open_database
 from fleet_backend.fleet.keys import load_ed25519
+from fleet_backend.ingest.answers import Answers
 from fleet_backend.ingest.mqtt import MqttAdapter
 from fleet_backend.ingest.sequencer import Sequencer, SequencerThread
-from fleet_backend.ingest.settings import IngestSettings
+from fleet_backend.ingest.settings import IngestSettings, LedgerSettings
 from fleet_backend.ingest.worker import Worker
+from fleet_backend.ledger.keys import load_log_key, log_signer
 
 _LOG = logging.getLogger("fleet_backend.ingest")
 
@@ -43,12 +45,26 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
         sequencer.start(ledger.integrate_s)
         adapter = MqttAdapter(settings.mqtt)
         try:
-            worker = Worker(database, adapter, ack_key, settings.worker, committed=sequencer.wake)
-            _LOG.info("ready")
-            worker.run(stop)
+            answers = _start_answers(ledger, adapter)
+            try:
+                wake, ask = sequencer.wake, answers.ask
+                worker = Worker(
+                    database, adapter, ack_key, settings.worker, committed=wake, asked=ask
+                )
+                _LOG.info("ready")
+                worker.run(stop)
+            finally:
+                answers.stop()
         finally:
             adapter.close()
     finally:
         sequencer.stop()
         database.close()
     _LOG.info("ended")
+
+
+def _start_answers(ledger: LedgerSettings, adapter: MqttAdapter) -> Answers:
+    log = log_signer(ledger.origin, load_log_key(ledger.key_file)).verifier
+    answers = Answers(ledger.directory / "public", log, adapter.send)
+    answers.start()
+    return answers

@@ -14,6 +14,7 @@ from fleet_backend.fleet import events, gateways, sqlite, statements
 from fleet_backend.fleet.database import open_database
 from fleet_backend.fleet.errors import DatabaseError, ExistsError, SchemaVersionError
 from fleet_backend.fleet.schema import (
+    ADDED_IN_4,
     MEASURED,
     MEASURED_IN_1,
     MEASURED_IN_2,
@@ -43,8 +44,10 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     database.close()
 
 
-@pytest.mark.parametrize(("version", "measured"), [(1, MEASURED_IN_1), (2, MEASURED_IN_2)])
-def test_an_older_database_gets_the_columns_that_it_lacks(
+@pytest.mark.parametrize(
+    ("version", "measured"), [(1, MEASURED_IN_1), (2, MEASURED_IN_2), (3, len(MEASURED))]
+)
+def test_an_older_database_gets_the_columns_and_tables_that_it_lacks(
     tmp_path: Path, version: int, measured: int
 ) -> None:
     database = open_database(_url(tmp_path))
@@ -53,12 +56,16 @@ def test_an_older_database_gets_the_columns_that_it_lacks(
         for table in (telemetry.name, vehicle_state.name):
             for name in MEASURED[measured:]:
                 connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
+        for added in ADDED_IN_4:
+            added.drop(connection)
         connection.execute(update(schema_version).values(version=version))
     with pytest.raises(SchemaVersionError):
         database.check_schema()
     database.create_schema()
+    database.create_schema()
+    database.check_schema()
     with database.read() as connection:
-        for made in (telemetry, vehicle_state):
+        for made in (telemetry, vehicle_state, *ADDED_IN_4):
             found = [column["name"] for column in inspect(connection).get_columns(made.name)]
             assert found == [column.name for column in made.columns]
     database.close()
