@@ -89,20 +89,22 @@ def count_disagreements(connection: Connection, gateway: str) -> int:
 
 
 def page(
-    connection: Connection, after: tuple[str, str] | None = None, limit: int = 50
-) -> Sequence[SeenRow]:
-    """By gateway and log, those behind `after`; with the key that each one is verified with."""
+    connection: Connection, after: str = "", limit: int = 50
+) -> tuple[list[SeenRow], str | None]:
+    """What `limit` gateways behind `after` hold, by gateway and log; and where to go on.
+
+    With the key that each sighting is verified with.
+    """
+    named = select(sightings.c.gateway).distinct().where(sightings.c.gateway > after)
+    names = connection.execute(named.order_by(sightings.c.gateway).limit(limit + 1)).scalars().all()
     query = (
         select(sightings, gateways.c.public_key)
         .join(gateways, gateways.c.id == sightings.c.gateway)
+        .where(sightings.c.gateway.in_(names[:limit]))
         .order_by(sightings.c.gateway, sightings.c.origin)
-        .limit(limit)
     )
-    if after is not None:
-        gateway, origin = after
-        same = (sightings.c.gateway == gateway) & (sightings.c.origin > origin)
-        query = query.where((sightings.c.gateway > gateway) | same)
-    return [SeenRow(**row._mapping) for row in connection.execute(query)]
+    rows = [SeenRow(**row._mapping) for row in connection.execute(query)]
+    return rows, names[limit - 1] if len(names) > limit else None
 
 
 def disagreements_page(

@@ -137,8 +137,9 @@ def _require_disagreement(held: Checkpoint, refused: Checkpoint, found: Sighting
     """Refuse what is none: one root for one size, or a proof that holds. Raises CheckpointError."""
     if refused.size < held.size:
         return
+    proof = found.proof if refused.size > held.size else []  # one size needs no proof
     try:
-        verify_consistency(held.size, refused.size, held.root, refused.root, found.proof)
+        verify_consistency(held.size, refused.size, held.root, refused.root, proof)
     except ProofError:
         return
     raise CheckpointError("the two checkpoints agree")

@@ -59,7 +59,7 @@ class Desk:
 
     def kept(self) -> list[sightings.SeenRow]:
         with self.database.read() as connection:
-            return list(sightings.page(connection))
+            return sightings.page(connection)[0]
 
     def disagreements(self) -> list[sightings.DisagreementRow]:
         with self.database.read() as connection:
@@ -139,10 +139,11 @@ def test_a_disagreement_is_kept_for_ever_and_once(desk: Desk, size: int) -> None
     ("held", "refused", "path"),
     [
         (signed(8), signed(8), []),
+        (signed(8), signed(8), [bytes(32)]),
         (signed(8), signed(12), proof(8, 12)),
         (signed(0), signed(12, "fork"), []),
     ],
-    ids=["same", "continued", "from-nothing"],
+    ids=["same", "same-with-a-proof", "continued", "from-nothing"],
 )
 def test_what_is_no_disagreement_is_refused(desk: Desk, held, refused, path) -> None:
     desk.tell(held.note, refused.note, path)
