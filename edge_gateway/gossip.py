@@ -53,6 +53,9 @@ class Gossip:
         # Of each log one for what is held and one for disagreements: neither delays the other.
         self._paces: dict[tuple[str, bool], Pace] = {}
         self._all_at: float | None = None
+        # How often a question was put without an answer, and when it is put again.
+        self._asked: Counter[str] = Counter()
+        self._ask_at: dict[str, float] = {}
         if store is not None:
             self._follow(store, settings.logs)
 
@@ -80,6 +83,8 @@ class Gossip:
             self.counters["checkpoints refused"] += 1
             log.warning("checkpoint of %s refused: %s", shown.origin, error)
             return None
+        self._asked.pop(shown.origin, None)
+        self._ask_at.pop(shown.origin, None)
         try:
             return self._apply(self._store, signed, shown)
         except CheckpointsError as error:
@@ -121,6 +126,8 @@ class Gossip:
         if self._all_at is None or now_s >= self._all_at:
             self._all_at = now_s + self._limits.sighting_again_s
             self._tell_all()
+        for origin in [origin for origin, at in self._ask_at.items() if at <= now_s]:
+            self._due[origin, _HELD] = None
         for item in list(self._due):
             origin, number = item
             if not self._paces[origin, number == _HELD].take(now_s):
@@ -128,7 +135,16 @@ class Gossip:
             made = self._made(origin, number)
             if made is not None:
                 yield sighting.encode(made, self._sign)
+            if number == _HELD:
+                self._await_answer(origin, now_s)
             del self._due[item]
+
+    def _await_answer(self, origin: str, now_s: float) -> None:
+        """Nothing acknowledges a sighting but its answer: the backend may not have been there."""
+        limits, times = self._limits, self._asked[origin]
+        wait = min(limits.first_resend_s * 2 ** min(times, 16), limits.sighting_again_s)
+        self._asked[origin] += 1
+        self._ask_at[origin] = now_s + wait
 
     def _tell_all(self) -> None:
         for origin in self._keys:

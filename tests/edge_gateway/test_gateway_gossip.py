@@ -81,7 +81,7 @@ def test_asks_then_accepts_then_tells(tmp_path: Path) -> None:
     desk = Desk(tmp_path, log)
     desk.gossip.connected()
     assert [(one.origin, one.held) for one in desk.tell(0)] == [(ORIGIN, b"")]
-    assert desk.tell(1) == []
+    assert desk.tell(0.5) == []
     assert desk.gossip.received(log.show(0)) is None
     assert [one.held for one in desk.tell(2)] == [log.signed().note]
     log.grow(b"more")
@@ -108,11 +108,29 @@ def test_everything_is_told_again_after_a_while_and_after_a_connection(tmp_path:
     desk = Desk(tmp_path, log, sighting_s=1, sighting_again_s=300)
     desk.gossip.received(log.show(0))
     assert sizes(desk.tell(0)) == [5]
+    desk.gossip.received(log.show(5))
     assert desk.tell(299) == []
     assert sizes(desk.tell(300)) == [5]
     desk.gossip.connected()
     assert sizes(desk.tell(310)) == [5]
+    desk.gossip.received(log.show(5))
     assert desk.tell(609) == [] and sizes(desk.tell(611)) == [5]
+
+
+def test_without_an_answer_it_asks_again_more_and_more_seldom(tmp_path: Path) -> None:
+    """The broker keeps nothing for a backend that was never there."""
+    log = log_of(5)
+    desk = Desk(tmp_path, log, sighting_s=1, sighting_again_s=60)
+    asked = [second for second in range(200) if desk.tell(second)]
+    # After 1, 2, 4 ... seconds, at most 60, and with everything at 60, 120 and 180.
+    assert asked[:6] == [0, 1, 3, 7, 15, 31]
+    assert len(asked) <= 6 + 2 * 3 and asked[-1] >= 180
+    desk.gossip.received(log.show(0))
+    assert sizes(desk.tell(200)) == [5]
+    # One that is no answer of this log does not count as one.
+    stranger = MemoryLog(key=Ed25519PrivateKey.generate()).grow(b"x")
+    desk.gossip.received(stranger.show(5))
+    assert sizes(desk.tell(201)) == [5]
 
 
 def test_what_could_not_be_published_is_told_later(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from log_stand import KEY, FolderLog, MemoryLog, show, size_of
 
 from edge_gateway.checkpoints import Checkpoints
 from fleet_backend.ledger.checkpoint import open_checkpoint
+from fleet_backend.ledger.evidence import complete_evidence, find_contradiction, verify_evidence
 from protocol import courier, sighting, statement
 
 OTHER = "other.example/log"
@@ -287,6 +288,10 @@ def test_an_operator_with_two_histories_is_found_out(tmp_path: Path) -> None:
         assert [scene.disagreements() for scene in scenes] == [[], []]
         one, other = (open_checkpoint(each.held, (left.verifier,)) for each in seen)
         assert (one.origin, one.size) == (other.origin, other.size) and one.root != other.root
+        evidence = find_contradiction(one, other)
+        assert evidence is not None
+        split = verify_evidence(bytes(evidence), (left.verifier,))
+        assert "two roots for size 20" in str(split)
         # What either gateway saw, the other one refuses and keeps.
         scenes[0].backend.logs[left.origin] = right.show
         wait_until(scenes[0].disagreements, "the other history refused")
@@ -310,6 +315,11 @@ def test_who_reads_the_log_against_a_sighting_finds_the_fork(
     assert shown.update().size == 50
     assert shown.root_at(held.size) != held.root
     assert log.reader().root_at(held.size) == held.root
+    suspicion = find_contradiction(held, shown.checkpoint)
+    assert suspicion is not None and not suspicion.is_complete
+    evidence = complete_evidence(suspicion, fork.fetch, (log.verifier,))
+    split = verify_evidence(bytes(evidence), (log.verifier,))
+    assert (split.first.root, split.other_root) == (held.root, shown.root_at(held.size))
 
 
 def test_no_other_credential_reaches_down_checkpoint(scene: Scene, log: FolderLog) -> None:
