@@ -58,6 +58,8 @@ class Gossip:
         self._ask_at: dict[str, float] = {}
         if store is not None:
             self._follow(store, settings.logs)
+        elif settings.logs:
+            self.counters["logs not followed"] = len({key.name for key in settings.logs})
 
     def _follow(self, store: Checkpoints, keys: tuple[Verifier, ...]) -> None:
         for key in keys:

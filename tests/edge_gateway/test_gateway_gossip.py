@@ -249,7 +249,7 @@ def test_a_log_that_is_not_followed_is_refused(tmp_path: Path) -> None:
 def test_without_a_memory_nothing_is_followed(tmp_path: Path) -> None:
     desk = Desk(tmp_path, log_of(5))
     gossip = Gossip(load(desk.config), None, desk.key.sign)
-    assert list(gossip.due(0)) == []
+    assert list(gossip.due(0)) == [] and gossip.counters["logs not followed"] == 1
     with pytest.raises(DecodeError, match="unknown-log"):
         gossip.received(log_of(5).show(0))
 
