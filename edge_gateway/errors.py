@@ -24,3 +24,7 @@ class OutboxError(GatewayError):
 
 class OutboxFullError(OutboxError):
     """No room: nothing of the transaction was stored. Room returns with acknowledgements."""
+
+
+class CheckpointsError(GatewayError):
+    """The memory of the logs cannot be read or written, or is not one."""

@@ -14,6 +14,7 @@ from edge_gateway.downlink import Commands, Delivery, Report, open_ack
 from edge_gateway.errors import OutboxFullError
 from edge_gateway.events import Arrived, Event, Inbox, LinkMessage
 from edge_gateway.flight import Flight
+from edge_gateway.gossip import Gossip
 from edge_gateway.outbox import Outbox, known_time
 from edge_gateway.refusals import Refusals
 from edge_gateway.settings import GatewaySettings
@@ -42,6 +43,7 @@ class Gateway:
         uplink: Uplink,
         inbox: Inbox,
         verify_ack: Callable[[bytes, bytes], bool],
+        gossip: Gossip,
     ) -> None:
         limits = settings.limits
         self._settings = settings
@@ -51,6 +53,7 @@ class Gateway:
         self._uplink = uplink
         self._inbox = inbox
         self._verify_ack = verify_ack
+        self._gossip = gossip
         self._batch = Batch(settings.flush, limits)
         self._window = Window(outbox.window(self._vehicle), limits.records_ahead)
         self._flight = Flight(
@@ -116,7 +119,8 @@ class Gateway:
         self._flush()
 
     def log_health(self) -> None:
-        counts = {**self.counters, **self._inbox.counters, **self._bus.counters}
+        parts = (self, self._inbox, self._bus, self._gossip)
+        counts = {name: count for part in parts for name, count in part.counters.items()}
         log.info(
             "health: bus %s, broker %s, outbox %d, in flight %d, refused %d, told stored %s, %s",
             "up" if self._bus.connected else "down",
@@ -300,6 +304,8 @@ class Gateway:
                 self._on_ack(event.payload)
             elif event.topic == courier.topic(self._settings.gateway, courier.DOWN_COMMAND):
                 self._on_command(event.payload)
+            elif event.topic == courier.topic(self._settings.gateway, courier.DOWN_CHECKPOINT):
+                self._on_checkpoint(event.payload)
             else:
                 self.counters["unknown topic"] += 1
         except (DecodeError, VerifyError) as error:
@@ -328,14 +334,25 @@ class Gateway:
             # So many wait that the vehicle cannot be taking them.
             self.handle(Report(decided.command_id, courier.SILENT))
 
+    def _on_checkpoint(self, unverified: bytes) -> None:
+        found = self._gossip.received(unverified)
+        if found is not None:
+            # Into the chain as well: there the backend cannot leave it out without a gap.
+            log.error("%s", found)
+            self._store_event(statement.LOG_DISAGREES, str(found))
+
     def _publish(self, now: float) -> None:
         if self._uplink.session != self._session:
             self._session = self._uplink.session
             self._flight.reset()
             self._is_challenge_out = False
+            self._gossip.connected()
         if not self._uplink.connected:
             return
         self._publish_challenge()
+        for message in self._gossip.due(now):
+            if not self._uplink.publish(courier.UP_SIGHTING, message):
+                break
         while self._reports and self._publish_report(self._reports[0]):
             self._reports.popleft()
         self._resend(now)

@@ -10,9 +10,11 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from edge_gateway.errors import GatewayError, SettingsError
+from edge_gateway.checkpoints import Checkpoints
+from edge_gateway.errors import CheckpointsError, GatewayError, SettingsError
 from edge_gateway.events import Inbox
 from edge_gateway.gateway import Gateway
+from edge_gateway.gossip import Gossip
 from edge_gateway.outbox import Outbox
 from edge_gateway.settings import GatewaySettings
 from edge_gateway.uplink import Uplink
@@ -36,12 +38,23 @@ def run(settings: GatewaySettings, stop: threading.Event) -> None:
         settings.outbox_file, settings.gateway, key.sign, settings.limits.outbox_mb * _MB
     )
     try:
-        _run(settings, outbox, stop)
+        _run(settings, outbox, _follow_logs(settings, key), stop)
     finally:
         outbox.close()
 
 
-def _run(settings: GatewaySettings, outbox: Outbox, stop: threading.Event) -> None:
+def _follow_logs(settings: GatewaySettings, key: Ed25519PrivateKey) -> Gossip:
+    """A memory that cannot be used is left as it is, and no log is followed: the vehicle's records
+    must not wait for it."""
+    try:
+        store = Checkpoints(settings.checkpoints_file)
+        return Gossip(settings, store, key.sign)
+    except CheckpointsError as error:
+        log.error("no log is followed: %s", error)
+        return Gossip(settings, None, key.sign)
+
+
+def _run(settings: GatewaySettings, outbox: Outbox, gossip: Gossip, stop: threading.Event) -> None:
     inbox = Inbox(settings.limits.inbox_messages)
     heartbeat = {
         "State": _OPERATIONAL,
@@ -51,7 +64,7 @@ def _run(settings: GatewaySettings, outbox: Outbox, stop: threading.Event) -> No
     bus = VehicleBus(settings.bus, settings.limits.commands_waiting, inbox, heartbeat)
     uplink = Uplink(settings.mqtt, settings.gateway, inbox)
     verify = _verifier(settings.ack_public_key)
-    gateway = Gateway(settings, outbox, bus, uplink, inbox, verify)
+    gateway = Gateway(settings, outbox, bus, uplink, inbox, verify, gossip)
     gateway.start()
     log.info("gateway %s for vehicle %s", settings.gateway, settings.bus.vehicle)
     bus.start()

@@ -1,17 +1,20 @@
 """What gateway.toml says, read once and strictly: a key that is not known is an error."""
 
 import tomllib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from edge_gateway import tables
 from edge_gateway.errors import SettingsError
-from protocol import fields
-from protocol.errors import DecodeError
+from edge_gateway.tables import Check, Place
+from fleet_backend.ledger.errors import NoteError
+from fleet_backend.ledger.note import ED25519, Verifier, parse_vkey
 
 SLCAN = "slcan"
 SOCKETCAN = "socketcan"
+MAX_LOG_KEYS = 16
+MAX_ORIGIN = 255
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,9 @@ class Limits:
     commands_remembered: int = 1024
     first_resend_s: int = 5
     longest_resend_s: int = 60
+    # Sightings of one log: one in so many seconds after a burst of four; all again after so many.
+    sighting_s: int = 30
+    sighting_again_s: int = 300
 
 
 @dataclass(frozen=True)
@@ -71,24 +77,13 @@ class GatewaySettings:
     # Raw Ed25519 public key of the backend's ingest, 32 bytes.
     ack_public_key: bytes
     outbox_file: Path
+    checkpoints_file: Path
+    # Keys of the logs that it follows; several of one log where its key is changed.
+    logs: tuple[Verifier, ...]
     bus: BusSettings
     mqtt: MqttSettings
     flush: FlushSettings = FlushSettings()
     limits: Limits = Limits()
-
-
-Check = Callable[["_Place", object], object]
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where in which file a value stands."""
-
-    file: Path
-    key: str
-
-    def fails(self, expected: str) -> SettingsError:
-        return SettingsError(self.file, self.key, expected)
 
 
 def load(file: Path) -> GatewaySettings:
@@ -99,31 +94,46 @@ def load(file: Path) -> GatewaySettings:
         raise SettingsError(file, "file", error.strerror or "readable") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(file, "file", f"TOML: {error}") from error
-    top = _table(_Place(file, ""), value, _TOP)
-    mqtt = _table(_Place(file, "mqtt"), top["mqtt"], _MQTT, {"username": top["gateway"]})
+    top = tables.table(Place(file, ""), value, _TOP, _OPTIONAL)
+    mqtt = tables.table(Place(file, "mqtt"), top["mqtt"], _MQTT, {"username": top["gateway"]})
     return GatewaySettings(
         gateway=str(top["gateway"]),
         key_file=_as_path(top["key_file"]),
         ack_public_key=_as_bytes(top["ack_public_key"]),
         outbox_file=_as_path(top["outbox_file"]),
+        checkpoints_file=_as_path(top["checkpoints_file"]),
+        logs=_logs(file, top["log"]),
         bus=_bus(file, top["bus"]),
         mqtt=MqttSettings(**mqtt),  # type: ignore[arg-type]
-        flush=FlushSettings(**_numbers(file, "flush", top["flush"], _FLUSH)),
-        limits=Limits(**_numbers(file, "limits", top["limits"], _LIMITS)),
+        flush=FlushSettings(**tables.numbers(file, "flush", top["flush"], _FLUSH)),
+        limits=Limits(**tables.numbers(file, "limits", top["limits"], _LIMITS)),
     )
 
 
 def _bus(file: Path, value: object) -> BusSettings:
-    place = _Place(file, "bus")
+    place = Place(file, "bus")
     if not isinstance(value, list) or len(value) != 1:
         raise place.fails("exactly one [[bus]] table")
-    bus = _table(place, value[0], _BUS, {"acceptance_filter": False})
+    bus = tables.table(place, value[0], _BUS, {"acceptance_filter": False})
     channel = str(bus["channel"])
     if bus["interface"] == SLCAN:
         socket_address(channel, file)
     elif not 1 <= len(channel) <= 15 or "/" in channel:
-        raise _Place(file, "bus.channel").fails("the name of a network interface, such as can0")
+        raise Place(file, "bus.channel").fails("the name of a network interface, such as can0")
     return BusSettings(**bus)  # type: ignore[arg-type]
+
+
+def _logs(file: Path, value: object) -> tuple[Verifier, ...]:
+    place = Place(file, "log")
+    if not isinstance(value, list) or len(value) > MAX_LOG_KEYS:
+        raise place.fails(f"at most {MAX_LOG_KEYS} [[log]] tables")
+    found: list[Verifier] = []
+    for item in value:
+        key = tables.table(place, item, _LOG, {})["vkey"]
+        if not isinstance(key, Verifier) or key in found:
+            raise Place(file, "log.vkey").fails("a key that is not there twice")
+        found.append(key)
+    return tuple(found)
 
 
 def socket_address(channel: str, file: object = "settings") -> tuple[str, int]:
@@ -138,80 +148,15 @@ def socket_address(channel: str, file: object = "settings") -> tuple[str, int]:
     return parts.hostname, port
 
 
-def _table(
-    place: _Place,
-    value: object,
-    checks: Mapping[str, Check],
-    defaults: Mapping[str, object] | None = None,
-) -> dict[str, object]:
-    """Checked values of a table: known keys only, all of them present or with a default."""
-    if not isinstance(value, dict):
-        raise place.fails("a table")
-    prefix = f"{place.key}." if place.key else ""
-    for key in value:
-        if key not in checks:
-            raise _Place(place.file, prefix + key).fails(f"no such key; known: {', '.join(checks)}")
-    given = {**_OPTIONAL, **(defaults or {}), **value}
-    out = {}
-    for key, check in checks.items():
-        if key not in given:
-            raise _Place(place.file, prefix + key).fails("missing")
-        out[key] = check(_Place(place.file, prefix + key), given[key])
-    return out
-
-
-def _numbers(file: Path, key: str, value: object, most: Mapping[str, int]) -> dict[str, int]:
-    """A table of positive integers with a maximum each; what is left out keeps its default."""
-    place = _Place(file, key)
-    if not isinstance(value, dict):
-        raise place.fails("a table")
-    for name, number in value.items():
-        at = _Place(file, f"{key}.{name}")
-        if name not in most:
-            raise at.fails(f"no such key; known: {', '.join(most)}")
-        if type(number) is not int or not 1 <= number <= most[name]:
-            raise at.fails(f"an integer from 1 to {most[name]}")
-    return dict(value)
-
-
-def _identifier(place: _Place, value: object) -> str:
-    try:
-        return fields.identifier(value, place.key)
-    except DecodeError as error:
-        raise place.fails("1 to 32 characters of a-z 0-9 -, no hyphen at either end") from error
-
-
-def _text(place: _Place, value: object) -> str:
-    if not isinstance(value, str) or not value or not value.isprintable():
-        raise place.fails("a text")
-    return value
-
-
-def _path(place: _Place, value: object) -> Path:
-    return place.file.parent / _text(place, value)
-
-
-def _port(place: _Place, value: object) -> int:
-    if type(value) is not int or not 1 <= value <= 65535:
-        raise place.fails("a port from 1 to 65535")
-    return value
-
-
-def _flag(place: _Place, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise place.fails("true or false")
-    return value
-
-
-def _interface(place: _Place, value: object) -> str:
+def _interface(place: Place, value: object) -> str:
     if value not in (SLCAN, SOCKETCAN):
         raise place.fails(f"{SLCAN} or {SOCKETCAN}")
     return str(value)
 
 
-def _public_key(place: _Place, value: object) -> bytes:
+def _public_key(place: Place, value: object) -> bytes:
     try:
-        key = bytes.fromhex(_text(place, value))
+        key = bytes.fromhex(tables.text(place, value))
     except ValueError:
         key = b""
     if len(key) != 32:
@@ -219,8 +164,14 @@ def _public_key(place: _Place, value: object) -> bytes:
     return key
 
 
-def _any(_: _Place, value: object) -> object:
-    return value
+def _vkey(place: Place, value: object) -> Verifier:
+    try:
+        key = parse_vkey(tables.text(place, value))
+    except NoteError as error:
+        raise place.fails(f"a log's verifier key: {error}") from error
+    if key.kind != ED25519 or len(key.name) > MAX_ORIGIN:
+        raise place.fails(f"an Ed25519 key of a log whose name has at most {MAX_ORIGIN} characters")
+    return key
 
 
 def _as_path(value: object) -> Path:
@@ -232,27 +183,35 @@ def _as_bytes(value: object) -> bytes:
 
 
 _TOP: dict[str, Check] = {
-    "gateway": _identifier,
-    "key_file": _path,
+    "gateway": tables.identifier,
+    "key_file": tables.path,
     "ack_public_key": _public_key,
-    "outbox_file": _path,
-    "bus": _any,
-    "mqtt": _any,
-    "flush": _any,
-    "limits": _any,
+    "outbox_file": tables.path,
+    "checkpoints_file": tables.path,
+    "log": tables.anything,
+    "bus": tables.anything,
+    "mqtt": tables.anything,
+    "flush": tables.anything,
+    "limits": tables.anything,
 }
-_OPTIONAL: dict[str, object] = {"flush": {}, "limits": {}}
+_OPTIONAL: dict[str, object] = {
+    "flush": {},
+    "limits": {},
+    "log": [],
+    "checkpoints_file": "checkpoints.db",
+}
+_LOG: dict[str, Check] = {"vkey": _vkey}
 _BUS: dict[str, Check] = {
-    "vehicle": _identifier,
+    "vehicle": tables.identifier,
     "interface": _interface,
-    "channel": _text,
-    "acceptance_filter": _flag,
+    "channel": tables.text,
+    "acceptance_filter": tables.flag,
 }
 _MQTT: dict[str, Check] = {
-    "host": _text,
-    "port": _port,
-    "username": _identifier,
-    "password_file": _path,
+    "host": tables.text,
+    "port": tables.port,
+    "username": tables.identifier,
+    "password_file": tables.path,
 }
 _FLUSH = {"event_ms": 10_000, "telemetry_ms": 60_000}
 _LIMITS = {
@@ -266,4 +225,6 @@ _LIMITS = {
     "commands_remembered": 65_536,
     "first_resend_s": 3600,
     "longest_resend_s": 86_400,
+    "sighting_s": 86_400,
+    "sighting_again_s": 86_400,
 }

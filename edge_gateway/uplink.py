@@ -135,7 +135,7 @@ class Uplink:
             log.error("broker refuses us: %s", reason)
             return
         self._backoff.reset()
-        names = (courier.DOWN_ACK, courier.DOWN_COMMAND)
+        names = (courier.DOWN_ACK, courier.DOWN_COMMAND, courier.DOWN_CHECKPOINT)
         client.subscribe([(courier.topic(self._gateway, name), 1) for name in names])
         client.publish(*self._status(online=True), qos=1, retain=True)
         log.info("broker connected")

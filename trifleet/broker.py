@@ -205,7 +205,8 @@ def _subjects(user: User) -> tuple[list[str], list[str]]:
     if user.role is Role.GATEWAY:
         return [f"tf.1.{user.name}.up.>"], [f"tf.1.{user.name}.down.>"]
     if user.role is Role.INGEST:
-        return ["tf.1.*.down.ack"], ["tf.1.*.up.>", "tf.1.*.up"]
+        answers = ["tf.1.*.down.ack", "tf.1.*.down.checkpoint"]
+        return answers, ["tf.1.*.up.>", "tf.1.*.up"]
     return ["tf.1.*.down.command"], []
 
 

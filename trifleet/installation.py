@@ -19,7 +19,9 @@ from boards.virtual.supervisor import VirtualBoard
 from fleet_backend.fleet import delegations, gateways, keys, vehicles
 from fleet_backend.fleet.chains import Chain
 from fleet_backend.fleet.database import Database, open_database
+from fleet_backend.ledger.errors import LedgerError
 from fleet_backend.ledger.keys import generate_log_key, load_log_key, log_vkey
+from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.writer import create_ledger
 from fleet_backend.witness.setup import create_witness
 from hw.vehicle_config import load_vehicle
@@ -116,6 +118,14 @@ def make_witness(layout: Layout, say: Say) -> None:
     name = origin(layout).removesuffix("/ledger") + "/witness"
     create_witness(layout.witness, name)
     say("witness", f"made {name}, which cosigns the logs that are added to it")
+
+
+def log_vkeys(layout: Layout) -> list[str]:
+    """Verifier keys of the logs that the installation's policy names: what gateways follow."""
+    try:
+        return [log.vkey for log in parse_policy(layout.policy.read_bytes()).logs]
+    except (OSError, LedgerError) as error:
+        raise InstallationError(f"{layout.policy}: {error}") from error
 
 
 def claim(layout: Layout) -> None:

@@ -243,6 +243,7 @@ class Stack:
                         "acceptance_filter": True,
                     }
                 ],
+                "log": [{"vkey": vkey} for vkey in installation.log_vkeys(self.layout)],
                 "mqtt": {"host": LOOPBACK, "port": mqtt_port, "password_file": "mqtt.password"},
             },
         )

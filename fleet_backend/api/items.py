@@ -8,6 +8,7 @@ from fleet_backend.fleet import commands, grants, records, search, statements
 from fleet_backend.fleet.errors import UnknownError
 from fleet_backend.fleet.quarantine import Message
 from fleet_backend.fleet.records import RecordRow
+from fleet_backend.fleet.sightings import DisagreementRow, SeenRow
 from fleet_backend.fleet.vehicles import State
 from protocol import statement as wire
 from protocol import vss
@@ -152,3 +153,15 @@ def refused_message(message: Message) -> models.Refused:
             "leaf_index": None,
         }
     )
+
+
+def sighting(row: SeenRow) -> models.Sighting:
+    """A note was read as one when it was taken, so it is UTF-8."""
+    texts = {"public_key": to_b64u(row.public_key), "sighting": to_b64u(row.sighting)}
+    return models.Sighting.model_validate({**vars(row), **texts, "note": row.note.decode()})
+
+
+def disagreement(row: DisagreementRow) -> models.Disagreement:
+    texts = {"public_key": to_b64u(row.public_key), "sighting": to_b64u(row.sighting)}
+    notes = {"held": row.held.decode(), "refused": row.refused.decode()}
+    return models.Disagreement.model_validate({**vars(row), **texts, **notes})

@@ -207,6 +207,43 @@ class RefusedPage(BaseModel):
     next: str | None
 
 
+class Sighting(BaseModel):
+    """The newest checkpoint of a log that a gateway holds, and that gateway's signature on it."""
+
+    gateway: str
+    public_key: str = Field(description="The gateway's Ed25519 key")
+    origin: str
+    size: int
+    time: int = Field(description="By the gateway's clock; 0 if it was not set")
+    server_time: int
+    note: str = Field(description="The signed note, as the log published it")
+    sighting: str = Field(description="COSE_Sign1 of the gateway; holds the note")
+
+
+class Sightings(BaseModel):
+    items: list[Sighting]
+    next: str | None
+
+
+class Disagreement(BaseModel):
+    """Two checkpoints of one log that a gateway found not to agree."""
+
+    id: int
+    gateway: str
+    public_key: str = Field(description="The gateway's Ed25519 key")
+    origin: str
+    time: int = Field(description="By the gateway's clock; 0 if it was not set")
+    server_time: int
+    held: str = Field(description="The signed note that the gateway had accepted")
+    refused: str = Field(description="The signed note that it was shown then")
+    sighting: str = Field(description="COSE_Sign1 of the gateway; holds both notes")
+
+
+class Disagreements(BaseModel):
+    items: list[Disagreement]
+    next: str | None
+
+
 class Health(BaseModel):
     status: Literal["ok"]
     parts: dict[str, str]

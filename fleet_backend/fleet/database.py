@@ -14,12 +14,12 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from fleet_backend.fleet import sqlite
 from fleet_backend.fleet.errors import DatabaseError, SchemaVersionError
 from fleet_backend.fleet.schema import (
+    ADDED_IN_4,
     INDEXES_OF_4,
     MEASURED,
     MEASURED_IN_1,
     MEASURED_IN_2,
     VERSION,
-    erasures,
     metadata,
     schema_version,
     telemetry,
@@ -77,22 +77,27 @@ class Database:
 
 
 def _bring_up(connection: Connection) -> None:
-    """Versions 1 and 2 measured less: the columns are added, and nothing is known of them.
+    """From the version that is found to this program's, one step after the other.
 
-    Up to version 3 nobody searched for statements, and nobody was erased: indexes and a table.
+    Any other version is left as it is: `check_schema` says so.
     """
     found = connection.execute(select(schema_version.c.version)).scalars().all()
-    older = {(1,): MEASURED_IN_1, (2,): MEASURED_IN_2, (3,): len(MEASURED)}
-    measured = older.get(tuple(found))
-    if measured is None:
-        return  # this program's, or none that it knows: `check_schema` says
-    erasures.create(connection, checkfirst=True)
+    version = found[0] if len(found) == 1 else VERSION
+    if version in (1, 2):
+        _measure_more(connection, {1: MEASURED_IN_1, 2: MEASURED_IN_2}[version])
+        version = 3
+    if version == 3:
+        metadata.create_all(connection, tables=ADDED_IN_4)
+        for index in INDEXES_OF_4:
+            index.create(connection)
+        connection.execute(update(schema_version).values(version=VERSION))
+
+
+def _measure_more(connection: Connection, measured: int) -> None:
+    """Versions 1 and 2 measured less: the columns are added, and nothing is known of them."""
     for table in (telemetry, vehicle_state):
         for name in MEASURED[measured:]:
             connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {name} BIGINT"))
-    for index in INDEXES_OF_4:
-        index.create(connection)
-    connection.execute(update(schema_version).values(version=VERSION))
 
 
 def open_database(url: str) -> Database:

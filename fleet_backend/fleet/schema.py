@@ -271,19 +271,42 @@ events = Table(
     sqlite_autoincrement=True,
 )
 
+# What each gateway holds of each log: its own signed word, and the note in it.
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("gateway", Text, ForeignKey("gateways.id"), primary_key=True),
+    Column("origin", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    _time("time"),
+    _time("server_time"),
+    Column("note", LargeBinary, nullable=False),
+    Column("sighting", LargeBinary, nullable=False),
+)
+
+# Never deleted: what a log once showed against what it showed before.
+disagreements = Table(
+    "disagreements",
+    metadata,
+    _row_id(),
+    Column("gateway", Text, ForeignKey("gateways.id"), nullable=False),
+    Column("origin", Text, nullable=False),
+    # SHA-256 of the note that was refused.
+    Column("digest", LargeBinary, nullable=False),
+    _time("time"),
+    _time("server_time"),
+    Column("held", LargeBinary, nullable=False),
+    Column("refused", LargeBinary, nullable=False),
+    Column("sighting", LargeBinary, nullable=False),
+    UniqueConstraint("gateway", "origin", "digest"),
+    sqlite_autoincrement=True,
+)
+
 counters = Table(
     "counters",
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", BigInteger, nullable=False),
-)
-
-# What version 4 added: the search for statements of the ledger's page.
-INDEXES_OF_4 = tuple(
-    index
-    for table in (statements, records)
-    for index in sorted(table.indexes, key=lambda index: str(index.name))
-    if index.name in ("statements_by_time", "records_by_statement")
 )
 
 # One row a rider who was erased. `rider` and `work` name him and are there only while it is under
@@ -300,4 +323,13 @@ erasures = Table(
     Column("swept", BigInteger, nullable=False),
     _time("started"),
     Column("finished", BigInteger),
+)
+
+# What version 4 added.
+ADDED_IN_4 = (sightings, disagreements, erasures)
+INDEXES_OF_4 = tuple(
+    index
+    for table in (statements, records)
+    for index in sorted(table.indexes, key=lambda index: str(index.name))
+    if index.name in ("statements_by_time", "records_by_statement")
 )

@@ -4,7 +4,7 @@ Contract. `receive` hands out messages in the order in which they came, at most 
 to `wait_s` for the first one and collects what follows within `gather_s`; an empty list is normal.
 A message that was handed out may be lost with this process: gateways send again whatever was not
 acknowledged by `send`. `send` may lose or double its message; it does not block on the network and
-raises nothing. `receive` and `send` are called from one thread. `close` ends both.
+raises nothing. `receive` is called from one thread, `send` from any. `close` ends both.
 """
 
 from typing import NamedTuple, Protocol

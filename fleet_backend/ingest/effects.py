@@ -35,10 +35,10 @@ def apply_record(connection: Connection, entry: record.Record, statement_id: int
 
 
 def report_gateway(connection: Connection, gateway: str, event: tuple[int, str], now: int) -> None:
-    """A gateway that refuses its vehicle's records is something for the operator."""
+    """A gateway that refuses records, or a checkpoint of a log, is something for the operator."""
     number, text = event
     _LOG.info("gateway %s reports event %d", gateway, number)
-    if number == statement.RECORDS_REFUSED:
+    if number in (statement.RECORDS_REFUSED, statement.LOG_DISAGREES):
         data = {"source": "gateway", "gateway": gateway, "text": text, "server_time": now}
         events.append(connection, [NewEvent(events.REFUSAL, gateway, data)], now)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fleet_backend.fleet.settings import Bounds
 
@@ -24,10 +24,30 @@ class QuarantineLimits:
     forged_bytes: Annotated[int, Bounds(1, 65_536)] = 4_096  # of each
 
 
+@dataclass(frozen=True)
+class SightingLimits:
+    """What one gateway may tell of logs. What is beyond is counted and not kept."""
+
+    burst: Annotated[int, Bounds(1, 10_000)] = 50  # at once
+    per_s: Annotated[float, Bounds(0, 1_000)] = 1.0  # and then
+    logs: Annotated[int, Bounds(1, 1_000)] = 16
+    disagreements: Annotated[int, Bounds(1, 100_000)] = 400
+
+
+class Pace(Protocol):
+    """How fast one gateway may be."""
+
+    @property
+    def burst(self) -> int: ...
+
+    @property
+    def per_s(self) -> float: ...
+
+
 class RateLimit:
     """A bucket of tokens for each gateway, by a clock that never goes back."""
 
-    def __init__(self, limits: QuarantineLimits, clock: Callable[[], float]) -> None:
+    def __init__(self, limits: Pace, clock: Callable[[], float]) -> None:
         self._limits = limits
         self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}

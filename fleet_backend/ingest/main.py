@@ -7,11 +7,13 @@ from contextlib import ExitStack
 
 from fleet_backend.fleet.database import open_database
 from fleet_backend.fleet.keys import load_ed25519
+from fleet_backend.ingest.answers import Answers
 from fleet_backend.ingest.mqtt import MqttAdapter
 from fleet_backend.ingest.publishing import PublisherThread, read_policy
 from fleet_backend.ingest.sequencer import Sequencer, SequencerThread
-from fleet_backend.ingest.settings import IngestSettings
+from fleet_backend.ingest.settings import IngestSettings, LedgerSettings
 from fleet_backend.ingest.worker import Worker
+from fleet_backend.ledger.keys import load_log_key, log_signer
 
 _LOG = logging.getLogger("fleet_backend.ingest")
 
@@ -48,16 +50,21 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
         sequencer.start(ledger.integrate_s)
         adapter = MqttAdapter(settings.mqtt)
         try:
-            worker = Worker(
-                database,
-                adapter,
-                ack_key,
-                settings.worker,
-                retention=settings.retention,
-                committed=sequencer.wake,
-            )
-            _LOG.info("ready")
-            worker.run(stop)
+            answers = _start_answers(ledger, adapter)
+            try:
+                worker = Worker(
+                    database,
+                    adapter,
+                    ack_key,
+                    settings.worker,
+                    retention=settings.retention,
+                    committed=sequencer.wake,
+                    asked=answers.ask,
+                )
+                _LOG.info("ready")
+                worker.run(stop)
+            finally:
+                answers.stop()
         finally:
             adapter.close()
     finally:
@@ -66,3 +73,11 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
             ends.callback(publisher.check)
             ends.callback(sequencer.stop, publisher.stop)
     _LOG.info("ended")
+
+
+def _start_answers(ledger: LedgerSettings, adapter: MqttAdapter) -> Answers:
+    keys = map(load_log_key, ledger.key_files)
+    logs = [log_signer(ledger.origin, key).verifier for key in keys]
+    answers = Answers(ledger.directory / "public", logs, adapter.send)
+    answers.start()
+    return answers

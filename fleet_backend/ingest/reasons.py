@@ -20,6 +20,8 @@ COURIER_VEHICLE = "courier-vehicle"
 UNKNOWN_COMMAND = "unknown-command"
 CONTRADICTION = "command-contradiction"
 TOPIC = "unknown-topic"
+SIGHTING = "malformed-sighting"
+SIGHTING_SIGNATURE = "sighting-signature"
 
 TEXTS = {
     MESSAGE: "The message is not a statement with its salt and body.",
@@ -42,4 +44,6 @@ TEXTS = {
     UNKNOWN_COMMAND: "The gateway reports on a command that was never sent to it.",
     CONTRADICTION: "The news of a command contradicts what was known of it.",
     TOPIC: "Nothing is expected on this topic.",
+    SIGHTING: "A gateway's sighting of a log cannot be read, or says nothing.",
+    SIGHTING_SIGNATURE: "A sighting's signature does not verify with the gateway's key.",
 }

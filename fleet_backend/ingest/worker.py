@@ -22,8 +22,9 @@ from fleet_backend.fleet.settings import Bounds
 from fleet_backend.ingest import acceptance, couriers, effects, reasons, refusals, registry
 from fleet_backend.ingest.acceptance import Accepted, Claim, Duplicate, Refused, Verdict, View
 from fleet_backend.ingest.adapter import Adapter, Message
-from fleet_backend.ingest.limits import QuarantineLimits, RateLimit
+from fleet_backend.ingest.limits import QuarantineLimits, RateLimit, SightingLimits
 from fleet_backend.ingest.retainer import Retainer
+from fleet_backend.ingest.sightings import Asked, Heard, SightingDesk
 from fleet_backend.ingest.store import store
 from protocol import ack, courier
 
@@ -42,6 +43,7 @@ class WorkerSettings:
     wait_s: Annotated[float, Bounds(0.01, 10)] = 0.2
     housekeeping_s: Annotated[float, Bounds(0.1, 60)] = 1.0
     quarantine: QuarantineLimits = field(default_factory=QuarantineLimits)
+    sightings: SightingLimits = field(default_factory=SightingLimits)
 
 
 @dataclass
@@ -52,6 +54,7 @@ class _Outcome:
     duplicates: list[Duplicate] = field(default_factory=list)
     refused: list[tuple[Message, Refused]] = field(default_factory=list)
     durably_refused: list[Refused] = field(default_factory=list)
+    heard: Heard = field(default_factory=Heard)
 
 
 class Worker:
@@ -67,6 +70,7 @@ class Worker:
         retention: RetentionSettings = _KEEP,
         now: Callable[[], int] = lambda: int(time.time()),
         committed: Callable[[], None] = lambda: None,
+        asked: Callable[[Sequence[Asked]], None] = lambda _: None,
     ) -> None:
         self._database = database
         self._adapter = adapter
@@ -75,8 +79,10 @@ class Worker:
         self._now = now
         self._committed = committed
         self._retainer = Retainer(database, retention)
+        self._asked = asked
         self._rate = RateLimit(settings.quarantine, time.monotonic)
         self._record_rate = RateLimit(settings.quarantine, time.monotonic)
+        self._sightings = SightingDesk(settings.sightings, time.monotonic)
         with database.read() as connection:
             self._registry = registry.load(connection)
 
@@ -100,6 +106,8 @@ class Worker:
         # Power goes before this line: the gateways send again, and get told again.
         self._acknowledge(outcome)
         self._committed()
+        if outcome.heard.asked:
+            self._asked(outcome.heard.asked)
 
     def keep_house(self) -> None:
         """Trim what is only a window, and end the wait for commands that are overdue."""
@@ -130,7 +138,7 @@ class Worker:
             limits = self._settings.quarantine
             kept = refusals.keep(connection, outcome.refused, limits, self._rate, now)
             outcome.durably_refused = kept.refused
-            counters.add(connection, _counts(outcome, kept.dropped))
+            counters.add(connection, {**_counts(outcome, kept.dropped), **outcome.heard.counts})
             self._set_aside(connection, outcome.accepted, now)
         return outcome
 
@@ -182,16 +190,21 @@ class Worker:
         self, connection: Connection, others: Sequence[Message], outcome: _Outcome, now: int
     ) -> None:
         for message in others:
-            refused = self._apply_other(connection, message, now)
+            refused = self._apply_other(connection, message, outcome, now)
             if refused is not None and refused.reason in _MAYBE_NEW:
                 self._registry = registry.load(connection)
-                refused = self._apply_other(connection, message, now)
+                refused = self._apply_other(connection, message, outcome, now)
             if refused is not None:
                 outcome.refused.append((message, refused))
 
-    def _apply_other(self, connection: Connection, message: Message, now: int) -> Refused | None:
-        if message.gateway not in self._registry.gateways:
+    def _apply_other(
+        self, connection: Connection, message: Message, outcome: _Outcome, now: int
+    ) -> Refused | None:
+        verify = self._registry.gateways.get(message.gateway)
+        if verify is None:
             return Refused(message.gateway, None, reasons.UNKNOWN_GATEWAY)
+        if message.name == courier.UP_SIGHTING:
+            return self._sightings.take(connection, message, verify, outcome.heard, now)
         return couriers.apply(connection, message, self._registry.vehicles, now)
 
     def _reload(self) -> None:

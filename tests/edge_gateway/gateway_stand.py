@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import isotp
@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hw.virtual_bus import VirtualBus
-from protocol import ack, command, courier, link, presentation, record, statement
+from protocol import ack, command, courier, link, presentation, record, sighting, statement
 from protocol.cose import PS256, assemble
 from protocol.errors import VerifyError
 
@@ -271,6 +271,9 @@ class FakeBackend:
         self.commands: list[tuple[bytes, int]] = []
         self.challenges: list[tuple[str, bytes, int]] = []
         self.status: list[bool] = []
+        self.sightings: list[sighting.Sighting] = []
+        # By origin: (the checkpoint that is held, or nothing) -> down/checkpoint, or no answer.
+        self.logs: dict[str, Callable[[bytes], bytes | None]] = {}
         self.answers = True
         self.lose = 0.0
         self.repeat = 0.0
@@ -363,6 +366,8 @@ class FakeBackend:
             self.challenges.append(courier.decode_challenge(payload))
         elif name == courier.UP_STATUS:
             self.status.append(courier.decode_status(payload)[0])
+        elif name == courier.UP_SIGHTING:
+            self._on_sighting(payload)
 
     def _verify(self, message: bytes, signature: bytes) -> bool:
         try:
@@ -370,6 +375,15 @@ class FakeBackend:
         except InvalidSignature:
             return False
         return True
+
+    def _on_sighting(self, payload: bytes) -> None:
+        found = sighting.open_sighting(payload, self._verify)
+        if found.gateway != GATEWAY:
+            self.faults.append(f"a sighting of {found.gateway}")
+        self.sightings.append(found)
+        show = self.logs.get(found.origin)
+        if show is not None and not found.refused and (answer := show(found.held)) is not None:
+            self.send(courier.DOWN_CHECKPOINT, answer)
 
     def _on_statement(self, payload: bytes) -> None:
         self.received += 1
@@ -433,14 +447,20 @@ class GatewayProcess:
 
 
 def write_gateway(
-    folder: Path, can_port: int, mqtt_port: int, ack_key: str, **limits: int
+    folder: Path,
+    can_port: int,
+    mqtt_port: int,
+    ack_key: str,
+    vkeys: Sequence[str] = (),
+    **limits: int,
 ) -> tuple[Path, Ed25519PrivateKey]:
-    """gateway.toml and the key beside it."""
+    """gateway.toml and the key beside it; it follows the logs of these keys."""
     folder.mkdir(parents=True, exist_ok=True)
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (folder / "gateway.key").write_bytes(pem)
     numbers = "\n".join(f"{name} = {value}" for name, value in limits.items())
+    logs = "\n".join(f'[[log]]\nvkey = "{vkey}"' for vkey in vkeys)
     (folder / "gateway.toml").write_text(
         f"""
 gateway = "{GATEWAY}"
@@ -452,6 +472,7 @@ vehicle = "{VEHICLE}"
 interface = "slcan"
 channel = "socket://127.0.0.1:{can_port}"
 acceptance_filter = true
+{logs}
 [mqtt]
 host = "127.0.0.1"
 port = {mqtt_port}

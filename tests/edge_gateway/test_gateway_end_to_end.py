@@ -2,98 +2,26 @@
 
 import os
 import random
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import paho.mqtt.publish as publish
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from gateway_site import Stand, fill
 from gateway_stand import (
     GATEWAY,
     VEHICLE,
-    FakeBackend,
     FakeVcu,
     Forger,
-    GatewayProcess,
     any_presentation,
     forged,
-    sealed,
-    telemetry,
     wait_until,
-    write_gateway,
 )
 
 from hw.virtual_bus import VirtualBus
 from protocol import ack, courier, link, record, statement
-from trifleet.broker import Broker, BrokerSettings, Role, User
-
-
-class Stand:
-    """Broker, bus and backend; `gateway` and `vcu` are for the test to start."""
-
-    def __init__(self, folder: Path, with_bus: bool = True) -> None:
-        users = [
-            User("ingest", Role.INGEST, folder / "ingest.password"),
-            User("api", Role.API, folder / "api.password"),
-            User(GATEWAY, Role.GATEWAY, folder / "gw" / "mqtt.password"),
-        ]
-        self.folder = folder
-        self.broker = Broker(BrokerSettings(folder / "broker"), users)
-        self.broker.write_config()
-        self.can_port = can_port = _free_port()
-        self.bus = VirtualBus(port=can_port)
-        if with_bus:
-            self.bus.start()
-        # The gateway's key exists before the backend, which needs it, and the other way round.
-        config, key = write_gateway(folder / "gw", can_port, self.broker.port, "00" * 32)
-        word = (folder / "ingest.password").read_text().strip()
-        self.backend = FakeBackend(self.broker.port, word, key.public_key())
-        config.write_text(config.read_text().replace("00" * 32, self.backend.public_key))
-        self.gateway = GatewayProcess(config)
-        self.vcu: FakeVcu | None = None
-
-    def start_vcu(self, **options: int) -> FakeVcu:
-        self.vcu = FakeVcu(self.bus, **options)
-        return self.vcu
-
-    def close(self) -> None:
-        self.gateway.kill()
-        self.backend.close()
-        if self.vcu is not None:
-            self.vcu.close()
-        self.bus.stop()
-        self.broker.stop()
-
-    def command(self, *messages: bytes) -> None:
-        """Publish on down/command as the API does."""
-        publish.multiple(
-            [(courier.topic(GATEWAY, courier.DOWN_COMMAND), each, 1, False) for each in messages],
-            "127.0.0.1",
-            self.broker.port,
-            "api",
-            auth={
-                "username": "api",
-                "password": (self.folder / "api.password").read_text().strip(),
-            },
-        )
-
-    def wait_for_all(self) -> None:
-        """Every record that the vehicle made is at the backend, and the vehicle may forget it."""
-        vcu = self.vcu
-        assert vcu is not None
-        wait_until(
-            lambda: vcu.unstored == 0 and set(self.backend.records()) == set(vcu.made),
-            "every record at the backend",
-        )
-
-    def check(self) -> None:
-        assert self.vcu is not None
-        assert self.backend.faults == [] and self.vcu.faults == []
-        self.backend.check_chain()
-        assert sorted(self.backend.records()) == sorted(self.vcu.made)
 
 
 @pytest.fixture
@@ -106,21 +34,10 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
         stand.close()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _fill(vcu: FakeVcu, count: int) -> None:
-    for i in range(count):
-        vcu.add(lambda seq, i=i: sealed(vcu.boot, seq) if i % 5 == 0 else telemetry(vcu.boot, seq))
-
-
 def test_records_arrive_once_and_in_order(stand: Stand) -> None:
     vcu = stand.start_vcu()
     stand.gateway.start()
-    _fill(vcu, 60)
+    fill(vcu, 60)
     stand.wait_for_all()
     stand.check()
     assert stand.backend.records() == vcu.made
@@ -147,7 +64,7 @@ def test_everything_is_killed_and_nothing_is_lost_or_doubled(stand: Stand) -> No
 
     def ride() -> None:
         while not done.wait(0.02):
-            _fill(vcu, 1)
+            fill(vcu, 1)
 
     rider = threading.Thread(target=ride)
     rider.start()
@@ -179,7 +96,7 @@ def test_broker_and_bus_are_absent_at_the_start(tmp_path: Path) -> None:
         stand.bus = VirtualBus(port=stand.can_port)
         stand.bus.start()
         vcu = stand.start_vcu()
-        _fill(vcu, 30)
+        fill(vcu, 30)
         # Without a broker the records are on the gateway's disk, and the vehicle is free of them.
         wait_until(lambda: vcu.unstored == 0, "everything stored")
         stand.broker.start()
@@ -192,7 +109,7 @@ def test_broker_and_bus_are_absent_at_the_start(tmp_path: Path) -> None:
 def test_the_bus_goes_away_and_comes_back(stand: Stand) -> None:
     vcu = stand.start_vcu()
     stand.gateway.start()
-    _fill(vcu, 10)
+    fill(vcu, 10)
     stand.wait_for_all()
     made = vcu.made
     vcu.close()
@@ -202,7 +119,7 @@ def test_the_bus_goes_away_and_comes_back(stand: Stand) -> None:
     stand.bus.start()
     vcu = stand.start_vcu(boot=2)
     vcu.made[:0] = made
-    _fill(vcu, 10)
+    fill(vcu, 10)
     stand.wait_for_all()
     stand.check()
 
@@ -251,7 +168,7 @@ def test_garbage_on_the_bus_and_from_the_broker_changes_nothing(stand: Stand) ->
     vcu.add_raw(b"")
     vcu.add_raw(bytes(40))
     vcu.add_raw(link.pack(link.RECORD, rng.randbytes(80)))
-    _fill(vcu, 20)
+    fill(vcu, 20)
     stand.wait_for_all()
     stand.check()
     wait_until(
@@ -265,7 +182,7 @@ def test_garbage_on_the_bus_and_from_the_broker_changes_nothing(stand: Stand) ->
 def test_a_forger_beside_the_vehicle_takes_no_name_away(stand: Stand) -> None:
     vcu = stand.start_vcu()
     stand.gateway.start()
-    _fill(vcu, 5)
+    fill(vcu, 5)
     stand.wait_for_all()
     forger = Forger(stand.bus)
     # The end of all boots, the boot to come, and names of both that the vehicle will use.
@@ -278,18 +195,18 @@ def test_a_forger_beside_the_vehicle_takes_no_name_away(stand: Stand) -> None:
 
     forge(1)
     wait_until(lambda: set(stand.backend.forged()) == set(names), "the forged records set aside")
-    _fill(vcu, 10)
+    fill(vcu, 10)
     stand.wait_for_all()
     stand.gateway.kill()
     vcu.reboot()
-    _fill(vcu, 10)
+    fill(vcu, 10)
     stand.gateway.start()
     stand.wait_for_all()
     # In between the vehicle's own frames, whose messages it tears: those are sent again. Torn, and
     # its name taken by a forger, a record would be lost (docs/gateway.md).
     for salt in range(2, 8):
         forge(salt, [(0xFFFFFFFF, 0), (1, 2)])
-        _fill(vcu, 2)
+        fill(vcu, 2)
     forger.close()
     stand.wait_for_all()
     stand.check()
@@ -299,7 +216,7 @@ def test_a_forged_acknowledgement_deletes_nothing(stand: Stand) -> None:
     stand.backend.answers = False
     vcu = stand.start_vcu()
     stand.gateway.start()
-    _fill(vcu, 10)
+    fill(vcu, 10)
     wait_until(lambda: vcu.unstored == 0, "everything stored")
     forged = ack.encode(ack.Ack(GATEWAY, [(0, 9999)], []), Ed25519PrivateKey.generate().sign)
     stand.backend.send(courier.DOWN_ACK, forged)
@@ -330,7 +247,7 @@ def test_another_vehicle_on_the_bus_is_not_taken_for_ours(stand: Stand) -> None:
 def test_no_secret_is_in_the_log(stand: Stand) -> None:
     vcu = stand.start_vcu()
     stand.gateway.start()
-    _fill(vcu, 5)
+    fill(vcu, 5)
     stand.wait_for_all()
     log = stand.gateway.log.read_text()
     word = (stand.folder / "gw" / "mqtt.password").read_text().strip()

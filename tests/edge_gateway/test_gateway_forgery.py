@@ -18,6 +18,7 @@ import edge_gateway.gateway
 from edge_gateway.batch import read_item
 from edge_gateway.events import Inbox, LinkMessage
 from edge_gateway.gateway import Gateway
+from edge_gateway.gossip import Gossip
 from edge_gateway.outbox import Outbox
 from edge_gateway.settings import GatewaySettings, load
 from edge_gateway.window import Name
@@ -106,6 +107,7 @@ class Model:
             NoBroker(),  # type: ignore[arg-type]
             Inbox(8),
             lambda message, signature: False,
+            Gossip(self._config, None, KEY.sign),
         )
         if self._boot:
             self.hello()

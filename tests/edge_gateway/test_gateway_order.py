@@ -14,6 +14,7 @@ from edge_gateway.batch import read_item
 from edge_gateway.downlink import Delivery
 from edge_gateway.events import Inbox, LinkMessage
 from edge_gateway.gateway import Gateway
+from edge_gateway.gossip import Gossip
 from edge_gateway.outbox import Outbox
 from edge_gateway.settings import load
 from edge_gateway.window import Name
@@ -72,6 +73,7 @@ class Bench:
             NoBroker(),  # type: ignore[arg-type]
             Inbox(8),
             lambda message, signature: False,
+            Gossip(settings, None, key.sign),
         )
 
     def hello(self, boot: int) -> None:

@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway_stand import write_gateway
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_gateway.errors import SettingsError
 from edge_gateway.settings import load, socket_address
+from fleet_backend.ledger.keys import log_vkey
+from fleet_backend.ledger.note import COSIGNATURE, Verifier
 
 
 @pytest.fixture
@@ -90,3 +93,43 @@ def test_any_channel_gives_an_address_or_the_one_error(channel: str) -> None:
     except SettingsError:
         return
     assert host and 0 < port < 65536
+
+
+def _vkey(origin: str = "log.example/fleet") -> str:
+    return log_vkey(origin, Ed25519PrivateKey.generate())
+
+
+def test_reads_the_logs_that_it_follows(tmp_path: Path) -> None:
+    config, _ = write_gateway(tmp_path, 4000, 1883, "ab" * 32, [])
+    assert load(config).logs == ()
+    assert load(config).checkpoints_file == tmp_path / "checkpoints.db"
+    # Two keys of one log, and another log.
+    keys = [_vkey(), _vkey(), _vkey("other.example/log")]
+    config, _ = write_gateway(tmp_path, 4000, 1883, "ab" * 32, keys, sighting_s=7)
+    found = load(config)
+    assert [key.vkey for key in found.logs] == keys
+    assert (found.limits.sighting_s, found.limits.sighting_again_s) == (7, 300)
+
+
+_KEY = _vkey()
+_COSIGNER = Verifier("witness.example", COSIGNATURE, bytes(32)).vkey
+_SAME = f'[[log]]\nvkey = "{_KEY}"\n'
+BAD_LOGS = {
+    "no-key": ("[[log]]\n", "log.vkey"),
+    "not-a-key": ('[[log]]\nvkey = "log.example/fleet"\n', "log.vkey"),
+    "cosigner": (f'[[log]]\nvkey = "{_COSIGNER}"\n', "log.vkey"),
+    "long-name": (f'[[log]]\nvkey = "{_vkey("a" * 256)}"\n', "log.vkey"),
+    "twice": (_SAME * 2, "log.vkey"),
+    "unknown": (_SAME + "url = 1\n", "log.url"),
+    "no-array": (f'[log]\nvkey = "{_KEY}"\n', "log"),
+    "many": ("".join(f'[[log]]\nvkey = "{_vkey()}"\n' for _ in range(17)), "log"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_LOGS)
+def test_each_fault_of_a_log_is_named(config: Path, name: str) -> None:
+    text, key = BAD_LOGS[name]
+    config.write_text(config.read_text().replace("[mqtt]", text + "[mqtt]", 1))
+    with pytest.raises(SettingsError) as caught:
+        load(config)
+    assert caught.value.key == key

@@ -14,12 +14,12 @@ from fleet_backend.fleet import events, gateways, sqlite, statements
 from fleet_backend.fleet.database import open_database
 from fleet_backend.fleet.errors import DatabaseError, ExistsError, SchemaVersionError
 from fleet_backend.fleet.schema import (
+    ADDED_IN_4,
     INDEXES_OF_4,
     MEASURED,
     MEASURED_IN_1,
     MEASURED_IN_2,
     VERSION,
-    erasures,
     metadata,
     schema_version,
     telemetry,
@@ -57,13 +57,16 @@ def test_an_older_database_gets_what_it_lacks(tmp_path: Path, version: int, meas
                 connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {name}"))
         for index in INDEXES_OF_4:
             index.drop(connection)
-        connection.execute(text("DROP TABLE erasures"))
+        for added in ADDED_IN_4:
+            added.drop(connection)
         connection.execute(update(schema_version).values(version=version))
     with pytest.raises(SchemaVersionError):
         database.check_schema()
     database.create_schema()
+    database.create_schema()
+    database.check_schema()
     with database.read() as connection:
-        for made in (telemetry, vehicle_state, erasures):
+        for made in (telemetry, vehicle_state, *ADDED_IN_4):
             found = [column["name"] for column in inspect(connection).get_columns(made.name)]
             assert found == [column.name for column in made.columns]
         for index in INDEXES_OF_4:

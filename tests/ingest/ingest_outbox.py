@@ -25,10 +25,11 @@ class Outbox:
             CallbackAPIVersion.VERSION2, client_id=gateway, clean_session=False
         )
         self._client.username_pw_set(gateway, password)
-        self._client.on_connect = lambda client, *rest: client.subscribe(
-            courier.topic(gateway, courier.DOWN_ACK), 1
-        )
-        self._client.on_message = lambda client, data, message: self._on_ack(message.payload)
+        self.checkpoints: list[bytes] = []
+        names = (courier.DOWN_ACK, courier.DOWN_CHECKPOINT)
+        topics = [(courier.topic(gateway, name), 1) for name in names]
+        self._client.on_connect = lambda client, *rest: client.subscribe(topics)
+        self._client.on_message = self._on_message
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
 
@@ -54,8 +55,18 @@ class Outbox:
         self._client.disconnect()
         self._client.loop_stop()
 
+    def publish(self, name: str, payload: bytes) -> None:
+        """Anything else that a gateway tells."""
+        self._client.publish(courier.topic(self.gateway, name), payload, 1)
+
     def _publish(self, message: bytes) -> None:
-        self._client.publish(courier.topic(self.gateway, courier.UP_STATEMENT), message, 1)
+        self.publish(courier.UP_STATEMENT, message)
+
+    def _on_message(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        if message.topic.endswith(courier.DOWN_CHECKPOINT):
+            self.checkpoints.append(message.payload)
+        else:
+            self._on_ack(message.payload)
 
     def _on_ack(self, payload: bytes) -> None:
         opened = ack.open_ack(payload, self._verify)

@@ -14,13 +14,16 @@ import pytest
 from ingest_fleet import NOW, FakeGateway, FakeVehicle, open_fleet
 from ingest_outbox import Outbox
 
-from fleet_backend.fleet import statements, telemetry, vehicles
+from fleet_backend.fleet import sightings, statements, telemetry, vehicles
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.keys import ed25519_verifier, generate_ed25519, public_bytes
-from fleet_backend.ledger.keys import generate_log_key, log_signer
+from fleet_backend.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from fleet_backend.ledger.keys import generate_log_key, load_log_key, log_signer
+from fleet_backend.ledger.merkle import verify_consistency
 from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.ledger.storage import FolderFetch
 from fleet_backend.ledger.writer import create_ledger
+from protocol import courier, sighting
 from trifleet.broker import Broker, BrokerSettings, Role, User
 
 ORIGIN = "fleet.example/log"
@@ -194,6 +197,71 @@ def test_ingest_that_started_before_the_broker_connects_later(site: Site) -> Non
     site.outbox.wait_empty(PATIENCE_S)
     with site.database.read() as connection:
         assert vehicles.state(connection, "v-1").boot == 1
+
+
+def _ask(site: Site, held: bytes) -> None:
+    made = sighting.Sighting("gw-1", NOW, ORIGIN, held)
+    site.outbox.publish(courier.UP_SIGHTING, sighting.encode(made, site.gateway.key.sign))
+
+
+def _checkpoints(site: Site, count: int) -> list[tuple[str, bytes, int, list[bytes]]]:
+    """The answers so far, once there are so many."""
+    end = time.monotonic() + PATIENCE_S
+    while len(site.outbox.checkpoints) < count:
+        assert time.monotonic() < end, (site.folder / "ingest.log").read_text()
+        time.sleep(0.02)
+    return [courier.decode_checkpoint(one) for one in site.outbox.checkpoints]
+
+
+def test_a_sighting_is_kept_and_answered_with_what_continues_it(site: Site) -> None:
+    site.start()
+    site.send(5)
+    site.outbox.wait_empty(PATIENCE_S)
+    site.wait_logged()
+    _ask(site, b"")
+    origin, note, old_size, proof = _checkpoints(site, 1)[0]
+    signer = log_signer(ORIGIN, load_log_key(site.folder / "log.key"))
+    log = signer.verifier
+    first = open_checkpoint(note, (log,))
+    assert (origin, first.size, old_size, proof) == (ORIGIN, 5, 0, [])
+    site.send(300)
+    site.outbox.wait_empty(PATIENCE_S)
+    site.wait_logged()
+    _ask(site, note)
+    _, note, old_size, proof = _checkpoints(site, 2)[1]
+    second = open_checkpoint(note, (log,))
+    assert (second.size, old_size) == (305, 5)
+    verify_consistency(5, 305, first.root, second.root, proof)
+    # Who saw more than is published is shown what is published.
+    ahead = sign_checkpoint(Checkpoint(ORIGIN, 999, bytes(32)), signer)
+    _ask(site, ahead.note)
+    assert _checkpoints(site, 3)[2] == (ORIGIN, note, 999, [])
+    with site.database.read() as connection:
+        rows, _ = sightings.page(connection)
+    assert [(one.gateway, one.size, one.note) for one in rows] == [("gw-1", 999, ahead.note)]
+    site.end(signal.SIGTERM)
+
+
+def test_a_log_that_cannot_be_read_stops_no_statement(site: Site) -> None:
+    site.start()
+    site.send(5)
+    site.outbox.wait_empty(PATIENCE_S)
+    site.wait_logged()
+    (site.folder / "ledger/public/checkpoint").write_bytes(b"spoilt")
+    _ask(site, b"")
+    end = time.monotonic() + PATIENCE_S
+    while "no answer to a sighting" not in (site.folder / "ingest.log").read_text():
+        assert time.monotonic() < end, "the spoilt checkpoint was not met"
+        time.sleep(0.02)
+    site.send(5)
+    site.outbox.wait_empty(PATIENCE_S)
+    site.wait_logged()
+    # The next batch published the next checkpoint: now there is an answer.
+    _ask(site, b"")
+    note = _checkpoints(site, 1)[0][1]
+    log = log_signer(ORIGIN, load_log_key(site.folder / "log.key")).verifier
+    assert open_checkpoint(note, (log,)).size == 10
+    site.end(signal.SIGTERM)
 
 
 def test_ingest_with_a_wrong_password_ends_with_a_named_error(site: Site) -> None:
