@@ -114,6 +114,12 @@ KINDS = (
         until="the end of the installation",
     ),
     Kind(
+        "sightings", "tables `sightings`, `disagreements`", "checkpoints of the log that gateways "
+        "saw, signed by them; nothing of riders or vehicles",
+        "so that everybody can tell whether the log shows everybody the same",
+        until="the next sighting; a disagreement, the end of the installation",
+    ),
+    Kind(
         "statements", "table `statements`, folder `ledger/`", "who signed, number, time, kind and "
         "a commitment; no content",
         "every proof rests on them", until="the end of the log: they are public",

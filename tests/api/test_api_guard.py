@@ -43,6 +43,8 @@ PUBLIC = {
     "/ledger/checkpoint",
     "/ledger/checkpoint.cose",
     "/ledger/pending",
+    "/v1/ledger/sightings",
+    "/v1/ledger/disagreements",
     "/ledger/tile/{path:path}",
 }
 FILLED = {
