@@ -152,7 +152,7 @@ def check_stop(log: Log, work: Path, position: Position) -> None:
     prefix = ["strace", "-f", "-y", "-qq", "-o", str(trace), "-e", f"trace={position.call}"]
     arguments = (str(directory), "first", GROWTH, "no-flock")
     with Child(*arguments, prefix=[*prefix, "-e", option]) as first:
-        process = _wait_for_stop(trace)
+        process = _wait_for_stop(trace, option)
         assert (position, True) in _calls(trace, directory), f"{option}: another call was hit"
         with Child(str(directory), "other", "obey", "no-flock") as other:
             other_opened = other.read().startswith("open ")
@@ -172,7 +172,7 @@ def check_stop(log: Log, work: Path, position: Position) -> None:
     shutil.rmtree(directory)
 
 
-def _wait_for_stop(trace: Path) -> int:
+def _wait_for_stop(trace: Path, option: str) -> int:
     """Process that strace has seen stop."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -180,4 +180,4 @@ def _wait_for_stop(trace: Path) -> int:
         if match := re.search(r"^(\d+) +--- stopped by SIGSTOP", text, re.MULTILINE):
             return int(match[1])
         time.sleep(0.002)
-    raise AssertionError("the process does not stop")
+    raise AssertionError(f"{option}: the process does not stop")
