@@ -43,9 +43,11 @@ def _names(event: Event, names: set[str]) -> bool:
 
 def _during(event: Event, ride: Ride, spans: tuple[Span, Span]) -> bool:
     if event.topic == events.VEHICLE and event.subject == ride.vehicle:
-        # A report has no number: the vehicle's time, or the server's, says when it was.
+        # A report has no number: the vehicle's time says when it was. The server's does where the
+        # vehicle had none; what was late came together with other riders' reports.
         (first, last), (arrived, ended) = spans
-        return first <= event.data.get("time", 0) <= last or arrived <= event.created <= ended
+        time = event.data.get("time") or 0
+        return first <= time <= last if time else arrived <= event.created <= ended
     if event.data.get("kind") in (record.ANSWER, record.REFUSAL):
         return False  # to somebody else: his own are found by their names
     boot, seq = event.data.get("boot"), event.data.get("seq")

@@ -82,8 +82,9 @@ def _all(
     files: Iterable[tuple[str, bytes]], about: list[tuple[str, bytes]], note: bytes
 ) -> Iterator[tuple[str, bytes]]:
     yield from about
-    yield from files
-    yield "checkpoint", note  # last: where it is, everything is that it stands for
+    for path, data in files:
+        yield f"log/{path}", data
+    yield "log/checkpoint", note  # last: where it is, everything is that it stands for
 
 
 def _policy_text(policy: Path | None, vkey: str | None) -> bytes:
@@ -130,7 +131,7 @@ def _write_tar(file: Any, files: Iterator[tuple[str, bytes]]) -> int:
     count = 0
     with tarfile.open(fileobj=file, mode="w|", format=tarfile.USTAR_FORMAT) as archive:
         for name, data in files:
-            member = tarfile.TarInfo(f"log/{name}")
+            member = tarfile.TarInfo(f"ledger-export/{name}")
             member.size, member.mode = len(data), 0o644
             archive.addfile(member, io.BytesIO(data))
             count += 1

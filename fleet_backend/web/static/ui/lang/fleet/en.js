@@ -56,6 +56,8 @@ export default {
     "A courier message names a vehicle that does not belong to this gateway.",
   "quarantine.unknown-command": "The gateway reports on a command that was never sent to it.",
   "quarantine.command-contradiction": "The news of a command contradicts what was known of it.",
+  "quarantine.malformed-sighting": "A sighting of the log by the gateway cannot be read.",
+  "quarantine.sighting-signature": "The gateway’s signature on a sighting of the log is not genuine.",
   "quarantine.unknown-topic": "Nothing is expected on this topic.",
   "quarantine.by-gateway": "The gateway did not take records of its vehicle: {text}",
   "quarantine.other": "Not believed: {name}. Kept as it came.",

@@ -64,6 +64,8 @@ export default {
     "La passerelle rend compte d’une commande qui ne lui a jamais été envoyée.",
   "quarantine.command-contradiction":
     "Les nouvelles d’une commande contredisent ce que l’on en savait.",
+  "quarantine.malformed-sighting": "Une observation du journal par la passerelle est illisible.",
+  "quarantine.sighting-signature": "La signature de la passerelle sur une observation du journal n’est pas authentique.",
   "quarantine.unknown-topic": "Rien n’est attendu sur ce canal.",
   "quarantine.by-gateway":
     "La passerelle n’a pas accepté des enregistrements de son véhicule\u00a0: {text}",
