@@ -78,14 +78,15 @@ def test_64_kb_of_anything_are_judged_within_10_ms(seed: int) -> None:
         b"\xa1\x00" * 32_767,
         cbor.encode([0] * 1_900 + ["x" * 1_000] * 60),
     ]
-    taken = min(_time_of(shapes[seed]) for _ in range(5))
+    taken = min(_time_of(shapes[seed]) for _ in range(20))
     assert taken < 0.010
 
 
 def _time_of(message: bytes) -> float:
-    started = time.perf_counter()
+    # The processor's time: what runs beside the test is none of the decoder's business.
+    started = time.thread_time()
     refusal(message)
-    return time.perf_counter() - started
+    return time.thread_time() - started
 
 
 def test_a_message_above_the_limit_is_refused_before_it_is_read() -> None:
