@@ -66,6 +66,7 @@ generated: setup-dev ## are the generated files what their sources say?
 	@$(BIN)/python -m fleet_backend.api.openapi --check
 	@$(BIN)/python -m fleet_backend.web.vendor --check
 	@$(BIN)/python -m trifleet.envelope --check
+	@$(BIN)/python -m fleet_backend.anchors.contract.compile --check
 
 faults: setup-dev ## the long fault runs: kill -9 at many random moments
 	@$(BIN)/python -m pytest -m faults $(ARGS)

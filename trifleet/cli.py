@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from trifleet.commands import backend, board, gateway, keys, ledger, ride, run
+from trifleet.commands import anchor, backend, board, gateway, keys, ledger, ride, run
 from trifleet.commands.common import known_errors
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("ride")(ride.ride)
 app.command("gateway")(gateway.gateway)
+app.add_typer(anchor.app, name="anchor")
 app.add_typer(backend.app, name="backend")
 app.add_typer(board.app, name="board")
 app.add_typer(keys.app, name="keys")
