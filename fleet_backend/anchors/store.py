@@ -7,7 +7,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -45,10 +45,11 @@ class Store:
     def __init__(self, folder: Path, *, lock: bool) -> None:
         self.folder = folder
         self._lock = -1
-        with store_errors(f"opening {folder}"):
+        with store_errors(f"opening {folder}"), ExitStack() as undo:
             if lock:
                 folder.mkdir(mode=0o700, exist_ok=True)
                 self._lock = _lock_folder(folder)
+                undo.callback(os.close, self._lock)
             elif not (folder / "anchors.db").exists():
                 raise StoreError(f"nothing was anchored yet: no {folder.name}/anchors.db")
             self.connection = sqlite3.connect(folder / "anchors.db", isolation_level=None)
@@ -57,6 +58,7 @@ class Store:
             self.connection.execute("PRAGMA busy_timeout=5000")
             if lock:
                 self.connection.executescript(_SCHEMA.read_text())
+            undo.pop_all()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -79,7 +79,8 @@ def request(
     try:
         sent = {"User-Agent": "trifleet", **(headers or {})}
         connection.request(method, parts.path or "/", body, sent)
-        return _read(connection.getresponse(), limits, str(parts.hostname))
+        with connection.getresponse() as response:
+            return _read(response, limits, str(parts.hostname))
     except (OSError, http.client.HTTPException) as error:
         name = type(error).__name__
         raise UnreachableError(f"{parts.hostname} did not answer in full: {name}") from error
