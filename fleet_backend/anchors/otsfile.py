@@ -159,7 +159,7 @@ def _strict(decode: Any, data: bytes) -> Any:
         raise
     except Exception as error:
         raise StampError(f"not a timestamp: {type(error).__name__}") from error
-    for _, item in _attestations(found):
+    for _, item in _attestations(getattr(found, "timestamp", found)):
         if getattr(item, "height", 0) > MAX_HEIGHT:
             raise StampError("timestamp names a block that no chain has")
     return found
