@@ -49,6 +49,12 @@ def initialise(data: Path, wishes: InitWishes) -> list[str]:
     if not wishes.calendars and not wishes.rpc:
         raise TrifleetError("name at least one --calendar, or --rpc and --chain-id")
     text = _settings_text(layout, wishes)
+    write_private(config, text.encode())
+    try:
+        load_settings(config)
+    except AnchorError:
+        config.unlink()
+        raise
     said = [f"{config}: settings"]
     if wishes.rpc:
         key = layout.root / "anchor" / "account.key"
@@ -61,8 +67,6 @@ def initialise(data: Path, wishes: InitWishes) -> list[str]:
         ]
     else:
         said.append("next: trifleet anchor run")
-    write_private(config, text.encode())
-    load_settings(config)
     return said
 
 
