@@ -75,7 +75,7 @@ bench: setup-dev ## measure, and print what README.md shows
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 lock: setup-dev ## resolve requirements*.in into the hashed requirements*.txt
-	@for name in requirements requirements-dev requirements-stubs; do \
+	@for name in requirements requirements-anchors requirements-dev requirements-stubs; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt; done
 

@@ -16,6 +16,7 @@ from chain_stand_in import CHAIN_ID, ChainStandIn
 
 from fleet_backend.anchors.transaction import address_of, load_account
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 RUN = [sys.executable, "-m", "trifleet.cli"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -25,6 +25,7 @@ class Contract:
     address: str
     owner: str
     stranger: str
+    deploy_gas: int
 
     def send(self, sender: str, call: bytes) -> Any:
         """Receipt of a transaction that is in a block, refused or not."""
@@ -52,7 +53,7 @@ def deployed() -> Contract:
     owner, stranger = chain.get_accounts()[:2]
     sent = {"from": owner, "data": "0x" + abi.creation_code().hex(), "gas": 1_000_000}
     receipt = chain.get_transaction_receipt(chain.send_transaction(sent))
-    return Contract(chain, receipt["contract_address"], owner, stranger)
+    return Contract(chain, receipt["contract_address"], owner, stranger, receipt["gas_used"])
 
 
 @pytest.fixture
@@ -186,6 +187,7 @@ def test_gas_to_the_unit(contract: Contract) -> None:
             abi.call_anchor(ORIGIN, 0x01020305, root[::-1]),
         )
     ]
+    assert contract.deploy_gas == 301_050
     assert used == [45_599, 52_115, 35_015]
 
 
