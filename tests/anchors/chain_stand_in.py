@@ -34,6 +34,7 @@ class ChainStandIn:
         self.before: dict[str, Callable[[list[Any]], None]] = {}
         self.after: dict[str, Callable[[list[Any]], None]] = {}
         self.trouble: Callable[[str], Any] | None = None
+        self.stale_receipts: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._server = StandIn(self._answer)
         self.url = self._server.url
@@ -139,6 +140,8 @@ class ChainStandIn:
         return self.chain.send_raw_transaction(raw)
 
     def eth_getTransactionReceipt(self, transaction: str) -> Any:
+        if transaction in self.stale_receipts:
+            return self.stale_receipts[transaction]
         try:
             found = self.chain.get_transaction_receipt(transaction)
         except TransactionNotFound:

@@ -436,6 +436,24 @@ def test_the_proof_of_a_reorganised_anchor_fails(stand: Stand) -> None:
             verify_on_chain(opened.node, place, ORIGIN, 5, ROOT, CONFIRMATIONS)
 
 
+def test_a_receipt_of_a_block_that_is_not_in_the_chain_counts_for_nothing(stand: Stand) -> None:
+    """Some nodes go on answering with the receipt of a block that they have left."""
+    with stand.open() as opened:
+        before = stand.chain.snapshot()
+        opened.anchors.anchor(stand.contract, taken(5))
+        stand.chain.mine(CONFIRMATIONS)
+        opened.account.follow()
+        place = opened.anchors.place(opened.job(5), CHAIN_ID)
+        ours = "0x" + place.transaction.hex()
+        stale = stand.chain.eth_getTransactionReceipt(ours)
+        stand.chain.stale_receipts[ours] = stale
+        stand.chain.reorganise(before, 9)
+        with pytest.raises(AnchorProofError, match="not in the chain any more"):
+            verify_on_chain(opened.node, place, ORIGIN, 5, ROOT, CONFIRMATIONS)
+        opened.account.follow()
+        assert (opened.job(5).state, opened.job(5).block) == (PENDING, 0)
+
+
 def test_the_table_of_states_is_whole() -> None:
     events = {event for _, event in TRANSITIONS}
     assert set(TRANSITIONS) == {
