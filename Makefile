@@ -75,6 +75,7 @@ generated: setup-dev ## are the generated files what their sources say?
 	@$(BIN)/python -m fleet_backend.api.openapi --check
 	@$(BIN)/python -m fleet_backend.web.vendor --check
 	@$(BIN)/python -m trifleet.envelope --check
+	@$(BIN)/python -m fleet_backend.anchors.contract.compile --check
 
 faults: setup-dev ## the long fault runs: kill -9, disk errors and stops at every system call, and at random moments
 	@$(BIN)/python -m pytest -m faults $(ARGS)
@@ -83,7 +84,7 @@ bench: setup-dev ## measure, and print what README.md shows
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 lock: setup-dev ## resolve requirements*.in into the hashed requirements*.txt
-	@for name in requirements requirements-dev requirements-stubs requirements-oracles; do \
+	@for name in requirements requirements-anchors requirements-dev requirements-stubs requirements-oracles; do \
 	  case $$name in *-oracles) python=3.12 ;; *) python=3.11 ;; esac; \
 	  $(BIN)/uv pip compile --quiet --universal --python-version $$python --generate-hashes \
 	    --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt; done

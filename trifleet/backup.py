@@ -141,11 +141,11 @@ def copy_files(source: Path, target: Path, files: list[Path]) -> None:
 
 
 def _copy(layout: Layout, folder: BackupFolder, log: Verifier) -> SignedCheckpoint:
-    def meanwhile() -> tuple[SignedCheckpoint, bytes]:
+    def meanwhile() -> tuple[SignedCheckpoint, SignedCheckpoint]:
         # The ledger's writer notes a place in the database only after it signed: while nobody can
         # write there, every place that is noted lies below the checkpoint, and every entry below
         # it is in the database. The published one is read first: it is never the newer one.
-        published = log_snapshot.published_note(layout.ledger)
+        published = log_snapshot.newest_published(layout.ledger, log)
         return log_snapshot.newest_signed(layout.ledger, log), published
 
     signed, published = snapshot.take(layout.database, folder.database, meanwhile)

@@ -6,6 +6,7 @@ import sys
 import typer
 
 from trifleet.commands import (
+    anchor,
     backend,
     backup,
     board,
@@ -34,6 +35,7 @@ app.command("federation")(federation.federation)
 app.command("gateway")(gateway.gateway)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.add_typer(anchor.app, name="anchor")
 app.add_typer(backend.app, name="backend")
 app.add_typer(board.app, name="board")
 app.add_typer(keys.app, name="keys")

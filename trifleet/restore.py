@@ -113,7 +113,7 @@ def _require_keys(source: Layout) -> None:
 def _restore_log(
     folder: BackupFolder, layout: Layout, log: Verifier, signed: SignedCheckpoint
 ) -> None:
-    published = log_snapshot.published_note(folder.ledger)
+    published = log_snapshot.newest_published(folder.ledger, log)
     log_snapshot.copy_log(folder.ledger, signed, published, layout.ledger)
     LedgerReader(FolderFetch(layout.ledger / "public"), log).audit()
 

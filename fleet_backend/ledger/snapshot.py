@@ -33,23 +33,26 @@ def newest_signed(directory: Path, log: Verifier) -> SignedCheckpoint:
     return open_checkpoint(bytes(row[0]), (log,))
 
 
-def copy_log(source: Path, checkpoint: SignedCheckpoint, published: bytes, target: Path) -> None:
-    """Copy the tree of `checkpoint` from the folder `source` to the new folder `target`.
+def copy_log(
+    source: Path, newest: SignedCheckpoint, published: SignedCheckpoint, target: Path
+) -> None:
+    """Copy the tree of `newest` from the folder `source` to the new folder `target`.
 
-    `published` becomes the checkpoint that is served. Raises LogCorruptError unless the copy gives
-    the signed root.
+    `published`, no newer, becomes the checkpoint that is served, and what its readers ask for is
+    there too. Raises LogCorruptError unless the copy gives both signed roots.
     """
     fetch = FolderFetch(source / "public")
     with storage_errors("copying the log"):
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = LogFolder(target)
     folder.prepare()
-    for tile in tiles_of(checkpoint.size):
+    for tile in sorted({*tiles_of(newest.size), *tiles_of(published.size)}):
         folder.add(tile, _read(fetch, tile))
     folder.sync()
-    if load_edge(folder.fetch, checkpoint.size).root() != checkpoint.root:
-        raise LogCorruptError("the copy of the log does not give the signed root")
-    folder.publish(published)
+    for checkpoint in (newest, published):
+        if load_edge(folder.fetch, checkpoint.size).root() != checkpoint.root:
+            raise LogCorruptError("the copy of the log does not give the signed root")
+    folder.publish(published.note)
 
 
 def allow_signing(directory: Path, log: Verifier, newest: SignedCheckpoint) -> None:
@@ -70,10 +73,10 @@ def tiles_of(size: int) -> Iterator[Tile]:
             yield Tile(level, index, width_at(level, index, size))
 
 
-def published_note(source: Path) -> bytes:
-    """The checkpoint as it is served. Raises LogCorruptError."""
+def newest_published(source: Path, log: Verifier) -> SignedCheckpoint:
+    """The checkpoint as it is served. Raises LogCorruptError, NoteError, CheckpointError."""
     try:
-        return FolderFetch(source / "public")(CHECKPOINT)
+        return open_checkpoint(FolderFetch(source / "public")(CHECKPOINT), (log,))
     except MissingError as error:
         raise LogCorruptError(f"{source} has no checkpoint") from error
 

@@ -23,6 +23,11 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         {"can", "isotp", "paho", "cryptography"},
     ),
     "fleet_backend.ledger": (set(), {"cryptography"}),
+    # Optional packages, and the compiler of the contract, which only `make generated` needs.
+    "fleet_backend.anchors": (
+        {"fleet_backend.ledger"},
+        {"cryptography", "opentimestamps", "Cryptodome", "vyper"},
+    ),
     "fleet_backend.fleet": (
         {"protocol", "fleet_backend.ledger"},
         {"sqlalchemy", "cryptography"},
@@ -145,6 +150,9 @@ def test_nobody_imports_the_command_line_or_the_tests() -> None:
         ("fleet_backend.ledger", "protocol.cbor", False),
         ("fleet_backend.ledger", "fleet_backend.fleet", False),
         ("fleet_backend.api", "fleet_backend.issuer.rules", False),
+        ("fleet_backend.anchors", "fleet_backend.fleet.settings", False),
+        ("fleet_backend.ingest", "fleet_backend.anchors.watcher", False),
+        ("fleet_backend.issuer", "fleet_backend.anchors.watcher", False),
         ("fleet_backend.api", "fleet_backend.fleet.grants", True),
         ("fleet_backend.witness", "fleet_backend.fleet", False),
         ("fleet_backend.witness", "fleet_backend.ledger.note", True),

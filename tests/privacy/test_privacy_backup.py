@@ -16,6 +16,8 @@ from fleet_backend.ledger import snapshot
 from fleet_backend.ledger.checkpoint import open_checkpoint
 from fleet_backend.ledger.errors import LedgerError, LogCorruptError
 from fleet_backend.ledger.keys import load_log_key, log_signer
+from fleet_backend.ledger.reader import LedgerReader
+from fleet_backend.ledger.storage import FolderFetch
 from fleet_backend.ledger.writer import LedgerWriter
 from tests.privacy import bytes_of
 from tests.privacy.town import (
@@ -244,7 +246,7 @@ def test_partial_tiles_that_are_gone_are_taken_from_the_full_ones(stopped: Stopp
     layout = stopped.layout
     log = log_signer(origin(layout), load_log_key(layout.log_key)).verifier
     signed = snapshot.newest_signed(layout.ledger, log)
-    published = snapshot.published_note(layout.ledger)
+    published = snapshot.newest_published(layout.ledger, log)
     with LedgerWriter.open(layout.ledger, origin(layout), load_log_key(layout.log_key)) as writer:
         writer.append([b"x"] * 300)
     snapshot.copy_log(layout.ledger, signed, published, stopped.folder / "copy")
@@ -253,6 +255,25 @@ def test_partial_tiles_that_are_gone_are_taken_from_the_full_ones(stopped: Stopp
         stopped.folder / "copy", origin(layout), load_log_key(layout.log_key)
     ) as writer:
         assert writer.size == signed.size
+
+
+def test_a_copy_serves_what_was_published_before_the_newest_was(stopped: Stopped) -> None:
+    """Between signing and publishing, or while witnesses are asked: both have their tiles."""
+    layout = stopped.layout
+    log = log_signer(origin(layout), load_log_key(layout.log_key)).verifier
+    published = snapshot.newest_published(layout.ledger, log)
+    with LedgerWriter.open(layout.ledger, origin(layout), load_log_key(layout.log_key)) as writer:
+        writer.append([b"x"] * 3)
+    newest = snapshot.newest_signed(layout.ledger, log)
+    assert published.size < newest.size < 256
+    target = stopped.folder / "copy"
+    snapshot.copy_log(layout.ledger, newest, published, target)
+    reader = LedgerReader(FolderFetch(target / "public"), log)
+    assert reader.audit().checkpoint.size == published.size
+    snapshot.allow_signing(target, log, newest)
+    with LedgerWriter.open(target, origin(layout), load_log_key(layout.log_key)) as writer:
+        assert writer.size == newest.size
+    assert reader.audit().checkpoint.size == newest.size
 
 
 def test_a_back_up_of_a_database_that_is_held_back_is_refused(stopped: Stopped) -> None:

@@ -22,6 +22,7 @@ def known_errors() -> tuple[type[Exception], ...]:
     """The roots of every package's errors: these end a command with their own words."""
     from boards.errors import BoardError
     from edge_gateway.errors import GatewayError
+    from fleet_backend.anchors.errors import AnchorError
     from fleet_backend.api.errors import ApiError
     from fleet_backend.fleet.errors import FleetError
     from fleet_backend.ingest.errors import IngestError
@@ -38,6 +39,7 @@ def known_errors() -> tuple[type[Exception], ...]:
         BrokerError,
         ProtocolError,
         LedgerError,
+        AnchorError,
         FleetError,
         IngestError,
         IssuerError,
