@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway_stand import GATEWAY, boot_record, sealed, telemetry, write_gateway
 
 from edge_gateway.batch import read_item
@@ -61,11 +60,11 @@ class NoBroker:
 
 
 class Bench:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, outbox_bytes: int = 1 << 24) -> None:
         config, key = write_gateway(folder, 1, 1, "00" * 32)
         settings = load(config)
         self.bus = WatchingBus(settings.outbox_file)
-        self.outbox = Outbox(settings.outbox_file, GATEWAY, key.sign, 1 << 24)
+        self.outbox = Outbox(settings.outbox_file, GATEWAY, key.sign, outbox_bytes)
         self.gateway = Gateway(
             settings,
             self.outbox,
@@ -150,16 +149,12 @@ def test_a_boot_counter_that_went_back_is_told_in_the_chain(bench: Bench) -> Non
 
 
 def test_without_room_the_vehicle_keeps_its_records(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    bench.outbox.close()
-    key = Ed25519PrivateKey.generate()
-    small = Outbox(tmp_path / "outbox.db", GATEWAY, key.sign, 16 * 4096)
-    bench.gateway._outbox = small
+    bench = Bench(tmp_path, outbox_bytes=16 * 4096)
     bench.hello(1)
     for seq in range(200):
         bench.give(boot_record(1, 0) if seq == 0 else sealed(1, seq))
         bench.gateway.finish()
-    assert bench.gateway.counters["batches without room"] > 0
+    assert bench.gateway.intake.counters["batches without room"] > 0
     # Each `stored` was checked against the disk; the last one is what is there.
     assert bench.bus.told[-1] == max(bench.bus.on_disk())
-    small.close()
+    bench.outbox.close()
