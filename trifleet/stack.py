@@ -1,4 +1,4 @@
-"""The whole stack on one machine: writes each program's settings, starts them, watches them.
+"""The whole stack on one machine: starts every program and watches it.
 
 Order of the start: broker, backend, vehicles, gateways. Nothing here decides about a vehicle.
 """
@@ -14,21 +14,20 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from fleet_backend.fleet import keys
 from fleet_backend.witness.setup import SETTINGS_FILE
 from trifleet import installation
 from trifleet.broker import Broker, BrokerSettings, Role, User, empty_if_asked
 from trifleet.errors import InstallationError
-from trifleet.keeping import retention
-from trifleet.layout import Layout, Settings, make_folder, write_private, write_toml
+from trifleet.layout import Layout, make_folder, write_private
 from trifleet.ports import LOOPBACK, free_port, require_free
+from trifleet.program_settings import BoardWish, ProgramSettings, gateway_password, mqtt_password
+from trifleet.provisioning import Say
+from trifleet.slots import Slot, known_vehicles, slots
 from trifleet.supervisor import Program, Supervisor
 
 LEAST_VEHICLES = 3
 _READY_S = 60.0
 _TEND_S = 0.1
-
-Say = Callable[[str, str], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Stack:
         self.settings = settings
         self.layout = Layout(settings.data)
         self.supervisor = Supervisor()
-        self.slots: list[installation.Slot] = []
+        self.slots: list[Slot] = []
         self._lock: int | None = None
         self._mqtt_port = 0
 
@@ -67,13 +66,14 @@ class Stack:
         require_free(self.settings.port)
         count = self.settings.vehicles
         if count == 0:
-            count = max(LEAST_VEHICLES, installation.known_vehicles(self.layout))
-        self.slots = installation.slots(count)
+            count = max(LEAST_VEHICLES, known_vehicles(self.layout))
+        self.slots = slots(count)
         self.start_witness(say)
         installation.install(self.layout, count, say)
         broker = self._start_broker(say)
-        self._start_backend(broker.port)
-        self._start_vehicles(broker.port)
+        files = ProgramSettings(self.layout, broker.port)
+        self._start_backend(files)
+        self._start_vehicles(files)
         self._mqtt_port = broker.port
         self._write_run_file()
         say("starting", f"{len(self.supervisor.children)} processes, logs in {self.layout.logs}")
@@ -121,10 +121,13 @@ class Stack:
 
     def _start_broker(self, say: Say) -> Broker:
         users = [
-            User("ingest", Role.INGEST, self._password("ingest")),
-            User("api", Role.API, self._password("api")),
+            User("ingest", Role.INGEST, mqtt_password(self.layout, "ingest")),
+            User("api", Role.API, mqtt_password(self.layout, "api")),
         ]
-        users += [User(s.gateway, Role.GATEWAY, self._gateway_password(s)) for s in self.slots]
+        users += [
+            User(slot.gateway, Role.GATEWAY, gateway_password(self.layout, slot))
+            for slot in self.slots
+        ]
         broker = Broker(BrokerSettings(self.layout.broker, free_port()), users)
         broker.write_config()
         self._run("broker", tuple(broker.command()), lambda: empty_if_asked(self.layout.broker))
@@ -132,122 +135,21 @@ class Stack:
         say("broker", f"MQTT on {LOOPBACK}:{broker.port}, one credential for each gateway")
         return broker
 
-    def _start_backend(self, mqtt_port: int) -> None:
-        layout = self.layout
-        write_toml(layout.config("ingest"), self._ingest_settings(mqtt_port))
-        write_toml(layout.config("issuer"), self._issuer_settings())
-        write_toml(layout.config("api"), self._api_settings(mqtt_port))
-        for name in ("ingest", "issuer"):
-            self._trifleet(name, "backend", name, "--config", str(layout.config(name)))
-        config, port = str(layout.config("api")), str(self.settings.port)
-        self._trifleet("api", "backend", "api", "--config", config, "--port", port)
+    def _start_backend(self, files: ProgramSettings) -> None:
+        for name, config in (("ingest", files.ingest()), ("issuer", files.issuer())):
+            self._trifleet(name, "backend", name, "--config", str(config))
+        api, port = str(files.api()), str(self.settings.port)
+        self._trifleet("api", "backend", "api", "--config", api, "--port", port)
 
-    def _ingest_settings(self, mqtt_port: int) -> Settings:
-        return {
-            "database": self._database,
-            "ack_key": str(self.layout.ack_key),
-            "mqtt": {
-                "host": LOOPBACK,
-                "port": mqtt_port,
-                "user": "ingest",
-                "password_file": str(self._password("ingest")),
-            },
-            "ledger": {
-                "directory": str(self.layout.ledger),
-                "origin": installation.origin(self.layout),
-                "key_file": str(self.layout.log_key),
-                "policy": str(self.layout.policy),
-            },
-            "retention": dataclasses.asdict(retention(self.layout)),
-        }
-
-    def _issuer_settings(self) -> Settings:
-        return {
-            "name": installation.ISSUER,
-            "database_url": self._database,
-            "issuing_key": str(self.layout.issuing_key),
-            "statement_key": str(self.layout.issuer_statement_key),
-            "journal": str(make_folder(self.layout.issuer_journal)),
-            **self._public_ledger,
-        }
-
-    def _api_settings(self, mqtt_port: int) -> Settings:
-        """No key among them: the API is a courier."""
-        return {
-            "database_url": self._database,
-            "operator_token": str(self.layout.operator_token),
-            **self._public_ledger,
-            "mqtt_host": LOOPBACK,
-            "mqtt_port": mqtt_port,
-            "mqtt_password": str(self._password("api")),
-        }
-
-    @property
-    def _database(self) -> str:
-        return f"sqlite:///{self.layout.database}"
-
-    @property
-    def _public_ledger(self) -> Settings:
-        return {
-            "ledger_public": str(self.layout.ledger / "public"),
-            "ledger_policy": str(self.layout.policy),
-        }
-
-    def _start_vehicles(self, mqtt_port: int) -> None:
-        ack = keys.public_bytes(keys.load_ed25519(self.layout.ack_key)).hex()
+    def _start_vehicles(self, files: ProgramSettings) -> None:
+        wish = BoardWish(self.settings.reaction_s, self.settings.can_log)
         ports = {slot: free_port() for slot in self.slots}
         for slot, can_port in ports.items():
-            config = self._write_board(slot, can_port)
+            config = files.board(slot, can_port, wish)
             self._trifleet(slot.vehicle, "board", "virtual", "--config", str(config))
         for slot, can_port in ports.items():
-            config = self._write_gateway(slot, can_port, mqtt_port, ack)
+            config = files.gateway(slot, can_port)
             self._trifleet(slot.gateway, "gateway", "--config", str(config))
-
-    def _write_board(self, slot: installation.Slot, can_port: int) -> Path:
-        folder = self.layout.vehicle(slot.vehicle)
-        path = self.layout.board(slot.vehicle)
-        write_toml(
-            path,
-            {
-                "image": str(folder / "flash.img"),
-                "can_port": can_port,
-                "configuration": slot.configuration,
-                "route": slot.number - 1,
-                "state_file": str(folder / "state.json"),
-                "tty_link": str(folder / "tty"),
-                "keypad": str(self.layout.keypad(slot.vehicle)),
-                "reaction_s": self.settings.reaction_s,
-                "seed": slot.number,
-                **({"can_log": str(folder / "can.log")} if self.settings.can_log else {}),
-            },
-        )
-        return path
-
-    def _write_gateway(
-        self, slot: installation.Slot, can_port: int, mqtt_port: int, ack: str
-    ) -> Path:
-        folder = self.layout.gateway(slot.gateway)
-        path = folder / "gateway.toml"
-        write_toml(
-            path,
-            {
-                "gateway": slot.gateway,
-                "key_file": "gateway.key",
-                "ack_public_key": ack,
-                "outbox_file": "outbox.db",
-                "bus": [
-                    {
-                        "vehicle": slot.vehicle,
-                        "interface": "slcan",
-                        "channel": f"socket://{LOOPBACK}:{can_port}",
-                        "acceptance_filter": True,
-                    }
-                ],
-                "log": [{"vkey": vkey} for vkey in installation.log_vkeys(self.layout)],
-                "mqtt": {"host": LOOPBACK, "port": mqtt_port, "password_file": "mqtt.password"},
-            },
-        )
-        return path
 
     def _wait(self, stop: threading.Event) -> None:
         ready: set[str] = set()
@@ -289,12 +191,6 @@ class Stack:
     ) -> None:
         log_file = make_folder(self.layout.logs) / f"{name}.log"
         self.supervisor.start(Program(name, command, log_file, prepare=prepare))
-
-    def _password(self, user: str) -> Path:
-        return self.layout.broker / f"{user}.password"
-
-    def _gateway_password(self, slot: installation.Slot) -> Path:
-        return self.layout.gateway(slot.gateway) / "mqtt.password"
 
     def _write_run_file(self) -> None:
         pids = {name: child.pid for name, child in self.supervisor.children.items()}

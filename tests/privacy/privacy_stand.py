@@ -17,7 +17,6 @@ from edge_gateway.outbox import Outbox
 from fleet_backend.api.app import create_app
 from fleet_backend.api.settings import ApiSettings
 from fleet_backend.fleet import challenges, commands, delegations, gateways, keys, vehicles
-from fleet_backend.fleet.chains import Chain
 from fleet_backend.fleet.database import open_database
 from fleet_backend.ingest.sequencer import Sequencer
 from fleet_backend.ingest.worker import Worker, WorkerSettings
@@ -34,6 +33,8 @@ from trifleet import installation
 from trifleet.client import RiderClient, from_text
 from trifleet.codes import DrawnCodes
 from trifleet.layout import Layout, make_folder, write_private
+from trifleet.provisioning import delegation
+from trifleet.slots import Slot
 
 OWNER_BITS = grant.DELEGATE | grant.CODE_ACTIONS | 1 << (command.LOCK - 1)
 
@@ -45,12 +46,11 @@ class PrivacyStand:
         self.layout = Layout(folder)
         self._open = ExitStack()
         self._ended = 0  # the second in which the last ride ended
-        installation.claim(self.layout)
-        installation._make_keys(self.layout, lambda *_: None)
+        installation.found(self.layout, lambda *_: None)
         make_folder(self.layout.logs)
         self.database = open_database(f"sqlite:///{self.layout.database}")
         self.database.create_schema()
-        installation._register_issuer(self.layout, self.database)
+        installation.register_issuer(self.layout, self.database)
         self.ack_key = keys.load_ed25519(self.layout.ack_key)
         self.vehicles: dict[str, FakeVehicle] = {}
         self.outboxes: dict[str, Outbox] = {}
@@ -169,11 +169,7 @@ class PrivacyStand:
         key = keys.generate_ed25519(folder / "gateway.key")
         fake = FakeVehicle(vehicle)
         owner = keys.load_rsa(self.layout.owner_key)
-        slot = installation.Slot(int(vehicle.rpartition("-")[2]))
-        chain = Chain(
-            (installation._delegate(self.layout, slot),),
-            (keys.modulus(owner), installation._issuer_modulus(self.layout)),
-        )
+        chain = delegation(self.layout, Slot(int(vehicle.rpartition("-")[2])))
         with self.database.begin() as connection:
             public = keys.public_bytes(key)
             gateways.register(connection, gateway, public, gateways.GATEWAY, 1)

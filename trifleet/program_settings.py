@@ -1,0 +1,147 @@
+"""The settings files of the programs of one stack: each is given what it needs and no more."""
+
+import dataclasses
+from pathlib import Path
+
+from fleet_backend.fleet import keys
+from trifleet import installation
+from trifleet.keeping import retention
+from trifleet.layout import Layout, Settings, make_folder, write_toml
+from trifleet.ports import LOOPBACK
+from trifleet.slots import Slot
+
+
+@dataclasses.dataclass(frozen=True)
+class BoardWish:
+    """What simulated vehicles are asked for."""
+
+    reaction_s: float  # of the simulated riders
+    can_log: bool  # keep a candump file of each bus
+
+
+class ProgramSettings:
+    """Each method writes the file of one program and returns its path."""
+
+    def __init__(self, layout: Layout, mqtt_port: int) -> None:
+        self._layout = layout
+        self._mqtt_port = mqtt_port
+        self._database = f"sqlite:///{layout.database}"
+        self._public_ledger: Settings = {
+            "ledger_public": str(layout.ledger / "public"),
+            "ledger_policy": str(layout.policy),
+        }
+
+    def ingest(self) -> Path:
+        """It writes the log and signs acknowledgements."""
+        layout = self._layout
+        return _write(
+            layout.config("ingest"),
+            {
+                "database": self._database,
+                "ack_key": str(layout.ack_key),
+                "mqtt": {
+                    "host": LOOPBACK,
+                    "port": self._mqtt_port,
+                    "user": "ingest",
+                    "password_file": str(mqtt_password(layout, "ingest")),
+                },
+                "ledger": {
+                    "directory": str(layout.ledger),
+                    "origin": installation.origin(layout),
+                    "key_file": str(layout.log_key),
+                    "policy": str(layout.policy),
+                },
+                "retention": dataclasses.asdict(retention(layout)),
+            },
+        )
+
+    def issuer(self) -> Path:
+        """The only one that is given the issuing key."""
+        layout = self._layout
+        return _write(
+            layout.config("issuer"),
+            {
+                "name": installation.ISSUER,
+                "database_url": self._database,
+                "issuing_key": str(layout.issuing_key),
+                "statement_key": str(layout.issuer_statement_key),
+                "journal": str(make_folder(layout.issuer_journal)),
+                **self._public_ledger,
+            },
+        )
+
+    def api(self) -> Path:
+        """No key among them: the API is a courier."""
+        layout = self._layout
+        return _write(
+            layout.config("api"),
+            {
+                "database_url": self._database,
+                "operator_token": str(layout.operator_token),
+                **self._public_ledger,
+                "mqtt_host": LOOPBACK,
+                "mqtt_port": self._mqtt_port,
+                "mqtt_password": str(mqtt_password(layout, "api")),
+            },
+        )
+
+    def board(self, slot: Slot, can_port: int, wish: BoardWish) -> Path:
+        """A simulated vehicle."""
+        folder = self._layout.vehicle(slot.vehicle)
+        return _write(
+            self._layout.board(slot.vehicle),
+            {
+                "image": str(folder / "flash.img"),
+                "can_port": can_port,
+                "configuration": slot.configuration,
+                "route": slot.number - 1,
+                "state_file": str(folder / "state.json"),
+                "tty_link": str(folder / "tty"),
+                "keypad": str(self._layout.keypad(slot.vehicle)),
+                "reaction_s": wish.reaction_s,
+                "seed": slot.number,
+                **({"can_log": str(folder / "can.log")} if wish.can_log else {}),
+            },
+        )
+
+    def gateway(self, slot: Slot, can_port: int) -> Path:
+        """The gateway beside a vehicle; its key and outbox lie beside this file."""
+        ack = keys.public_bytes(keys.load_ed25519(self._layout.ack_key)).hex()
+        return _write(
+            self._layout.gateway(slot.gateway) / "gateway.toml",
+            {
+                "gateway": slot.gateway,
+                "key_file": "gateway.key",
+                "ack_public_key": ack,
+                "outbox_file": "outbox.db",
+                "bus": [
+                    {
+                        "vehicle": slot.vehicle,
+                        "interface": "slcan",
+                        "channel": f"socket://{LOOPBACK}:{can_port}",
+                        "acceptance_filter": True,
+                    }
+                ],
+                "log": [{"vkey": vkey} for vkey in installation.log_vkeys(self._layout)],
+                "mqtt": {
+                    "host": LOOPBACK,
+                    "port": self._mqtt_port,
+                    "password_file": gateway_password(self._layout, slot).name,
+                },
+            },
+        )
+
+
+def mqtt_password(layout: Layout, user: str) -> Path:
+    """Where the broker's credential of a backend program is kept."""
+    return layout.broker / f"{user}.password"
+
+
+def gateway_password(layout: Layout, slot: Slot) -> Path:
+    """Where a gateway's credential is kept."""
+    return layout.gateway(slot.gateway) / "mqtt.password"
+
+
+def _write(path: Path, settings: Settings) -> Path:
+    write_toml(path, settings)
+    return path
