@@ -9,7 +9,7 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -123,6 +123,26 @@ class Checkpoints:
             kind, origin, held, refused, proof = self._db.execute(query, (number,)).fetchone()
         hashes = sighting.hashes(cbor.decode(proof), "proof")
         return Disagreement(Kind(kind), origin, held, refused, tuple(hashes))
+
+
+def notes_in(path: Path, origin: str) -> list[tuple[str, bytes]]:
+    """What a gateway's file says of a log: its notes, and what each one is. For its owner.
+
+    Reads only, also while the gateway runs. Raises CheckpointsError.
+    """
+    with (
+        _named_errors(path),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db,
+    ):
+        _check(db, path)
+        held = db.execute("SELECT note FROM held WHERE origin = ?", (origin,)).fetchall()
+        query = "SELECT id, kind, held, refused FROM disagreements WHERE origin = ? ORDER BY id"
+        kept = db.execute(query, (origin,)).fetchall()
+    notes = [("held", note) for (note,) in held]
+    for number, kind, before, refused in kept:
+        what = Kind(kind).name.lower().replace("_", " ")
+        notes += [(f"held before {number}", before), (f"refused {number}, {what}", refused)]
+    return notes
 
 
 def _open(path: Path) -> sqlite3.Connection:

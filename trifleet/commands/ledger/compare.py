@@ -1,5 +1,6 @@
 """`trifleet ledger compare`: do several sources show one log?"""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,10 @@ def add_to(app: typer.Typer) -> None:
 @outcomes
 def compare(
     sources: Annotated[
-        list[str], typer.Argument(help="Two or more: folders, addresses, checkpoint files.")
+        list[str],
+        typer.Argument(
+            help="Two or more: folders, addresses, checkpoint files, `checkpoints.db` of a gateway."
+        ),
     ],
     policy: PolicyFile = None,
     vkey: Vkey = None,
@@ -39,11 +43,12 @@ def compare(
     from trifleet.logsource import read_policy
 
     trusted = read_policy(policy, vkey)
-    if len(sources) < 2:
-        raise UsageError("name two sources or more")
     if evidence is not None and evidence.exists():
         raise UsageError(f"{evidence} is there already")
-    relations = compare_views([_view(text, trusted) for text in sources])
+    views = [view for text in sources for view in _views(text, trusted)]
+    if len(views) < 2:
+        raise UsageError("name two sources or more")
+    relations = compare_views(views)
     words = {
         "measure": "the measure: the newest with tiles",
         "same": "the same",
@@ -75,15 +80,46 @@ def compare(
     end(good)
 
 
-def _view(text: str, trusted: Any) -> Any:
+def _views(text: str, trusted: Any) -> list[Any]:
     from fleet_backend.ledger.compare import View
     from trifleet.logsource import open_checkpoint, open_source, read_file
 
     path = Path(text)
-    if path.is_file():
-        return View(text, trusted.open_checkpoint(read_file(path)), None)
-    source = open_source(text)
-    return View(text, open_checkpoint(source, trusted), source.fetch)
+    if not path.is_file():
+        source = open_source(text)
+        return [View(text, open_checkpoint(source, trusted), source.fetch)]
+    if _is_database(path):
+        return _views_of_gateway(path, trusted)
+    return [View(text, trusted.open_checkpoint(read_file(path)), None)]
+
+
+def _is_database(path: Path) -> bool:
+    from trifleet.errors import UsageError
+
+    try:
+        with path.open("rb") as file:
+            return file.read(16) == b"SQLite format 3\0"
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+
+
+def _views_of_gateway(path: Path, trusted: Any) -> list[Any]:
+    """What the gateway holds, and each pair of notes that did not agree."""
+    from edge_gateway.checkpoints import notes_in
+    from edge_gateway.errors import CheckpointsError
+    from fleet_backend.ledger.compare import View
+    from trifleet.errors import UsageError
+
+    # Cosignatures, where the policy asks for them, are no part of what a gateway holds a log to.
+    policy = replace(trusted, quorum="none")
+    origins = dict.fromkeys(log.name for log in trusted.logs)
+    try:
+        notes = [note for origin in origins for note in notes_in(path, origin)]
+    except CheckpointsError as error:
+        raise UsageError(str(error)) from error
+    if not notes:
+        raise UsageError(f"{path} holds nothing of this log")
+    return [View(f"{path} ({what})", policy.open_checkpoint(note), None) for what, note in notes]
 
 
 def _write(path: Path, data: bytes) -> None:
