@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from .errors import ConfigError, FetchError, MissingError
 from .note import MAX_NOTE_BYTES
-from .storage import CHECKPOINT, MAX_FILE_BYTES, PENDING
+from .storage import CHECKPOINT, MAX_FILE_BYTES, PENDING, SIGNED_ROOT
 from .tile import parse_path
 
 USER_AGENT = "trifleet-ledger"
@@ -35,9 +35,9 @@ class HttpFetch:
         self._local = threading.local()
 
     def __call__(self, path: str) -> bytes:
-        """Bytes of `checkpoint`, `pending` or a tile path. Raises MissingError, FetchError."""
+        """Bytes of a checkpoint in any form, or a tile path. Raises MissingError, FetchError."""
         limit = MAX_NOTE_BYTES
-        if path not in (CHECKPOINT, PENDING):
+        if path not in (CHECKPOINT, PENDING, SIGNED_ROOT):
             parse_path(path)
             limit = MAX_FILE_BYTES
         try:
