@@ -273,7 +273,7 @@ def verify(data: bytes, policy: Policy, known_key: bytes | None = None) -> list[
         "  which commits to what stands below and to nothing else.",
         f"{'Proved' if known_key else 'Not proved'}: that this is the gateway's key.",
         "Not proved: what a clock said; the vehicle's seal on a record, of which we have no key;",
-        "  and where the quorum is none: that the log shows the same history to others.",
+        "  that others are shown the same history: only the witnesses of the quorum say so.",
     ]
     for record in records:
         try:

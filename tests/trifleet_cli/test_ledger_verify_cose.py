@@ -12,6 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "verifier"))
 
 from verifier_tools import GATEWAY_PUBLIC, ORIGIN, POLICY, QUORUM, Parts
 
+from protocol import cbor
+
 GOOD = Parts()
 
 
@@ -70,6 +72,48 @@ def test_a_receipt_that_carries_nothing_is_of_an_entry_that_is_given(tmp_path, g
     assert json.loads(done.stdout)["index"] == 3
     wrong = verify(tmp_path, bare, POLICY, "--leaf", "00" * 32)
     assert wrong.returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "told"),
+    [
+        (2, {0: 4, 1: "roll-back"}, "GATEWAY: bytes a20004, event LOG_DISAGREES, text roll-back"),
+        (2, [7], "GATEWAY: bytes 8107"),
+        (2, {0: [1], 1: 5}, "GATEWAY: bytes a2008101"),
+        (3, b"a grant", "GRANT: bytes 47612067"),
+    ],
+)
+def test_what_is_no_record_is_shown_and_not_called_one(tmp_path, kind, body, told):
+    encoded = cbor.encode(body)
+    receipt = GOOD.with_body(encoded, kind).proof_file()
+    shown = verify(tmp_path, receipt, POLICY).stdout
+    first, *rest = told.split(", ")
+    assert first in shown
+    assert all(one in shown for one in rest)
+    assert encoded.hex() in shown
+    assert "record" not in shown
+    assert "the vehicle's own seal" not in shown
+
+
+@pytest.mark.parametrize(
+    ("quorum", "safe"),
+    [("W0", True), ("both", False), ("three", True), ("any", False), ("nested", True)],
+)
+def test_a_quorum_that_proves_little_is_not_said_to_prove_much(tmp_path, quorum, safe):
+    head = QUORUM.decode().rpartition("group both")[0]
+    groups = {
+        "both": "group both 2 W0 W1 W2 W3\n",
+        "three": "group three 3 W0 W1 W2 W3\n",
+        "any": "group any any W0 W1\n",
+        "nested": "group one any W0 W1\ngroup nested 2 one W3\n",
+    }
+    policy = f"{head}{groups.get(quorum, '')}quorum {quorum}\n".encode()
+    receipt = replace(GOOD, cosigners=(0, 1, 3)).proof_file()
+    done = verify(tmp_path, receipt, policy)
+    assert done.returncode == 0, done.stderr
+    assert f"that is the quorum {quorum} of your policy" in done.stdout
+    assert ("takes a witness that lies" in done.stdout) == safe
+    assert ("Not proved: that others are shown the same history" in done.stdout) == (not safe)
 
 
 def test_a_checkpoint_beside_a_proof_file_is_a_misunderstanding(tmp_path):
