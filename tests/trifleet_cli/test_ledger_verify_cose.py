@@ -10,8 +10,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "verifier"))
 
-from verifier_tools import GATEWAY_PUBLIC, ORIGIN, POLICY, QUORUM, Parts
+from verifier_tools import GATEWAY_PUBLIC, ORIGIN, POLICY, QUORUM, Parts, agree
 
+from fleet_backend.ledger.verifier import MLDSA44_COSIGNATURE, Verifier
 from protocol import cbor
 
 GOOD = Parts()
@@ -114,6 +115,20 @@ def test_a_quorum_that_proves_little_is_not_said_to_prove_much(tmp_path, quorum,
     assert f"that is the quorum {quorum} of your policy" in done.stdout
     assert ("takes a witness that lies" in done.stdout) == safe
     assert ("Not proved: that others are shown the same history" in done.stdout) == (not safe)
+
+
+def test_a_policy_of_many_post_quantum_witnesses_is_read(tmp_path):
+    keys = [
+        Verifier(f"q{n}.example", MLDSA44_COSIGNATURE, n.to_bytes(2, "big") * 656)
+        for n in range(100)
+    ]
+    lines = "".join(f"witness q{n} {key.vkey}\n" for n, key in enumerate(keys)).encode()
+    policy = POLICY.replace(b"quorum", lines + b"quorum")
+    assert len(policy) > 170_000
+    assert agree(GOOD.proof_file(), policy)
+    done = verify(tmp_path, GOOD.proof_file(), policy, "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["not_cosigned"]) == 100
 
 
 def test_a_checkpoint_beside_a_proof_file_is_a_misunderstanding(tmp_path):

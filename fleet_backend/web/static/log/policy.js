@@ -6,7 +6,7 @@ import { equal } from "../ui/bytes.js";
 import { LedgerError, PolicyError } from "./errors.js";
 import { COSIGNATURE, ED25519, ML_DSA_44, parseVkey } from "./note.js";
 
-export const MAX_POLICY_BYTES = 65_536;
+export const MAX_POLICY_BYTES = 262_144; // an ML-DSA-44 witness takes 1,800 characters and more
 const NO_QUORUM = "none";
 const READERS = { log: readLog, witness: readWitness, group: readGroup, quorum: readQuorum };
 
