@@ -43,6 +43,20 @@ export function isMetBy(policy, vkeys) {
   return met.has(policy.quorum);
 }
 
+/** Whether two histories can both reach the quorum only if a witness lies (policysafety.py). */
+export function takesALie(policy) {
+  const liars = new Map([...policy.witnesses.keys()].map((name) => [name, 1]));
+  for (const [name, { threshold, members }] of policy.groups) {
+    const owners = new Set(members.map((member) => policy.witnesses.get(member)?.name));
+    const isOne = owners.size === 1 && !owners.has(undefined); // the keys of one witness
+    // Two histories need `threshold` members each: so many of them have to vote twice.
+    const twice = Math.max(0, 2 * threshold - members.length);
+    const costs = members.map((member) => liars.get(member)).sort((one, other) => one - other);
+    liars.set(name, isOne ? 1 : costs.slice(0, twice).reduce((sum, cost) => sum + cost, 0));
+  }
+  return liars.get(policy.quorum) > 0;
+}
+
 /**
  * The witnesses on an opened checkpoint: {met, perhaps, n, seen, unchecked, total, count}. `perhaps` is
  * whether it would be a quorum if the signatures that cannot be checked here were good; `seen` and
