@@ -37,6 +37,7 @@ def test_a_browser_that_keeps_nothing_checks_all_the_same(
     open_ledger(page, stand)
     expect(page.get_by_test_id("memory-none")).to_be_visible()
     result(page, "first", "open", "look")
+    expect(page.get_by_test_id("look-first")).to_contain_text("until you leave")
     check(page, stand.receipt(1), "good")
     page.get_by_test_id("look-again").click()
     result(page, "continues", "proved", "look")  # of this visit

@@ -121,6 +121,8 @@ export default {
   "look.tree-failed": "Its files do not give what was signed: {detail}.",
   "look.first-open":
     "Whether it was changed before: this browser sees it for the first time. It remembers the state of {size} entries from now on.",
+  "look.first-here-open":
+    "Whether it was changed before: this browser remembers no earlier visit. It keeps the state of {size} entries in mind until you leave.",
   "look.continues-proved":
     "It continues what this browser saw on {when}: the {from} entries of then are all there, unchanged.",
   "look.continues-open": "Whether it continues what this browser saw on {when} could not be checked.",

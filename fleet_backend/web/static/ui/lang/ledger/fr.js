@@ -121,6 +121,8 @@ export default {
   "look.tree-failed": "Ses fichiers ne donnent pas ce qui a été signé\u00a0: {detail}.",
   "look.first-open":
     "S’il a été changé avant\u00a0: ce navigateur le voit pour la première fois. Il retient désormais l’état de {size} entrées.",
+  "look.first-here-open":
+    "S’il a été changé avant\u00a0: ce navigateur ne retient aucune visite. Il garde l’état de {size} entrées en tête jusqu’à votre départ.",
   "look.continues-proved":
     "Il continue ce que ce navigateur a vu le {when}\u00a0: les {from} entrées d’alors sont toutes là, inchangées.",
   "look.continues-open": "S’il continue ce que ce navigateur a vu le {when} n’a pas pu être vérifié.",
