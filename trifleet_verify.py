@@ -268,9 +268,9 @@ def verify(data: bytes, policy: Policy, known_key: bytes | None = None) -> list[
         f"THIS RECEIPT HOLDS. It is entry {index} of the log {log!a}, statement {seq} of the",
         f"  gateway {gateway.decode()}, sent {datetime.fromtimestamp(time, UTC)} by its clock.",
         f"Proved: the log had {size} entries, the root {root.hex()},",
-        f"  signed with the log's key, and cosigned as the policy asks (quorum {policy.quorum!a}).",
+        f"  signed with the log's key; cosigners that the policy asks for: {policy.quorum!a}.",
         f"Proved: whoever holds the key {key.hex()} signed the entry,",
-        "  which commits to what stands below and to nothing else.",
+        "  which commits to what stands below (vehicle [boot, number, uptime in ms, its clock]).",
         f"{'Proved' if known_key else 'Not proved'}: that this is the gateway's key.",
         "Not proved: what a clock said; the vehicle's seal on a record, of which we have no key;",
         "  that others are shown the same history: only the witnesses of the quorum say so.",
@@ -290,7 +290,7 @@ def main(receipt: str, policy: str, gateway_key: str = "") -> int:
         known_key = bytes.fromhex(gateway_key) or None
         words = verify(Path(receipt).read_bytes(), Policy(Path(policy).read_bytes()), known_key)
     except (OSError, ValueError, InvalidSignature) as error:
-        print("REFUSED:", error or "a signature does not verify")
+        print("REFUSED:", str(error) or "a signature does not verify")
         return 1
     print("\n".join(words))
     return 0

@@ -10,8 +10,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "verifier"))
 
-from verifier_tools import GATEWAY_PUBLIC, ORIGIN, POLICY, QUORUM, Parts, agree
+from verifier_tools import FILE, GATEWAY_PUBLIC, ORIGIN, POLICY, QUORUM, Parts, agree
 
+from fleet_backend.ledger.checkpoint import Checkpoint
 from fleet_backend.ledger.verifier import MLDSA44_COSIGNATURE, Verifier
 from protocol import cbor
 
@@ -115,6 +116,36 @@ def test_a_quorum_that_proves_little_is_not_said_to_prove_much(tmp_path, quorum,
     assert f"that is the quorum {quorum} of your policy" in done.stdout
     assert ("takes a witness that lies" in done.stdout) == safe
     assert ("Not proved: that others are shown the same history" in done.stdout) == (not safe)
+
+
+@pytest.mark.parametrize(
+    ("receipt", "more", "told"),
+    [
+        (GOOD, ("--gateway-key", "00" * 32), "another key than the gateway key that you gave"),
+        (replace(GOOD, gateway_key=bytes(32)), (), "signature does not cover the statement"),
+        (replace(GOOD, body=b"\x81\x41x"), (), "not what the statement committed to"),
+        (replace(GOOD, extra=GOOD.carried[:-1]), (), "cannot be read (truncated"),
+        (replace(GOOD, checkpoint=Checkpoint(ORIGIN, 7, bytes(32)).text), (), "lead to the root"),
+    ],
+)
+def test_a_refusal_is_a_sentence(tmp_path, receipt, more, told):
+    done = verify(tmp_path, receipt.proof_file(), POLICY, *more)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("trifleet: this receipt does not hold: ")
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+    if not more:
+        command = [sys.executable, str(FILE), str(tmp_path / "receipt"), str(tmp_path / "policy")]
+        one = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert one.returncode == 1
+        assert len(one.stdout.removeprefix("REFUSED: ").strip()) > 10
+
+
+def test_a_gateway_key_is_not_taken_where_nothing_is_compared_with_it(tmp_path):
+    more = "--leaf", "00" * 32, "--gateway-key", GATEWAY_PUBLIC.hex()
+    done = verify(tmp_path, GOOD.proof_file(), POLICY, *more)
+    assert done.returncode == 2
+    assert "carries what the gateway signed" in done.stderr
 
 
 def test_a_policy_of_many_post_quantum_witnesses_is_read(tmp_path):

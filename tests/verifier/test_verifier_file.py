@@ -65,7 +65,7 @@ def test_a_known_key_is_told_apart(tmp_path):
     done = run(tmp_path, "receipt", "policy", GATEWAY_PUBLIC.hex())
     assert done.returncode == 0
     assert "\nProved: that this is the gateway's key." in done.stdout
-    assert "cosigned as the policy asks (quorum 'both')" in done.stdout
+    assert "cosigners that the policy asks for: 'both'" in done.stdout
     for wrong in ("00" * 32, "00", "x"):
         assert run(tmp_path, "receipt", "policy", wrong).returncode == 1
 

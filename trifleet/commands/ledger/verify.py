@@ -1,6 +1,8 @@
 """`trifleet ledger verify`: a receipt, the policy file, and nothing else."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +12,11 @@ import typer
 from trifleet.commands.common import Json
 from trifleet.commands.ledger.common import outcomes, plain, screen
 
+REFUSALS = {
+    "another-gateway-key": "it is signed with another key than the gateway key that you gave",
+    "statement-signature": "the gateway's signature does not cover the statement",
+    "commitment": "what it shows is not what the statement committed to",
+}
 WHAT = {
     "RECORDS": "the records below",
     "GATEWAY": "the gateway's own message below",
@@ -58,27 +65,50 @@ def verify(
     is_cose = text.startswith(COSE_START)
     if checkpoint is not None and not is_cose:
         raise UsageError("--checkpoint goes with a COSE receipt: a proof file brings its own")
-    note = read_file(checkpoint) if checkpoint is not None else None
-    extra, note = _carried(text, is_cose=is_cose, note=note)
     if entry is not None and leaf is not None:
         raise UsageError("say --entry or --leaf, not both")
-    if entry is not None or leaf is not None:
-        answer, lines = _plain_proof(text, trusted, entry, leaf, note if is_cose else None)
-    elif not extra:
-        raise UsageError(f"{receipt} carries no entry: give --entry FILE or --leaf HASH")
-    else:
-        opened = (
-            open_cose_receipt(text, trusted, known_key, note)
-            if is_cose
-            else open_receipt(text, trusted, known_key)
-        )
-        answer = as_dict(opened)
-        lines = receipt_lines(answer)
-    answer |= _witnessed(note, trusted)
+    is_plain = entry is not None or leaf is not None
+    if is_plain and known_key is not None:
+        raise UsageError("--gateway-key goes with a receipt that carries what the gateway signed")
+    note = read_file(checkpoint) if checkpoint is not None else None
+    with _refusals():
+        extra, note = _carried(text, is_cose=is_cose, note=note)
+        if is_plain:
+            answer, lines = _plain_proof(text, trusted, entry, leaf, note if is_cose else None)
+        elif not extra:
+            raise UsageError(f"{receipt} carries no entry: give --entry FILE or --leaf HASH")
+        else:
+            opened = (
+                open_cose_receipt(text, trusted, known_key, note)
+                if is_cose
+                else open_receipt(text, trusted, known_key)
+            )
+            answer = as_dict(opened)
+            lines = receipt_lines(answer)
+        answer |= _witnessed(note, trusted)
     if as_json:
         print(json.dumps(answer))
         return
     show(answer, lines)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What is wrong with a receipt, in words for a stranger."""
+    from fleet_backend.ledger.errors import UntrustedDataError
+    from protocol.errors import DecodeError, VerifyError
+    from trifleet.errors import ReceiptError
+
+    try:
+        yield
+    except UntrustedDataError as error:
+        raise ReceiptError(f"this receipt does not hold: {error}") from error
+    except VerifyError as error:
+        words = REFUSALS.get(error.name, error.name)
+        raise ReceiptError(f"this receipt does not hold: {words}") from error
+    except DecodeError as error:
+        words = f"what it carries for the statement cannot be read ({error})"
+        raise ReceiptError(f"this receipt does not hold: {words}") from error
 
 
 def show(answer: dict[str, Any], lines: list[str]) -> None:
