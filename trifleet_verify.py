@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 LOG, COSIGNER, ML_DSA = b"\x01", b"\x04", b"\x06"  # C2SP signed-note, "Signature types"
@@ -289,7 +289,7 @@ def main(receipt: str, policy: str, gateway_key: str = "") -> int:
     try:
         known_key = bytes.fromhex(gateway_key) or None
         words = verify(Path(receipt).read_bytes(), Policy(Path(policy).read_bytes()), known_key)
-    except (OSError, ValueError, InvalidSignature) as error:
+    except (OSError, ValueError, InvalidSignature, ImportError, UnsupportedAlgorithm) as error:
         print("REFUSED:", str(error) or "a signature does not verify")
         return 1
     print("\n".join(words))

@@ -290,6 +290,7 @@ GROUPS = [
     "group a any w0 w1\ngroup g 2 a w2\nquorum g",
     "group a 1 w0 twin\ngroup g 2 a w1 w2\nquorum g",
     "group a 1 w0 twin\nquorum a",
+    f"# {'x' * 200_000}\nquorum w0",
 ]
 
 
