@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 LOG, COSIGNER, ML_DSA = b"\x01", b"\x04", b"\x06"  # C2SP signed-note, "Signature types"
@@ -268,12 +268,12 @@ def verify(data: bytes, policy: Policy, known_key: bytes | None = None) -> list[
         f"THIS RECEIPT HOLDS. It is entry {index} of the log {log!a}, statement {seq} of the",
         f"  gateway {gateway.decode()}, sent {datetime.fromtimestamp(time, UTC)} by its clock.",
         f"Proved: the log had {size} entries, the root {root.hex()},",
-        f"  signed with the log's key, and cosigned as the policy asks (quorum {policy.quorum!a}).",
+        f"  signed with the log's key; cosigners that the policy asks for: {policy.quorum!a}.",
         f"Proved: whoever holds the key {key.hex()} signed the entry,",
-        "  which commits to what stands below and to nothing else.",
+        "  which commits to what stands below (vehicle [boot, number, uptime in ms, its clock]).",
         f"{'Proved' if known_key else 'Not proved'}: that this is the gateway's key.",
         "Not proved: what a clock said; the vehicle's seal on a record, of which we have no key;",
-        "  and where the quorum is none: that the log shows the same history to others.",
+        "  that others are shown the same history: only the witnesses of the quorum say so.",
     ]
     for record in records:
         try:
@@ -289,8 +289,8 @@ def main(receipt: str, policy: str, gateway_key: str = "") -> int:
     try:
         known_key = bytes.fromhex(gateway_key) or None
         words = verify(Path(receipt).read_bytes(), Policy(Path(policy).read_bytes()), known_key)
-    except (OSError, ValueError, InvalidSignature) as error:
-        print("REFUSED:", error or "a signature does not verify")
+    except (OSError, ValueError, InvalidSignature, ImportError, UnsupportedAlgorithm) as error:
+        print("REFUSED:", str(error) or "a signature does not verify")
         return 1
     print("\n".join(words))
     return 0

@@ -13,6 +13,10 @@ class UsageError(TrifleetError):
     exit_status = 2
 
 
+class ReceiptError(TrifleetError):
+    """A receipt that does not hold."""
+
+
 class InstallationError(TrifleetError):
     """The data folder is not usable as it is."""
 

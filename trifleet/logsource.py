@@ -8,7 +8,7 @@ from fleet_backend.ledger.checkpoint import SignedCheckpoint
 from fleet_backend.ledger.errors import LedgerError, MissingError, UntrustedDataError
 from fleet_backend.ledger.httpfetch import HttpFetch
 from fleet_backend.ledger.note import MAX_NOTE_BYTES
-from fleet_backend.ledger.policy import Policy, parse_policy
+from fleet_backend.ledger.policy import MAX_POLICY_BYTES, Policy, parse_policy
 from fleet_backend.ledger.storage import CHECKPOINT, FolderFetch
 from fleet_backend.ledger.treefiles import Fetch
 from trifleet.errors import UsageError
@@ -55,7 +55,7 @@ def read_policy(policy: Path | None, vkey: str | None) -> Policy:
         data, name = f"log {vkey.strip()}\nquorum none\n".encode(errors="replace"), "--vkey"
     else:
         name = str(policy)
-        data = read_file(Path(name), 65_537)
+        data = read_file(Path(name), MAX_POLICY_BYTES)
     try:
         return parse_policy(data)
     except LedgerError as error:

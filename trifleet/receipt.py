@@ -19,6 +19,12 @@ from protocol.errors import DecodeError, VerifyError
 from protocol.lock import REASONS, STATES
 
 UNREADABLE = "UNREADABLE"
+GATEWAY_EVENTS = {
+    statement.STARTED: "STARTED",
+    statement.ATTACHED: "ATTACHED",
+    statement.RECORDS_REFUSED: "RECORDS_REFUSED",
+    statement.LOG_DISAGREES: "LOG_DISAGREES",
+}
 COSE_START = b"\xd2"  # tag 18, COSE_Sign1; no proof file begins with it
 
 
@@ -45,6 +51,8 @@ class Receipt:
     gateway_key: bytes
     records: list[record.Record | Unreadable]
     gateway_key_is_known: bool
+    kind: str
+    body: bytes
 
 
 def open_receipt(data: bytes, policy: Policy, gateway_key: bytes | None = None) -> Receipt:
@@ -93,7 +101,29 @@ def _open(verified: proof.VerifiedProof, carried: "_Carried", gateway_key: bytes
         carried.gateway_key,
         records,
         gateway_key is not None,
+        statement.KINDS[opened.kind],
+        carried.body,
     )
+
+
+def describe_content(found: Receipt) -> dict[str, Any] | None:
+    """What a statement holds that holds no records; None for one of records. Never refuses: the
+    gateway vouches for any bytes.
+    """
+    if found.kind == statement.KINDS[statement.RECORDS]:
+        return None
+    content: dict[str, Any] = {"bytes": found.body.hex()}
+    try:
+        value = cbor.decode(found.body)
+    except DecodeError:
+        return content
+    if found.kind == statement.KINDS[statement.GATEWAY] and isinstance(value, dict):
+        event, text = value.get(0), value.get(1)
+        if isinstance(event, int):
+            content["event"] = GATEWAY_EVENTS.get(event, event)
+        if isinstance(text, str):
+            content["text"] = text
+    return content
 
 
 def describe(entry: record.Record | Unreadable) -> dict[str, Any]:

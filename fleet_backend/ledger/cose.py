@@ -97,7 +97,7 @@ def make_receipt(
     """
     if len(extra) > MAX_EXTRA_BYTES:
         raise ProofError(f"extra of {len(extra)} bytes; at most {MAX_EXTRA_BYTES} fit")
-    root = _open_root(signed_root, reader, logs)
+    root = open_root(signed_root, reader, logs)
     if root.size == 1:
         raise ProofError("a log of one entry has no COSE receipt: its path would be empty")
     path = reader.inclusion_proof(index, root.size)
@@ -111,7 +111,7 @@ def make_consistency_receipt(
     signed_root: bytes, reader: LedgerReader, logs: Sequence[Verifier], old_size: int
 ) -> bytes:
     """Receipt that the signed root continues the tree of `old_size`. Raises ProofError."""
-    root = _open_root(signed_root, reader, logs)
+    root = open_root(signed_root, reader, logs)
     if not 0 < old_size < root.size:
         raise ProofError(f"from size {old_size} to {root.size} there is no receipt of consistency")
     path = reader.consistency_proof(old_size, root.size)
@@ -227,9 +227,10 @@ def _verify_signature(sign1: UnverifiedSign1, root: bytes, logs: Sequence[Verifi
     return log
 
 
-def _open_root(
+def open_root(
     signed_root: bytes, reader: LedgerReader, logs: Sequence[Verifier]
 ) -> UnverifiedSign1:
+    """A signed root that is one of the reader's log. Raises ProofError, CheckpointError."""
     root = parse_sign1(signed_root)
     if root.unprotected:
         raise ProofError("a signed root has an empty unprotected header")

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from .errors import MissingError, ProofError
+from .errors import ProofError
 from .tile import ENTRIES, HEIGHT, WIDTH, Tile, partial_tiles, width_at
 from .tree import ProvedTree
-from .treefiles import Fetch
+from .treefiles import Fetch, fetch_bundle
 
 
 def export_files(
@@ -22,7 +22,9 @@ def export_files(
     for tile in _tiles(signed.size, start, stop):
         yield tile.path, b"".join(tree.hashes(tile.level, tile.index))
     for tile in _level(ENTRIES, signed.size, start, stop):
-        yield tile.path, _fetch_bundle(fetch, tile, tree)
+        data = fetch_bundle(fetch, tile)
+        tree.leaves_of(tile, data)
+        yield tile.path, data
 
 
 def _tiles(size: int, start: int, stop: int) -> Iterator[Tile]:
@@ -43,22 +45,3 @@ def _level(level: int, size: int, start: int, stop: int) -> Iterator[Tile]:
     for index in range(start // span, (stop - 1) // span + 1):
         if width := width_at(level, index, size):
             yield Tile(level, index, width)
-
-
-def _fetch_bundle(fetch: Fetch, tile: Tile, tree: ProvedTree) -> bytes:
-    try:
-        data = fetch(tile.path)
-    except MissingError:
-        if tile.is_full:
-            raise
-        # A log that grew meanwhile has the full one, of which this is the beginning.
-        data = _beginning(fetch(tile.full.path), tile.width)
-    tree.leaves_of(tile, data)
-    return data
-
-
-def _beginning(bundle: bytes, count: int) -> bytes:
-    at = 0
-    for _ in range(count):
-        at += 2 + int.from_bytes(bundle[at : at + 2], "big")
-    return bundle[:at]

@@ -5,6 +5,8 @@ comes is as little trusted as a file: whoever uses it proves it.
 """
 
 import http.client
+import io
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +15,7 @@ from urllib.parse import urlsplit
 
 from .errors import ConfigError, FetchError, MissingError
 from .note import MAX_NOTE_BYTES
-from .storage import CHECKPOINT, MAX_FILE_BYTES, PENDING
+from .storage import CHECKPOINT, MAX_FILE_BYTES, PENDING, SIGNED_ROOT
 from .tile import parse_path
 
 USER_AGENT = "trifleet-ledger"
@@ -35,9 +37,9 @@ class HttpFetch:
         self._local = threading.local()
 
     def __call__(self, path: str) -> bytes:
-        """Bytes of `checkpoint`, `pending` or a tile path. Raises MissingError, FetchError."""
+        """Bytes of a checkpoint in any form, or a tile path. Raises MissingError, FetchError."""
         limit = MAX_NOTE_BYTES
-        if path not in (CHECKPOINT, PENDING):
+        if path not in (CHECKPOINT, PENDING, SIGNED_ROOT):
             parse_path(path)
             limit = MAX_FILE_BYTES
         try:
@@ -75,10 +77,13 @@ class HttpFetch:
 
     def _get(self, connection: http.client.HTTPConnection, path: str, limit: int) -> bytes:
         deadline = time.monotonic() + self._deadline_s
+        if connection.sock is not None:
+            connection.sock.settimeout(self._timeout_s)
+        connection.response_class = _response_class(self._timeout_s, deadline)
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         connection.request("GET", f"{self._prefix}/{path}", headers=headers)
         answer = connection.getresponse()
-        body = _read(answer, limit, deadline)
+        body = _read(answer, limit)
         if body is None:
             self.close()
         where = f"{self.url}/{path}"
@@ -89,19 +94,56 @@ class HttpFetch:
             told = f", redirects to {location[:200]!r}: use that address" if location else ""
             raise FetchError(f"{where}: HTTP status {answer.status}{told}")
         if body is None:
-            raise FetchError(f"{where}: longer than {limit} bytes, or not sent in time")
+            raise FetchError(f"{where}: longer than {limit} bytes")
         if answer.getheader("Content-Encoding", "identity") != "identity":
             raise FetchError(f"{where}: sent in an encoding that was not asked for")
         return body
 
 
-def _read(answer: http.client.HTTPResponse, limit: int, deadline: float) -> bytes | None:
-    """The body; None where it is too long or too slow."""
+class _Bounded(io.RawIOBase):
+    """A connection as one answer reads it. The whole of it is bounded in time, headers, trailers
+    and answers that only announce another one included: `http.client` reads those without end.
+    """
+
+    def __init__(self, connected: socket.socket, timeout_s: float, deadline: float) -> None:
+        self._connected = connected
+        self._raw = connected.makefile("rb", buffering=0)
+        self._timeout_s = timeout_s
+        self._deadline = deadline
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("not sent in time")
+        self._connected.settimeout(min(self._timeout_s, left))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _response_class(timeout_s: float, deadline: float) -> Any:
+    def begin(connected: socket.socket, **more: Any) -> http.client.HTTPResponse:
+        bounded: Any = _Bounded(connected, timeout_s, deadline)  # all that a response asks of it
+        return http.client.HTTPResponse(bounded, **more)
+
+    return begin
+
+
+def _read(answer: http.client.HTTPResponse, limit: int) -> bytes | None:
+    """The body; None where it is too long."""
     parts: list[bytes] = []
     length = 0
     while part := answer.read1(_CHUNK_BYTES):
         length += len(part)
-        if length > limit or time.monotonic() > deadline:
+        if length > limit:
             return None
         parts.append(part)
     if answer.length:  # said to be longer than what came

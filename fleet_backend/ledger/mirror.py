@@ -17,6 +17,7 @@ from .checkpoint import SignedCheckpoint
 from .edge import RightEdge
 from .errors import (
     ConfigError,
+    FetchError,
     ForkError,
     LogCorruptError,
     MissingError,
@@ -31,7 +32,7 @@ from .policy import Policy
 from .storage import CHECKPOINT, LogFolder, lock_folder, read_limited, storage_errors
 from .tile import ENTRIES, WIDTH, Tile, filled_tiles, partial_tiles, width_at
 from .tree import ProvedTree
-from .treefiles import Fetch, load_edge
+from .treefiles import Fetch, fetch_bundle, load_edge
 
 TARGET = "target"
 EVIDENCE = "evidence"
@@ -91,7 +92,7 @@ class Mirror:
         UntrustedDataError for what does not hold. The mirror stays at its checkpoint, and the next
         pull goes on from what is there.
         """
-        seen = self._policy.open_checkpoint(fetch(CHECKPOINT))
+        seen = self._policy.open_checkpoint(_checkpoint_of(fetch))
         try:
             tree = self._require_continued(fetch, seen)
         except SplitViewError as error:
@@ -186,7 +187,7 @@ class Mirror:
         with Ahead(fetch, missing, connections) as ahead:
             for tile in _bundles(old_size, size):
                 here = self._folder.has(tile)
-                data = self.fetch(tile.path) if here else ahead(tile.path)
+                data = self.fetch(tile.path) if here else fetch_bundle(ahead, tile)
                 leaves = self._prove(tree, tile, data, here)
                 self._folder.add(tile, data)
                 for above, content in edge.extend(leaves[max(0, edge.size - tile.index * WIDTH) :]):
@@ -241,6 +242,13 @@ class Mirror:
             self._folder.replace(folder / f"{name}.seen", error.seen)
             if error.evidence:
                 self._folder.replace(folder / f"{name}.evidence", error.evidence)
+
+
+def _checkpoint_of(fetch: Fetch) -> bytes:
+    try:
+        return fetch(CHECKPOINT)
+    except MissingError as error:
+        raise FetchError("the log shows no checkpoint (yet)") from error
 
 
 def _fork(known: SignedCheckpoint, seen: SignedCheckpoint, tree: ProvedTree | None) -> ForkError:

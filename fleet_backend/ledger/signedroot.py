@@ -6,13 +6,30 @@ that the log did not sign before. Refuses a checkpoint that none of the log's ke
 
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
+from .bundlecheck import Fault
 from .checkpoint import parse_checkpoint
-from .cose import sign_root
-from .errors import CheckpointError, MissingError
-from .note import Signer, open_note
+from .cose import open_root, sign_root
+from .errors import CheckpointError, MissingError, UntrustedDataError
+from .note import Signer, Verifier, open_note
+from .reader import LedgerReader
 from .storage import CHECKPOINT, SIGNED_ROOT, FolderFetch, storage_errors
+from .treefiles import Fetch
+
+
+def signed_root_fault(fetch: Fetch, logs: Sequence[Verifier]) -> Fault | None:
+    """What is wrong with the signed root of a log whose files hold; None also where it has none."""
+    try:
+        signed_root = fetch(SIGNED_ROOT)
+        # It follows the checkpoint, so the one that is read now is of its size or newer.
+        open_root(signed_root, LedgerReader(fetch, *logs), logs)
+    except MissingError:
+        return None
+    except UntrustedDataError as error:
+        return Fault(SIGNED_ROOT, f"is not what the log signed: {error}")
+    return None
 
 
 class SignedRootFile:

@@ -7,6 +7,7 @@ disk is a StorageError after which nothing may be retried: what the kernel holds
 import fcntl
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -64,8 +65,15 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 def read_limited(path: Path) -> bytes:
     """A file of the log. Raises OSError, or StorageError for one that cannot belong to it."""
-    with path.open("rb") as file:
-        data = file.read(MAX_FILE_BYTES + 1)
+    # Not blocking: in a folder that a stranger packed a pipe may stand in a file's place.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise StorageError(f"{path.name} is no ordinary file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > MAX_FILE_BYTES:
         raise StorageError(f"{path.name} is larger than any file of a log")
     return data
@@ -90,8 +98,16 @@ class FolderFetch:
     def paths(self) -> Iterator[str]:
         """Paths of all files that are there, whether or not they belong to a log."""
         with storage_errors("listing the log's files"):
-            for folder, _, names in os.walk(self._public, onerror=_raise):
+            walked: set[str] = set()
+            walk = os.walk(self._public, onerror=_raise, followlinks=True)
+            for folder, folders, names in walk:
                 inside = Path(folder).relative_to(self._public)
+                # A folder that is only a link is searched, too; a circle of them is walked once.
+                if os.path.realpath(folder) in walked:
+                    folders.clear()
+                    yield inside.as_posix()
+                    continue
+                walked.add(os.path.realpath(folder))
                 for name in names:
                     yield (inside / name).as_posix()
 

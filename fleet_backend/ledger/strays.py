@@ -10,7 +10,7 @@ from .bundlecheck import Fault, load, load_exactly
 from .checkpoint import Checkpoint
 from .edge import RightEdge
 from .errors import MissingError, TileError
-from .storage import CHECKPOINT, PENDING
+from .storage import CHECKPOINT, PENDING, SIGNED_ROOT
 from .tile import ENTRIES, WIDTH, Tile, parse_path, partial_tiles, width_at
 from .treefiles import Fetch
 
@@ -25,7 +25,7 @@ def stray_faults(
     is not proved itself.
     """
     for path in paths:
-        if path in (CHECKPOINT, PENDING):
+        if path in (CHECKPOINT, PENDING, SIGNED_ROOT):
             continue
         try:
             tile = parse_path(path)

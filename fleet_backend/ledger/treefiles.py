@@ -42,6 +42,21 @@ def fetch_entries(fetch: Fetch, tile: Tile) -> list[bytes]:
     return decode_bundle(fetch(tile.full.path), WIDTH)[: tile.width]
 
 
+def fetch_bundle(fetch: Fetch, tile: Tile) -> bytes:
+    """Bytes of a bundle, not proved. Falls back to the full bundle as `fetch_hashes` does."""
+    try:
+        return fetch(tile.path)
+    except MissingError:
+        if tile.is_full:
+            raise
+    # A log that grew meanwhile has the full one, of which this is the beginning.
+    whole = fetch(tile.full.path)
+    at = 0
+    for _ in range(tile.width):
+        at += 2 + int.from_bytes(whole[at : at + 2], "big")
+    return whole[:at]
+
+
 def load_edge(fetch: Fetch, size: int) -> RightEdge:
     """Right edge at `size`, not proved: compare its root with a signed one."""
     levels: list[list[bytes]] = [[] for _ in range((size.bit_length() + HEIGHT - 1) // HEIGHT)]

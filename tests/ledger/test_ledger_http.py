@@ -1,6 +1,7 @@
 """A log over HTTP: real requests to a real server, and servers that do not behave."""
 
 import pickle
+import threading
 
 import pytest
 from ledger_tools import SIGNER, entries_of, new_log
@@ -144,6 +145,47 @@ def test_an_answer_that_drips_ends_at_the_deadline(server):
     with pytest.raises(FetchError, match="not sent in time"):
         fetch(TILE)
     fetch.close()
+
+
+ENDLESS = {
+    "answers that announce another": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "a status line": (b"", b"H"),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"A"),
+    "trailers": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n",
+        b"A: b\r\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+def test_an_answer_without_an_end_is_not_read_for_ever(server, what):
+    begin, again = ENDLESS[what]
+    ended = threading.Event()
+
+    def answer(handler):
+        handler.wfile.write(begin)
+        try:
+            while not ended.wait(0.01):
+                handler.wfile.write(again)
+        except OSError:
+            pass
+
+    server.answers[TILE] = answer
+    fetch = HttpFetch(server.url, timeout_s=2, deadline_s=0.2)
+    told: list[str] = []
+
+    def ask():
+        with pytest.raises(FetchError) as refused:
+            fetch(TILE)
+        told.append(str(refused.value))
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(20)
+    ended.set()
+    assert told
+    assert "time" in told[0]
 
 
 def test_a_server_that_is_not_there_is_named(public):

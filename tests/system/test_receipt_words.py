@@ -22,6 +22,7 @@ def test_a_vehicle_s_text_does_not_pass_for_a_line_of_the_verdict(
         "gateway_seq": 3,
         "gateway_key": "11" * 32,
         "gateway_key_is_known": False,
+        "kind": "RECORDS",
         "records": [describe(boot)],
         "quorum": "none",
         "cosigned": [],

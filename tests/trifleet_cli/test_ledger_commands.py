@@ -161,6 +161,7 @@ def test_prove_and_verify_by_index_leaf_and_file(pristine, tmp_path):
     assert json.loads(found) | {"root": ""} == {
         "log": ORIGIN, "index": 300, "size": SIZE, "root": "", "leaf": leaf,
         "quorum": "none", "cosigned": [], "not_cosigned": [],
+        "another_history_takes_a_lie": False,
     }  # fmt: skip
     (tmp_path / "entry").write_bytes(b"another")
     told = refused(

@@ -10,7 +10,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "verifier"))
 
-from verifier_tools import GATEWAY_PUBLIC, ORIGIN, POLICY, QUORUM, Parts
+from verifier_tools import FILE, GATEWAY_PUBLIC, ORIGIN, POLICY, QUORUM, Parts, agree
+
+from fleet_backend.ledger.checkpoint import Checkpoint
+from fleet_backend.ledger.verifier import MLDSA44_COSIGNATURE, Verifier
+from protocol import cbor
 
 GOOD = Parts()
 
@@ -70,6 +74,92 @@ def test_a_receipt_that_carries_nothing_is_of_an_entry_that_is_given(tmp_path, g
     assert json.loads(done.stdout)["index"] == 3
     wrong = verify(tmp_path, bare, POLICY, "--leaf", "00" * 32)
     assert wrong.returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "told"),
+    [
+        (2, {0: 4, 1: "roll-back"}, "GATEWAY: bytes a20004, event LOG_DISAGREES, text roll-back"),
+        (2, [7], "GATEWAY: bytes 8107"),
+        (2, {0: [1], 1: 5}, "GATEWAY: bytes a2008101"),
+        (3, b"a grant", "GRANT: bytes 47612067"),
+    ],
+)
+def test_what_is_no_record_is_shown_and_not_called_one(tmp_path, kind, body, told):
+    encoded = cbor.encode(body)
+    receipt = GOOD.with_body(encoded, kind).proof_file()
+    shown = verify(tmp_path, receipt, POLICY).stdout
+    first, *rest = told.split(", ")
+    assert first in shown
+    assert all(one in shown for one in rest)
+    assert encoded.hex() in shown
+    assert "record" not in shown
+    assert "the vehicle's own seal" not in shown
+
+
+@pytest.mark.parametrize(
+    ("quorum", "safe"),
+    [("W0", True), ("both", False), ("three", True), ("any", False), ("nested", True)],
+)
+def test_a_quorum_that_proves_little_is_not_said_to_prove_much(tmp_path, quorum, safe):
+    head = QUORUM.decode().rpartition("group both")[0]
+    groups = {
+        "both": "group both 2 W0 W1 W2 W3\n",
+        "three": "group three 3 W0 W1 W2 W3\n",
+        "any": "group any any W0 W1\n",
+        "nested": "group one any W0 W1\ngroup nested 2 one W3\n",
+    }
+    policy = f"{head}{groups.get(quorum, '')}quorum {quorum}\n".encode()
+    receipt = replace(GOOD, cosigners=(0, 1, 3)).proof_file()
+    done = verify(tmp_path, receipt, policy)
+    assert done.returncode == 0, done.stderr
+    assert f"that is the quorum {quorum} of your policy" in done.stdout
+    assert ("takes a witness that lies" in done.stdout) == safe
+    assert ("Not proved: that others are shown the same history" in done.stdout) == (not safe)
+
+
+@pytest.mark.parametrize(
+    ("receipt", "more", "told"),
+    [
+        (GOOD, ("--gateway-key", "00" * 32), "another key than the gateway key that you gave"),
+        (replace(GOOD, gateway_key=bytes(32)), (), "signature does not cover the statement"),
+        (replace(GOOD, body=b"\x81\x41x"), (), "not what the statement committed to"),
+        (replace(GOOD, extra=GOOD.carried[:-1]), (), "cannot be read (truncated"),
+        (replace(GOOD, checkpoint=Checkpoint(ORIGIN, 7, bytes(32)).text), (), "lead to the root"),
+    ],
+)
+def test_a_refusal_is_a_sentence(tmp_path, receipt, more, told):
+    done = verify(tmp_path, receipt.proof_file(), POLICY, *more)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("trifleet: this receipt does not hold: ")
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+    if not more:
+        command = [sys.executable, str(FILE), str(tmp_path / "receipt"), str(tmp_path / "policy")]
+        one = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert one.returncode == 1
+        assert len(one.stdout.removeprefix("REFUSED: ").strip()) > 10
+
+
+def test_a_gateway_key_is_not_taken_where_nothing_is_compared_with_it(tmp_path):
+    more = "--leaf", "00" * 32, "--gateway-key", GATEWAY_PUBLIC.hex()
+    done = verify(tmp_path, GOOD.proof_file(), POLICY, *more)
+    assert done.returncode == 2
+    assert "carries what the gateway signed" in done.stderr
+
+
+def test_a_policy_of_many_post_quantum_witnesses_is_read(tmp_path):
+    keys = [
+        Verifier(f"q{n}.example", MLDSA44_COSIGNATURE, n.to_bytes(2, "big") * 656)
+        for n in range(100)
+    ]
+    lines = "".join(f"witness q{n} {key.vkey}\n" for n, key in enumerate(keys)).encode()
+    policy = POLICY.replace(b"quorum", lines + b"quorum")
+    assert len(policy) > 170_000
+    assert agree(GOOD.proof_file(), policy)
+    done = verify(tmp_path, GOOD.proof_file(), policy, "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["not_cosigned"]) == 100
 
 
 def test_a_checkpoint_beside_a_proof_file_is_a_misunderstanding(tmp_path):

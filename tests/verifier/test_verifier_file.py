@@ -65,7 +65,7 @@ def test_a_known_key_is_told_apart(tmp_path):
     done = run(tmp_path, "receipt", "policy", GATEWAY_PUBLIC.hex())
     assert done.returncode == 0
     assert "\nProved: that this is the gateway's key." in done.stdout
-    assert "cosigned as the policy asks (quorum 'both')" in done.stdout
+    assert "cosigners that the policy asks for: 'both'" in done.stdout
     for wrong in ("00" * 32, "00", "x"):
         assert run(tmp_path, "receipt", "policy", wrong).returncode == 1
 
@@ -100,3 +100,22 @@ def test_files_that_are_not_there_and_wrong_use(tmp_path):
         done = run(tmp_path, *arguments)
         assert done.returncode == 1
         assert "python3 trifleet_verify.py RECEIPT POLICY" in done.stderr
+
+
+def test_an_older_cryptography_refuses_what_it_cannot_check_in_one_line(tmp_path):
+    (tmp_path / "receipt").write_bytes(replace(GOOD, cosigners=(0, 3)).proof_file())
+    (tmp_path / "policy").write_bytes(QUORUM)
+    without = (
+        "import runpy, sys; sys.modules['cryptography.hazmat.primitives.asymmetric.mldsa'] = None;"
+        f"sys.argv = ['v', 'receipt', 'policy']; runpy.run_path({str(FILE)!r}, run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", without],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("REFUSED: ")
+    assert "mldsa" in done.stdout

@@ -49,6 +49,8 @@ def test_cosigned_logs_with_and_without_their_quorum(stand: LedgerStand, reader:
     told = page.get_by_test_id("check-witnesses")
     expect(told).to_contain_text("w0, Nov 14, 2023")
     expect(told).to_contain_text("pq: ML-DSA-44, not checked here and not counted")
+    # Two of four: two histories need no liar.
+    expect(page.get_by_test_id("limits")).to_contain_text("though none of them lies")
     # A known witness whose line does not verify spoils the whole note.
     other = some[2].cosign(note.replace(b"\n", b"\n1", 1), 5)
     check(page, receipt + one + two + other, "bad")
@@ -160,9 +162,21 @@ def test_a_file_can_be_dropped(stand: LedgerStand, reader: Visitor) -> None:
     zone = page.get_by_test_id("drop")
     zone.evaluate(drop, [stand.receipt(0).decode(), "dropped.txt"])
     expect(page.get_by_test_id("report")).to_have_attribute("data-verdict", "good")
+    # A policy is offered, never taken: a stranger may have sent it as a receipt.
+    false = Witness("log.evil/x", 78).verifier
+    evil = f"log {Verifier(false.name, ED25519, false.public_key).vkey}\nquorum none\n"
+    zone.evaluate(drop, [evil, "my-ride.txt"])
+    expect(page.get_by_test_id("offered")).to_contain_text("Log log.evil/x")
+    expect(page.get_by_test_id("policy")).to_have_count(0)
+    page.get_by_test_id("refuse-offered").click()
+    expect(page.get_by_test_id("offered")).to_have_count(0)
+    check(page, stand.receipt(0), "good")
     zone.evaluate(drop, [stand.policy_file.read_text(), "policy.txt"])
+    expect(page.get_by_test_id("report")).to_have_count(0)
+    page.get_by_test_id("believe-offered").click()
     expect(page.get_by_test_id("policy")).to_be_visible()
-    expect(page.get_by_test_id("report")).to_have_attribute("data-verdict", "good")
+    expect(page.get_by_test_id("offered")).to_have_count(0)
+    check(page, stand.receipt(0), "good")
 
 
 def test_no_file_leaves_the_browser(stand: LedgerStand, reader: Visitor) -> None:

@@ -13,7 +13,9 @@ from playwright.sync_api import Page
 
 from fleet_backend.ledger import merkle
 from fleet_backend.ledger.errors import NoteError
-from fleet_backend.ledger.note import check_name
+from fleet_backend.ledger.note import COSIGNATURE, Verifier, check_name
+from fleet_backend.ledger.policy import parse_policy
+from fleet_backend.ledger.policysafety import strengths
 from tests.ledger.ledger_cases import answer, read_cases
 
 CASES = read_cases()
@@ -277,3 +279,33 @@ def test_empty_root_of_the_browser_is_that_of_the_package(page: Page) -> None:
       return toHex(EMPTY_ROOT);
     }"""
     assert page.evaluate(script) == merkle.EMPTY_ROOT.hex()
+
+
+GROUPS = [
+    "quorum w0",
+    "group g any w0 w1\nquorum g",
+    "group g 2 w0 w1 w2 w3\nquorum g",
+    "group g 3 w0 w1 w2 w3\nquorum g",
+    "group a any w0 w1\ngroup b any w2 w3\ngroup g all a b\nquorum g",
+    "group a any w0 w1\ngroup g 2 a w2\nquorum g",
+    "group a 1 w0 twin\ngroup g 2 a w1 w2\nquorum g",
+    "group a 1 w0 twin\nquorum a",
+    f"# {'x' * 200_000}\nquorum w0",
+]
+
+
+@pytest.mark.parametrize("groups", GROUPS)
+def test_a_quorum_that_proves_little_is_told_as_in_the_package(page: Page, groups: str) -> None:
+    names = {f"w{n}": f"w{n}.example" for n in range(4)} | {"twin": "w0.example"}
+    keys = [Verifier(key, COSIGNATURE, bytes([n]) * 32) for n, key in enumerate(names.values())]
+    lines = [f"witness {name} {key.vkey}" for name, key in zip(names, keys, strict=True)]
+    text = "\n".join([*lines, groups, ""])
+    policy = parse_policy(text.encode())
+    found = page.evaluate(
+        """async (text) => {
+          const { parsePolicy, takesALie } = await import("/static/log/policy.js");
+          return takesALie(await parsePolicy(new TextEncoder().encode(text)));
+        }""",
+        text,
+    )
+    assert found == (strengths(policy)[policy.quorum].to_split > 0)

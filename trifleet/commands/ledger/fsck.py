@@ -42,6 +42,7 @@ def fsck(
     does not stand for. Reads only; the log may grow meanwhile.
     """
     from fleet_backend.ledger.fsck import FsckSettings, check_log, default_workers
+    from fleet_backend.ledger.signedroot import signed_root_fault
     from trifleet.logsource import (
         newest_size,
         open_checkpoint,
@@ -66,6 +67,8 @@ def fsck(
         report = check_log(
             source.fetch, signed, settings, listing=listing, newest=newest, progress=progress
         )
+    if report.is_good and (fault := signed_root_fault(source.fetch, trusted.logs)):
+        report.faults.append(fault)
     values = {
         "log": signed.origin,
         "size": signed.size,

@@ -46,7 +46,8 @@ def mirror(
 
     Only what is missing is fetched. The mirror's checkpoint is covered by its files at every
     moment, whenever it is killed. A log that rolled back or forked is refused, the mirror stays as
-    it is, and both checkpoints lie in its folder `evidence`.
+    it is, and both checkpoints lie in its folder `evidence`. With --every it goes on, and goes on
+    serving, after an answer that is refused; a fork ends it.
     """
     from fleet_backend.ledger.mirror import Mirror
     from trifleet.logserver import serving
@@ -71,8 +72,10 @@ def mirror(
 
 
 def _pull(held: Any, source: Any, cosigner: Any, as_json: bool, *, forgive: bool) -> None:
-    """One pull. A log that cannot be reached is tried again where there is a next time."""
-    from fleet_backend.ledger.errors import FetchError
+    """One pull. What does not hold is asked for again where there is a next time: an old copy on
+    its way, or a broken file, must not take down a mirror. A fork does not heal.
+    """
+    from fleet_backend.ledger.errors import FetchError, ForkError, MissingError, UntrustedDataError
 
     begin = time.monotonic()
     try:
@@ -82,6 +85,11 @@ def _pull(held: Any, source: Any, cosigner: Any, as_json: bool, *, forgive: bool
         if not forgive:
             raise
         _say(as_json, {"error": str(error)}, f"Not reached: {error}")
+        return
+    except (UntrustedDataError, MissingError) as error:
+        if not forgive or isinstance(error, ForkError):
+            raise
+        _say(as_json, {"error": str(error)}, f"Refused: {error}")
         return
     if cosigner is not None:
         held.cosign(lambda text: cosigner.cosign(text, int(time.time())))

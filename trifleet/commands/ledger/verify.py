@@ -1,6 +1,8 @@
 """`trifleet ledger verify`: a receipt, the policy file, and nothing else."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +11,17 @@ import typer
 
 from trifleet.commands.common import Json
 from trifleet.commands.ledger.common import outcomes, plain, screen
+
+REFUSALS = {
+    "another-gateway-key": "it is signed with another key than the gateway key that you gave",
+    "statement-signature": "the gateway's signature does not cover the statement",
+    "commitment": "what it shows is not what the statement committed to",
+}
+WHAT = {
+    "RECORDS": "the records below",
+    "GATEWAY": "the gateway's own message below",
+    "GRANT": "the grant below",
+}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -52,35 +65,60 @@ def verify(
     is_cose = text.startswith(COSE_START)
     if checkpoint is not None and not is_cose:
         raise UsageError("--checkpoint goes with a COSE receipt: a proof file brings its own")
-    note = read_file(checkpoint) if checkpoint is not None else None
-    extra, note = _carried(text, is_cose=is_cose, note=note)
     if entry is not None and leaf is not None:
         raise UsageError("say --entry or --leaf, not both")
-    if entry is not None or leaf is not None:
-        answer, lines = _plain_proof(text, trusted, entry, leaf, note if is_cose else None)
-    elif not extra:
-        raise UsageError(f"{receipt} carries no entry: give --entry FILE or --leaf HASH")
-    else:
-        opened = (
-            open_cose_receipt(text, trusted, known_key, note)
-            if is_cose
-            else open_receipt(text, trusted, known_key)
-        )
-        answer = as_dict(opened)
-        lines = receipt_lines(answer)
-    answer |= _witnessed(note, trusted)
+    is_plain = entry is not None or leaf is not None
+    if is_plain and known_key is not None:
+        raise UsageError("--gateway-key goes with a receipt that carries what the gateway signed")
+    note = read_file(checkpoint) if checkpoint is not None else None
+    with _refusals():
+        extra, note = _carried(text, is_cose=is_cose, note=note)
+        if is_plain:
+            answer, lines = _plain_proof(text, trusted, entry, leaf, note if is_cose else None)
+        elif not extra:
+            raise UsageError(f"{receipt} carries no entry: give --entry FILE or --leaf HASH")
+        else:
+            opened = (
+                open_cose_receipt(text, trusted, known_key, note)
+                if is_cose
+                else open_receipt(text, trusted, known_key)
+            )
+            answer = as_dict(opened)
+            lines = receipt_lines(answer)
+        answer |= _witnessed(note, trusted)
     if as_json:
         print(json.dumps(answer))
         return
     show(answer, lines)
 
 
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What is wrong with a receipt, in words for a stranger."""
+    from fleet_backend.ledger.errors import UntrustedDataError
+    from protocol.errors import DecodeError, VerifyError
+    from trifleet.errors import ReceiptError
+
+    try:
+        yield
+    except UntrustedDataError as error:
+        raise ReceiptError(f"this receipt does not hold: {error}") from error
+    except VerifyError as error:
+        words = REFUSALS.get(error.name, error.name)
+        raise ReceiptError(f"this receipt does not hold: {words}") from error
+    except DecodeError as error:
+        words = f"what it carries for the statement cannot be read ({error})"
+        raise ReceiptError(f"this receipt does not hold: {words}") from error
+
+
 def show(answer: dict[str, Any], lines: list[str]) -> None:
     """The verdict in words. Nothing that a receipt brings can pass for a line of it."""
     console = screen()
     console.print("[bold green]This receipt holds.[/]")
-    records = [_record_line(item) for item in answer.get("records", ())]
-    for line in [*lines, *_witness_lines(answer), *records]:
+    content = [_record_line(item) for item in answer.get("records", ())]
+    if held := answer.get("content"):
+        content.append(f"{answer['kind']}: " + _pairs(held))
+    for line in [*lines, *_witness_lines(answer), *content]:
         console.print(f"  {plain(line)}", markup=False)
 
 
@@ -126,6 +164,7 @@ def _log_lines(answer: dict[str, Any]) -> list[str]:
 def _witnessed(note: bytes | None, trusted: Any) -> dict[str, Any]:
     """Which witnesses of the policy cosigned, and when; only they count. A COSE receipt: none."""
     from fleet_backend.ledger.note import open_note
+    from fleet_backend.ledger.policysafety import strengths
 
     keys = (*trusted.logs, *trusted.witnesses.values())
     signers = open_note(note, keys).signers if note is not None else {}
@@ -135,7 +174,13 @@ def _witnessed(note: bytes | None, trusted: Any) -> dict[str, Any]:
         if witness in signers
     ]
     missing = [name for name, witness in trusted.witnesses.items() if witness not in signers]
-    return {"quorum": trusted.quorum, "cosigned": cosigned, "not_cosigned": missing}
+    asked = trusted.needs_cosigners
+    return {
+        "quorum": trusted.quorum,
+        "cosigned": cosigned,
+        "not_cosigned": missing,
+        "another_history_takes_a_lie": asked and strengths(trusted)[trusted.quorum].to_split > 0,
+    }
 
 
 def _witness_lines(answer: dict[str, Any]) -> list[str]:
@@ -148,11 +193,14 @@ def _witness_lines(answer: dict[str, Any]) -> list[str]:
     if answer["quorum"] == "none":
         lines.append("Not proved: that others are shown the same history. Your policy asks for no")
         lines.append("        witness: the log alone says so.")
+        return lines
+    lines.append(f"Proved: that is the quorum {answer['quorum']} of your policy.")
+    if answer["another_history_takes_a_lie"]:
+        lines.append("        Another history for others takes a witness that lies.")
     else:
-        lines.append(
-            f"Proved: that is the quorum {answer['quorum']} of your policy: another history"
-        )
-        lines.append("        of this size takes witnesses that lie.")
+        lines.append("Not proved: that others are shown the same history. This quorum is so small")
+        lines.append("        that two histories can be cosigned though no witness lies:")
+        lines.append("        trifleet ledger policy check says how many are safe.")
     return lines
 
 
@@ -177,7 +225,7 @@ def _key(text: str) -> bytes:
 
 def as_dict(found: Any) -> dict[str, Any]:
     """A verified receipt for machines."""
-    from trifleet.receipt import describe
+    from trifleet.receipt import describe, describe_content
 
     return {
         "log": found.origin,
@@ -189,7 +237,9 @@ def as_dict(found: Any) -> dict[str, Any]:
         "gateway_time": found.gateway_time,
         "gateway_key": found.gateway_key.hex(),
         "gateway_key_is_known": found.gateway_key_is_known,
+        "kind": found.kind,
         "records": [describe(item) for item in found.records],
+        "content": describe_content(found),
     }
 
 
@@ -198,7 +248,7 @@ def receipt_lines(answer: dict[str, Any]) -> list[str]:
     lines = [
         f"Proved: entry {answer['index']} of the log {answer['log']}, which had",
         f"        {answer['size']} entries and the root {answer['root'][:32]}...",
-        f"Proved: the entry commits to the records below, signed as {answer['gateway']},",
+        f"Proved: the entry commits to {WHAT[answer['kind']]}, signed as {answer['gateway']},",
         f"        statement {answer['gateway_seq']}.",
     ]
     if answer["gateway_key_is_known"]:
@@ -208,6 +258,8 @@ def receipt_lines(answer: dict[str, Any]) -> list[str]:
             f"Not proved: that the key {answer['gateway_key'][:16]}... is that gateway's; the",
             "        receipt says so. Give --gateway-key if you know it from elsewhere.",
         ]
+    if answer["kind"] != "RECORDS":
+        return lines
     return [
         *lines,
         "Not proved: the vehicle's own seal on each record; its key is the vehicle's and the",
@@ -217,8 +269,11 @@ def receipt_lines(answer: dict[str, Any]) -> list[str]:
 
 
 def _record_line(item: dict[str, Any]) -> str:
-    body = ", ".join(f"{key} {plain(value)}" for key, value in item["body"].items())
-    return f"{_name(item)}{item['kind']}: {body}"
+    return f"{_name(item)}{item['kind']}: {_pairs(item['body'])}"
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {plain(value)}" for key, value in values.items())
 
 
 def _name(item: dict[str, Any]) -> str:

@@ -4,21 +4,43 @@
 import { ApiError, get } from "/static/ui/api.js";
 import { utf8 } from "/static/ui/bytes.js";
 import { announcement } from "/static/ui/components.js";
+import { isFault } from "/static/ui/faults.js";
 import { t } from "/static/ui/i18n.js";
 import { MAX_PROOF_BYTES } from "/static/log/proof.js";
 import { checkReceipt } from "/static/ui/receipt.js";
-import { believed, compare, usePolicy } from "./session.js";
-import { policyFault, receipt, token } from "./state.js";
+import { believed, compare, readUsable, usePolicy } from "./session.js";
+import { offered, policyFault, receipt, token } from "./state.js";
 
 const POLICY_BEGINS = /^[ \t\n]*(#|log[ \t]|witness[ \t]|group[ \t]|quorum[ \t])/;
 
-/** A dropped file: a policy is taken as one, everything else is read as a receipt. */
+/**
+ * A file in the place of a receipt. A policy among them is offered, not taken: whoever sends a
+ * "receipt" must not be able to say whose signatures count.
+ */
 export async function takeFile(file) {
   const data = await read(file);
   const start = new TextDecoder("latin1").decode(data.slice(0, 4096));
-  if (POLICY_BEGINS.test(start)) return takePolicy(data);
+  offered.value = null;
+  if (POLICY_BEGINS.test(start)) return offerPolicy(data, file.name);
   return takeReceipt(data, file.name);
 }
+
+async function offerPolicy(data, name) {
+  receipt.value = null;
+  try {
+    offered.value = { policy: await readUsable(data), data, name };
+    announcement.value = t("ledger.offered");
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    policyFault.value = error;
+  }
+}
+
+export const refuseOffered = () => {
+  offered.value = null;
+};
+
+export const believeOffered = () => takePolicy(offered.value.data);
 
 /** One byte more than is allowed is enough to refuse the rest. */
 const read = async (file) =>
@@ -27,6 +49,7 @@ const read = async (file) =>
 export const takePolicyFile = async (file) => takePolicy(await read(file));
 
 async function takePolicy(data) {
+  offered.value = null;
   policyFault.value = await usePolicy(data);
   if (!policyFault.value) await checkAgain();
 }

@@ -11,11 +11,29 @@ import { asksForWitnesses } from "/static/log/policy.js";
 import * as check from "./check.js";
 import { Checks, ChooseFile, Save } from "./parts.js";
 import * as session from "./session.js";
-import { look, looking, policyFault, policyFile, trust } from "./state.js";
+import { look, looking, memory, offered, policyFault, policyFile, trust } from "./state.js";
 
 /** Above everything else: what must not be overlooked. */
 export function Alarms() {
-  return html`<${KeyAlarm} /><${HistoryAlarm} />`;
+  return html`<${KeyAlarm} /><${HistoryAlarm} /><${MemoryAlarm} />`;
+}
+
+function MemoryAlarm() {
+  const { value } = memory;
+  return value && html`<${Notice} kind="warn" testid=${`memory-${value}`} title=${t(`ledger.memory-${value}`)}>
+    ${t(`ledger.memory-${value}-text`)}<//>`;
+}
+
+/** A policy file where a receipt was asked for: its reader decides, knowing what it does. */
+export function OfferedPolicy() {
+  if (!offered.value) return null;
+  const { policy, name } = offered.value;
+  const actions = html`<${Button} testid="believe-offered" onClick=${check.believeOffered}>${t("ledger.offered-believe")}<//>
+    <${Button} testid="refuse-offered" onClick=${check.refuseOffered}>${t("ledger.offered-refuse")}<//>`;
+  return html`<${Notice} kind="warn" testid="offered" title=${t("ledger.offered")} actions=${actions}>
+    <p class="file-name">${t("ledger.file", { name })}</p><p>${t("ledger.offered-text")}</p>
+    ${policy.logs.map((key) => html`<p key=${key.vkey} class="file-name">${t("ledger.trust-log", { name: key.name })}</p>
+      <${Key} vkey=${key.vkey} />`)}<//>`;
 }
 
 function KeyAlarm() {
@@ -47,11 +65,13 @@ function HistoryAlarm() {
   const values = {
     from: number(seen.size), to: number(checkpoint.size), when: fullDateTime(new Date(seen.when)),
   };
+  // Two keys of one name: neither has signed both, so nobody is convicted by the pair.
+  const exchanged = seen.vkey && seen.vkey !== checkpoint.log.vkey;
   const actions = html`
     <${Save} testid="save-old" name="checkpoint-then.txt" data=${seen.note}>${t("ledger.evidence-old")}<//>
     <${Save} testid="save-new" name="checkpoint-now.txt" data=${checkpoint.note}>${t("ledger.evidence-new")}<//>`;
   return html`<${Notice} kind="bad" testid=${`alarm-${alarm}`} title=${t(`ledger.alarm-${alarm}`)} actions=${actions}>
-    <p>${t(`ledger.alarm-${alarm}-text`, values)}</p>
+    <p>${t(exchanged ? "ledger.alarm-key-text" : `ledger.alarm-${alarm}-text`, values)}</p>
   <//>`;
 }
 

@@ -6,7 +6,7 @@ import { faultText } from "/static/ui/faults.js";
 import { moment } from "/static/ui/format.js";
 import { fullDateTime, number, t } from "/static/ui/i18n.js";
 import { Icon } from "/static/ui/icons.js";
-import { policyFile, trust } from "./state.js";
+import { memory, policyFile, trust } from "./state.js";
 
 const SHAPES = { proved: "check", failed: "cross", open: "open" };
 
@@ -19,9 +19,10 @@ export function Checks({ family, steps }) {
 function Check({ family, step }) {
   const { id, result, values } = step;
   const known = ["witnesses", "quorum"].includes(id) ? "check" : family;
+  const name = id === "first" && memory.value === "none" ? "first-here" : id;
   return html`<li class=${`proof proof-${result}`} data-testid=${`${family}-${id}`} data-result=${result}>
     <span class="proof-shape"><${Icon} name=${SHAPES[result]} /></span>
-    <span><strong>${t(`proof-result.${result}`)}</strong> ${t(`${known}.${id}-${result}`, words(step))}
+    <span><strong>${t(`proof-result.${result}`)}</strong> ${t(`${known}.${name}-${result}`, words(step))}
       <${Witnesses} seen=${values.seen} unchecked=${values.unchecked} /></span>
   </li>`;
 }

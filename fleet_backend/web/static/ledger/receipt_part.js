@@ -5,8 +5,10 @@ import { html } from "/static/ui/dom.js";
 import { t } from "/static/ui/i18n.js";
 import { Statement } from "/static/ui/receipt_view.js";
 import { parseProof } from "/static/log/proof.js";
+import { takesALie } from "/static/log/policy.js";
 import { problemText } from "/static/ui/problems.js";
 import * as check from "./check.js";
+import { OfferedPolicy } from "./log_part.js";
 import { Checks, ChooseFile, DropZone, Save } from "./parts.js";
 import { look, policyFile, receipt } from "./state.js";
 
@@ -20,6 +22,7 @@ export function ReceiptPart() {
       <p>${t("ledger.receipt-text")}</p>
       <${ChooseFile} kind="primary" testid="receipt-file" onFile=${check.takeFile}>${t("receipt.choose-file")}<//>
     <//>
+    <${OfferedPolicy} />
     <${Checked} />
   </section>`;
 }
@@ -60,6 +63,7 @@ function Limits() {
   const names = ["seal", "gateway", "whole", "true"];
   if (!policyFile.value) names.push("key");
   if (!witnessed) names.push("split");
+  else if (!takesALie(policyFile.value.policy)) names.push("split-small");
   return html`<details class="statement" data-testid="limits" open><summary>${t("limits.title")}</summary>
     <ul class="plain-list">${names.map((name) => html`<li key=${name}>${t(`limits.${name}`)}</li>`)}</ul>
   </details>`;

@@ -9,8 +9,8 @@ import { step } from "/static/log/steps.js";
 import { ApiError, guarded, problem, request } from "/static/ui/api.js";
 import { equal } from "/static/ui/bytes.js";
 import { isFault } from "/static/ui/faults.js";
-import * as store from "/static/ui/store.js";
 import { logTrust, trustNewKey } from "/static/ui/trust.js";
+import * as memory from "./memory.js";
 import { capable, look, looking, policyFault, policyFile, trust } from "./state.js";
 
 const SEEN = "ledger-seen:";
@@ -23,7 +23,7 @@ export async function start() {
   capable.value = await hasEd25519();
   if (!capable.value) return;
   await readPolicy();
-  trust.value = await logTrust();
+  trust.value = await logTrust(memory);
   await refresh();
 }
 
@@ -57,7 +57,7 @@ async function lookTwice(policy) {
 async function lookAndKeep(policy) {
   for (let round = 1; ; round += 1) {
     // Read before the log is asked, or another tab's newer look would pass for a roll-back.
-    const remembered = await store.readAll(SEEN);
+    const remembered = await memory.readAll(SEEN);
     const seen = new Map(remembered.map((item) => [item.origin, item]));
     const found = await watchLog(fetchFile, policy, seen);
     if (!isSound(found) || (await keep(found)) || round === MAX_ROUNDS) return found;
@@ -66,10 +66,10 @@ async function lookAndKeep(policy) {
 
 /** Remember what was seen, unless another tab was first: then all is to be compared again. */
 async function keep({ checkpoint, seen }) {
-  const { origin, size, root, note } = checkpoint;
+  const { origin, size, root, note, log } = checkpoint;
   const when = Date.now();
-  const next = { origin, size, root, note, when, first: seen?.first ?? when };
-  const kept = await store.update(`${SEEN}${origin}`, (now) => (isSame(now, seen) ? next : now));
+  const next = { origin, size, root, note, vkey: log.vkey, when, first: seen?.first ?? when };
+  const kept = await memory.update(`${SEEN}${origin}`, (now) => (isSame(now, seen) ? next : now));
   return kept === next;
 }
 
@@ -105,7 +105,7 @@ export async function compare(checkpoint) {
 }
 
 async function readPolicy() {
-  const kept = await store.read(POLICY);
+  const kept = await memory.read(POLICY);
   if (!kept) return;
   try {
     policyFile.value = { policy: await parsePolicy(kept.data), since: kept.since };
@@ -115,13 +115,19 @@ async function readPolicy() {
   }
 }
 
+/** The policy of a file, of which something can be believed. */
+export async function readUsable(data) {
+  const policy = await parsePolicy(data);
+  if (!policy.logs.length) throw new PolicyError("policy-no-log");
+  return policy;
+}
+
 /** Believe a policy file from now on. Returns what is wrong with it, or null. */
 export async function usePolicy(data) {
   try {
-    const policy = await parsePolicy(data);
-    if (!policy.logs.length) throw new PolicyError("policy-no-log");
+    const policy = await readUsable(data);
     const since = Date.now();
-    await store.write(POLICY, { data, since });
+    await memory.write(POLICY, { data, since });
     policyFile.value = { policy, since };
   } catch (error) {
     if (!isFault(error)) throw error;
@@ -133,7 +139,7 @@ export async function usePolicy(data) {
 }
 
 export async function forgetPolicy() {
-  await store.remove(POLICY);
+  await memory.remove(POLICY);
   policyFile.value = null;
   look.value = null;
   await refresh();
@@ -141,13 +147,13 @@ export async function forgetPolicy() {
 
 /** Only ever called by a press of a button, as is the next one. */
 export async function believeNewKey() {
-  trust.value = await trustNewKey();
+  trust.value = await trustNewKey(memory);
   look.value = null;
   await refresh();
 }
 
 /** Forget what was seen of this log: the alarm ends, and so does what it rests on. */
 export async function forgetSeen() {
-  await store.remove(`${SEEN}${look.value.checkpoint.origin}`);
+  await memory.remove(`${SEEN}${look.value.checkpoint.origin}`);
   await refresh();
 }

@@ -1,4 +1,5 @@
-// What the ledger's page knows, as signals. Only session.js, check.js and find.js write here.
+// What the ledger's page knows, as signals. Only session.js, memory.js, check.js and
+// find.js write here.
 
 import { signal } from "@preact/signals";
 
@@ -12,6 +13,12 @@ export const trust = signal(null);
 export const policyFile = signal(null);
 /** What is wrong with the policy file that was handed in last, or null. */
 export const policyFault = signal(null);
+
+/** Why this browser does not remember as it should: null, "none" or "damaged". */
+export const memory = signal(null);
+
+/** {policy, data, name}: a policy file in the place of a receipt; believed only after a press. */
+export const offered = signal(null);
 
 /** What watch.js found, with `at`; null before the first look. */
 export const look = signal(null);

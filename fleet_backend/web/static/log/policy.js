@@ -6,7 +6,7 @@ import { equal } from "../ui/bytes.js";
 import { LedgerError, PolicyError } from "./errors.js";
 import { COSIGNATURE, ED25519, ML_DSA_44, parseVkey } from "./note.js";
 
-export const MAX_POLICY_BYTES = 65_536;
+export const MAX_POLICY_BYTES = 262_144; // an ML-DSA-44 witness takes 1,800 characters and more
 const NO_QUORUM = "none";
 const READERS = { log: readLog, witness: readWitness, group: readGroup, quorum: readQuorum };
 
@@ -41,6 +41,20 @@ export function isMetBy(policy, vkeys) {
     if (members.filter((member) => met.has(member)).length >= threshold) met.add(name);
   }
   return met.has(policy.quorum);
+}
+
+/** Whether two histories can both reach the quorum only if a witness lies (policysafety.py). */
+export function takesALie(policy) {
+  const liars = new Map([...policy.witnesses.keys()].map((name) => [name, 1]));
+  for (const [name, { threshold, members }] of policy.groups) {
+    const owners = new Set(members.map((member) => policy.witnesses.get(member)?.name));
+    const isOne = owners.size === 1 && !owners.has(undefined); // the keys of one witness
+    // Two histories need `threshold` members each: so many of them have to vote twice.
+    const twice = Math.max(0, 2 * threshold - members.length);
+    const costs = members.map((member) => liars.get(member)).sort((one, other) => one - other);
+    liars.set(name, isOne ? 1 : costs.slice(0, twice).reduce((sum, cost) => sum + cost, 0));
+  }
+  return liars.get(policy.quorum) > 0;
 }
 
 /**

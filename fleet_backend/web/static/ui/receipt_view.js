@@ -130,6 +130,7 @@ export function Statement({ statement, records }) {
       ${records.filter((record) => record.kind !== "TELEMETRY").map((record, place) => html`<li
         key=${place}>${heading(record)}${recordText(...describe(record.kind, record.body))}</li>`)}
       ${telemetryLine(records)}
+      ${statement.kind !== "RECORDS" && html`<li>${t(`receipt.kind-${statement.kind}`)}</li>`}
     </ul>
   </details>`;
 }

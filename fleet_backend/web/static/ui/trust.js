@@ -8,14 +8,15 @@ import * as store from "./store.js";
 
 /**
  * {vkey, since, changed, offered}: `changed` is true where the server now names another key
- * (`offered`). Without the server, what was pinned still counts.
+ * (`offered`). Without the server, what was pinned still counts. `keep` is where it is kept.
  */
-export async function logTrust() {
+export async function logTrust(keep = store) {
   const offered = await askServer();
-  const pinned = await store.read("log-vkey");
+  const known = await keep.read("log-vkey");
+  const pinned = known && (await isVkey(known.vkey)) ? known : null;
   if (!pinned && offered && (await isVkey(offered))) {
     const first = { vkey: offered, since: Date.now() };
-    await store.write("log-vkey", first);
+    await keep.write("log-vkey", first);
     return { ...first, changed: false, offered };
   }
   if (!pinned) return { vkey: null, since: null, changed: false, offered };
@@ -41,7 +42,7 @@ async function isVkey(text) {
 }
 
 /** Believe the key that the server names now. Only ever called by a press of a button. */
-export async function trustNewKey() {
-  await store.remove("log-vkey");
-  return logTrust();
+export async function trustNewKey(keep = store) {
+  await keep.remove("log-vkey");
+  return logTrust(keep);
 }

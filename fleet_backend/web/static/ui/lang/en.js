@@ -128,6 +128,8 @@ export default {
   "receipt.verdict-partial": "Nothing is wrong, but the log’s signature could not be checked.",
   "receipt.verdict-bad": "This receipt does not hold.",
   "receipt.says": "What {gateway} vouched for at {time}",
+  "receipt.kind-GATEWAY": "A message of the gateway itself, no record of a vehicle.",
+  "receipt.kind-GRANT": "A permission that was given, no record of a vehicle.",
   "receipt.telemetry.one": "{n} measurement of speed, battery and position",
   "receipt.telemetry.other": "{n} measurements of speed, battery and position",
   "receipt.key-changed": "The log’s key is not the one that this browser knows",

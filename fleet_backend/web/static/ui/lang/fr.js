@@ -133,6 +133,8 @@ export default {
     "Rien d’anormal, mais la signature du journal n’a pas pu être vérifiée.",
   "receipt.verdict-bad": "Ce reçu n’est pas valide.",
   "receipt.says": "Ce que {gateway} a attesté à {time}",
+  "receipt.kind-GATEWAY": "Un message de la passerelle elle-même, aucun enregistrement de véhicule.",
+  "receipt.kind-GRANT": "Une autorisation accordée, aucun enregistrement de véhicule.",
   "receipt.telemetry.one": "{n} mesure de vitesse, batterie et position",
   "receipt.telemetry.other": "{n} mesures de vitesse, batterie et position",
   "receipt.key-changed": "La clé du journal n’est pas celle que ce navigateur connaît",

@@ -34,6 +34,19 @@ export default {
   "ledger.alarm-fork": "The log shows two histories",
   "ledger.alarm-fork-text":
     "What it signs now ({to} entries) does not continue what it signed for this browser on {when} ({from} entries). Both are signed with its key: together they are evidence that entries were changed or taken out. Keep both files and show them to others.",
+  "ledger.alarm-key-text":
+    "It showed {from} entries on {when} and shows {to} now that do not continue them, signed with another key. Either it was set up anew, or history and key were exchanged. Two keys convict nobody by themselves: ask the operator by another way.",
+  "ledger.memory-none": "This browser cannot remember what it sees",
+  "ledger.memory-none-text":
+    "Its storage is blocked or broken. Receipts are checked all the same; but a log that is cut short or exchanged before your next visit goes unnoticed, and a policy file has to be chosen anew each time.",
+  "ledger.memory-damaged": "What this browser remembered was damaged",
+  "ledger.memory-damaged-text":
+    "It is not used. What the log showed earlier, a policy file or the known key may have been lost with it: compare the key below with the one that the operator publishes elsewhere.",
+  "ledger.offered": "This is a policy file, not a receipt",
+  "ledger.offered-text":
+    "It says whose signatures count. Whoever made it decides what holds on this page from then on: believe it only if it comes from somebody whom you trust, never because it came with a receipt.",
+  "ledger.offered-believe": "Believe its keys",
+  "ledger.offered-refuse": "Leave it",
   "ledger.evidence-old": "Save what it signed then",
   "ledger.evidence-new": "Save what it signs now",
   "ledger.evidence-log": "Save what the log signs now",
@@ -108,6 +121,8 @@ export default {
   "look.tree-failed": "Its files do not give what was signed: {detail}.",
   "look.first-open":
     "Whether it was changed before: this browser sees it for the first time. It remembers the state of {size} entries from now on.",
+  "look.first-here-open":
+    "Whether it was changed before: this browser remembers no earlier visit. It keeps the state of {size} entries in mind until you leave.",
   "look.continues-proved":
     "It continues what this browser saw on {when}: the {from} entries of then are all there, unchanged.",
   "look.continues-open": "Whether it continues what this browser saw on {when} could not be checked.",
@@ -123,6 +138,8 @@ export default {
   "limits.key": "That the log’s key is the operator’s, as long as you did not compare it elsewhere.",
   "limits.split":
     "That others are shown the same log. That takes witnesses, or somebody else’s receipt to compare.",
+  "limits.split-small":
+    "That others are shown the same log: your policy asks for so few witnesses that two histories can be signed though none of them lies.",
   "find.title": "Find an entry",
   "find.lead":
     "By vehicle and day: for operators alone. When a vehicle was where tells where its riders went, and that is nobody else’s business.",

@@ -34,6 +34,19 @@ export default {
   "ledger.alarm-fork": "Le journal montre deux histoires",
   "ledger.alarm-fork-text":
     "Ce qu’il signe maintenant ({to} entrées) ne continue pas ce qu’il a signé pour ce navigateur le {when} ({from} entrées). Les deux portent la signature de sa clé\u00a0: ensemble, ils prouvent que des entrées ont été changées ou retirées. Gardez les deux fichiers et montrez-les à d’autres.",
+  "ledger.alarm-key-text":
+    "Il montrait {from} entrées le {when} et en montre {to} maintenant qui ne les continuent pas, signées avec une autre clé. Soit il a été réinstallé, soit l’histoire et la clé ont été échangées. Deux clés ne prouvent rien à elles seules\u00a0: demandez à l’exploitant par une autre voie.",
+  "ledger.memory-none": "Ce navigateur ne peut pas retenir ce qu’il voit",
+  "ledger.memory-none-text":
+    "Son stockage est bloqué ou défectueux. Les reçus sont vérifiés quand même\u202f; mais un journal raccourci ou échangé avant votre prochaine visite passera inaperçu, et un fichier de politique est à choisir à chaque fois.",
+  "ledger.memory-damaged": "Ce que ce navigateur avait retenu était endommagé",
+  "ledger.memory-damaged-text":
+    "Cela n’est pas utilisé. Ce que le journal montrait avant, un fichier de politique ou la clé connue ont pu être perdus\u00a0: comparez la clé ci-dessous à celle que l’exploitant publie ailleurs.",
+  "ledger.offered": "C’est un fichier de politique, pas un reçu",
+  "ledger.offered-text":
+    "Il dit quelles signatures comptent. Celui qui l’a fait décide ensuite de ce qui est valable sur cette page\u00a0: ne le croyez que s’il vient de quelqu’un à qui vous faites confiance, jamais parce qu’il accompagnait un reçu.",
+  "ledger.offered-believe": "Croire ses clés",
+  "ledger.offered-refuse": "Le laisser",
   "ledger.evidence-old": "Garder ce qu’il a signé alors",
   "ledger.evidence-new": "Garder ce qu’il signe maintenant",
   "ledger.evidence-log": "Garder ce que le journal signe maintenant",
@@ -108,6 +121,8 @@ export default {
   "look.tree-failed": "Ses fichiers ne donnent pas ce qui a été signé\u00a0: {detail}.",
   "look.first-open":
     "S’il a été changé avant\u00a0: ce navigateur le voit pour la première fois. Il retient désormais l’état de {size} entrées.",
+  "look.first-here-open":
+    "S’il a été changé avant\u00a0: ce navigateur ne retient aucune visite. Il garde l’état de {size} entrées en tête jusqu’à votre départ.",
   "look.continues-proved":
     "Il continue ce que ce navigateur a vu le {when}\u00a0: les {from} entrées d’alors sont toutes là, inchangées.",
   "look.continues-open": "S’il continue ce que ce navigateur a vu le {when} n’a pas pu être vérifié.",
@@ -123,6 +138,8 @@ export default {
   "limits.key": "Que la clé du journal est celle de l’exploitant, tant que vous ne l’avez pas comparée ailleurs.",
   "limits.split":
     "Que d’autres voient le même journal. Il faut pour cela des témoins, ou le reçu de quelqu’un d’autre à comparer.",
+  "limits.split-small":
+    "Que d’autres voient le même journal\u00a0: votre politique exige si peu de témoins que deux histoires peuvent être signées sans qu’aucun ne mente.",
   "find.title": "Trouver une entrée",
   "find.lead":
     "Par véhicule et par jour\u00a0: réservé aux exploitants. Savoir où et quand était un véhicule, c’est savoir où allaient ses usagers, et cela ne regarde personne d’autre.",
