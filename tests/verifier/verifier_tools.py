@@ -13,6 +13,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+from hypothesis import strategies as st
 
 from fleet_backend.ledger import cbor as ledger_cbor
 from fleet_backend.ledger import cose
@@ -175,3 +176,19 @@ def agree(data: bytes, policy: bytes, key: bytes | None = None) -> bool:
     known = words.find("Not proved: that this is the gateway's key") < 0
     assert known == package.gateway_key_is_known
     return True
+
+
+CHANGES = st.lists(
+    st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 3), st.binary(max_size=3)),
+    min_size=1,
+    max_size=3,
+)
+
+
+def changed(data: bytes, changes: list[tuple[float, int, bytes]]) -> bytes:
+    """Some bytes deleted, inserted or replaced."""
+    out = bytearray(data)
+    for where, taken, put in changes:
+        at = int(where * (len(out) + 1))
+        out[at : at + taken] = put
+    return bytes(out)

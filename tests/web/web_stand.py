@@ -9,7 +9,7 @@ import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from web_api import FakeFleet, make_app
 
-# Chromium without its own windows, which nobody sees here: they take a third of the processor's time.
+# Chromium without its own windows: they take a third of the processor's time, and nobody looks.
 CHROMIUM = Path("/usr/bin/chromium-headless-shell")
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
