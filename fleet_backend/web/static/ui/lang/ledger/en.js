@@ -165,7 +165,6 @@ export default {
   "find.number": "Number",
   "find.open": "Open",
   "find.opening": "Opening…",
-  "find.bad-number": "A number is written in digits alone.",
   "find.entry-proved": "Entry {index} of the {size} in the log, proved up to its signature.",
   "find.entry-says": "{gateway} says that it made statement {seq} at {time}: {kind}.",
   "find.entry-open":

@@ -165,7 +165,6 @@ export default {
   "find.number": "Numéro",
   "find.open": "Ouvrir",
   "find.opening": "Ouverture…",
-  "find.bad-number": "Un numéro s’écrit en chiffres seulement.",
   "find.entry-proved": "Entrée {index} sur {size} du journal, prouvée jusqu’à sa signature.",
   "find.entry-says": "{gateway} dit avoir fait la déclaration {seq} à {time}\u00a0: {kind}.",
   "find.entry-open":
