@@ -121,9 +121,14 @@ class _Seat:
             return False
         self._busy_since = time.monotonic()
         # A daemon: a witness must not keep the program from ending.
-        threading.Thread(
+        thread = threading.Thread(
             target=self._run, args=(question, answer), name="witness", daemon=True
-        ).start()
+        )
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no more threads
+            self._turn.release()
+            raise
         return True
 
     def _run(
