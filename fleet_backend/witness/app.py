@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from fleet_backend.ledger.addcheckpoint import MAX_REQUEST_BYTES
-from fleet_backend.ledger.errors import OperationError
+from fleet_backend.ledger.errors import OperationError, StorageError, WitnessStoppedError
 from fleet_backend.ledger.witness import Witness
 
 from .body import BodyRefusedError, read_body
@@ -91,9 +91,14 @@ async def _on_refused_body(_: Request, error: Exception) -> Response:
     return PlainTextResponse(f"{error}\n", status, {"Connection": "close"})
 
 
-async def _on_operation_error(_: Request, error: Exception) -> Response:
-    log.error("nothing was cosigned: %s", error)
-    return PlainTextResponse("the witness cannot go on\n", 503)
+def _on_operation_error(failed: Callable[[], None]) -> Callable[[Request, Exception], Response]:
+    def answer(_: Request, error: Exception) -> Response:
+        log.error("nothing was cosigned: %s", error)
+        if isinstance(error, StorageError | WitnessStoppedError):
+            failed()
+        return PlainTextResponse("the witness cannot go on\n", 503)
+
+    return answer
 
 
 async def _on_http_error(_: Request, error: Exception) -> Response:
@@ -103,8 +108,13 @@ async def _on_http_error(_: Request, error: Exception) -> Response:
     )
 
 
-def create_app(witness: Witness, settings: WitnessSettings) -> Starlette:
-    """The application. Whoever made the witness closes its database."""
+def create_app(
+    witness: Witness, settings: WitnessSettings, failed: Callable[[], None] = lambda: None
+) -> Starlette:
+    """The application. Whoever made the witness closes its database.
+
+    `failed` is called when the disk failed: nothing is signed before a new start then.
+    """
     api = WitnessApi(witness, settings)
     reads: dict[str, Handler] = {
         "vkeys": api.vkeys,
@@ -121,7 +131,7 @@ def create_app(witness: Witness, settings: WitnessSettings) -> Starlette:
         ],
         exception_handlers={
             BodyRefusedError: _on_refused_body,
-            OperationError: _on_operation_error,
+            OperationError: _on_operation_error(failed),
             HTTPException: _on_http_error,
         },
     )
