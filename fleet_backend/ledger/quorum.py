@@ -10,13 +10,12 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from .checkpoint import SignedCheckpoint
-from .errors import ConfigError, LedgerError, NoteError, WitnessError
+from .errors import ConfigError, LedgerError, WitnessError
 from .merkle import consistency_proof
-from .note import Verifier, add_signatures, open_note
+from .note import Verifier, add_what_fits, open_note
 from .policy import Policy
 from .tree import ProvedTree
 from .treefiles import Fetch
@@ -76,7 +75,7 @@ class Quorum:
             except queue.Empty:
                 break
             waiting -= 1
-            note = _with_those_that_fit(note, lines)
+            note = add_what_fits(note, lines)
             if not met and self.is_met_by(note):
                 met, end = True, min(end, time.monotonic() + self._settings.grace_s)
         return note
@@ -91,14 +90,6 @@ class Quorum:
         """Give up what is still being asked."""
         for seat in self._seats:
             seat.close()
-
-
-def _with_those_that_fit(note: bytes, lines: list[str]) -> bytes:
-    """A note has an end: a policy of more keys than it holds is met by those that came first."""
-    for line in lines:
-        with suppress(NoteError):
-            note = add_signatures(note, [line])
-    return note
 
 
 class _Seat:

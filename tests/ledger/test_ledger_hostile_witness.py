@@ -90,16 +90,16 @@ def test_an_answer_that_drips_for_ever_is_given_up(tmp_path):
         with connection, suppress(OSError):
             connection.recv(65_536)
             connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
-            for _ in range(100):
+            for _ in range(600):
                 connection.sendall(b"x")
-                if enough.wait(0.05):
+                if enough.wait(0.02):
                     return
 
     with socket.create_server(("127.0.0.1", 0)) as listener, new_log(tmp_path) as writer:
         server = threading.Thread(target=drip, args=(listener,))
         server.start()
         key = Cosigner("witness.example/1", Ed25519PrivateKey.generate()).verifier
-        client = WitnessClient(f"http://127.0.0.1:{listener.getsockname()[1]}", (key,), 0.2)
+        client = WitnessClient(f"http://127.0.0.1:{listener.getsockname()[1]}", (key,), 1.0)
         try:
             with pytest.raises(WitnessError, match="longer than"):
                 client.cosign(writer.checkpoint, lambda _: [])
