@@ -40,7 +40,9 @@ class Publication:
         if self._waits:
             self.seen = published if note is None else self._restore(note, published, tree)
             return
-        if note is not None and self._policy is None:
+        # A back-up that was restored has the cosignatures in the published checkpoint alone.
+        was_cosigned = note is not None or (published is not None and _has_strangers(published))
+        if was_cosigned and self._policy is None:
             raise ConfigError("this log is published with cosignatures: give its policy")
         self._lock.keep_cosigned(None)
         self._folder.show_pending(None)
@@ -118,3 +120,8 @@ class Publication:
         if self.seen is None or not self.seen.note.startswith(signed.note):
             return False
         return self._policy is None or self._policy.is_met_by(self.seen.cosigners)
+
+
+def _has_strangers(published: SignedCheckpoint) -> bool:
+    """Whether others than the log signed: with the policy left out, nobody's keys are known."""
+    return any(line.name != published.origin for line in parse_note(published.note).signatures)
