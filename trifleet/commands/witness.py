@@ -74,7 +74,6 @@ def serve(
             settings.host,
             at,
             stop,
-            max_requests=settings.max_requests,
         )
         witness.database.require_working()
 
