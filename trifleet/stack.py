@@ -143,6 +143,7 @@ class Stack:
         self._trifleet("api", "backend", "api", "--config", config, "--port", port)
 
     def _ingest_settings(self, mqtt_port: int) -> Settings:
+        former = self.layout.former_log_key
         return {
             "database": self._database,
             "ack_key": str(self.layout.ack_key),
@@ -156,6 +157,7 @@ class Stack:
                 "directory": str(self.layout.ledger),
                 "origin": installation.origin(self.layout),
                 "key_file": str(self.layout.log_key),
+                **({"old_key_file": str(former)} if former.exists() else {}),
                 "policy": str(self.layout.policy),
             },
             "retention": dataclasses.asdict(retention(self.layout)),
