@@ -129,6 +129,7 @@ def key_files(layout: Layout) -> list[Path]:
         layout.issuer_statement_key,
         layout.ack_key,
         layout.log_key,
+        layout.former_log_key,
         layout.operator_token,
     )
     return [path for path in fixed if path.exists()]

@@ -13,15 +13,17 @@ from pathlib import Path
 
 from fleet_backend.fleet.settings import load
 from fleet_backend.ledger.checkpoint import SignedCheckpoint
-from fleet_backend.ledger.errors import LedgerError, PolicyError, WitnessError
+from fleet_backend.ledger.cosign import Cosigner
+from fleet_backend.ledger.errors import LedgerError, PolicyError, ProofError, WitnessError
 from fleet_backend.ledger.evidence import SplitView, verify_evidence
 from fleet_backend.ledger.httpfetch import HttpFetch
 from fleet_backend.ledger.keys import load_cosigner, load_log_key, log_signer
 from fleet_backend.ledger.merkle import consistency_proof
-from fleet_backend.ledger.note import Verifier
+from fleet_backend.ledger.note import Verifier, add_signatures
 from fleet_backend.ledger.policy import Policy, parse_policy
 from fleet_backend.ledger.storage import CHECKPOINT, FolderFetch
 from fleet_backend.ledger.tree import ProvedTree
+from fleet_backend.ledger.witness import STATUS
 from fleet_backend.ledger.witnessclient import WitnessClient
 from fleet_backend.ledger.witnessdb import WitnessDatabase
 from fleet_backend.ledger.writer import LedgerWriter
@@ -123,20 +125,20 @@ class Federation:
         owner = self.owners[-1]
         owner.stack.stop()
         known = self._others_know(owner)
-        say("fork", f"{owner.name} stops at {known} entries and writes {known} others in secret")
-        layout = owner.stack.layout
-        key = load_log_key(layout.log_key)
-        with LedgerWriter.open(self._second_history, owner.log.name, key) as writer:
-            writer.append([b"another history, entry %d" % n for n in range(known)])
-            signed = writer.checkpoint
-        refusals = tuple(self._ask(owner, other, signed) for other in self.others(owner))
+        size = max(known.values())
+        say("fork", f"{owner.name} stops at {size} entries and writes {size} others in secret")
+        signed = self._write_second_history(owner, sorted(known.values()))
+        refusals = tuple(
+            self._ask(owner, other, signed[known[other.name]]) for other in self.others(owner)
+        )
         for other, words in zip(self.others(owner), refusals, strict=True):
             say("refused", f"{other.name}: {words}")
-        self._require_worthless(owner.policy, signed)
+        self._require_worthless(owner, signed[size])
         say("worthless", "no reader who asks for the quorum accepts the second history")
-        evidence, proved = self._evidence(owner)
+        files = [self._evidence(owner, other) for other in self.others(owner)]
+        evidence, proved = files[-1]
         say("proved", str(proved))
-        return Fork(owner.log.name, known, refusals, evidence, proved)
+        return Fork(owner.log.name, size, refusals, evidence, proved)
 
     def come_back(self, say: Say, stop: threading.Event) -> None:
         """The last owner again, with the history that everybody knows."""
@@ -172,7 +174,8 @@ class Federation:
         installation.found(layout, _prefixed(name, say))
         installation.make_witness(layout, _prefixed(name, say))
         log = log_signer(installation.origin(layout), load_log_key(layout.log_key)).verifier
-        return Owner(name, stack, log, _witness_keys(_witness_settings(stack)))
+        witness = tuple(one.verifier for one in _cosigners(_witness_settings(stack)))
+        return Owner(name, stack, log, witness)
 
     def _trust_others(self, owner: Owner) -> None:
         """The owner's policy asks for all the others, and his witness knows their logs."""
@@ -186,17 +189,37 @@ class Federation:
             for other in others:
                 memory.trust(other.log)
 
-    def _others_know(self, owner: Owner) -> int:
-        """The size that every other witness cosigned last: the log has stopped."""
-        sizes = set()
+    def _others_know(self, owner: Owner) -> dict[str, int]:
+        """The size that each other witness cosigned last: the log has stopped.
+
+        They may differ: a witness may have been asked once more when the owner was stopped.
+        """
+        sizes = {}
         for other in self.others(owner):
             with WitnessDatabase(_witness_settings(other.stack).database) as memory:
                 newest = memory.newest(owner.log.name)
-            sizes.add(newest.size if newest else 0)
-        return min(sizes)
+            if newest is None or newest.size == 0:
+                raise FederationError(f"{other.name} has cosigned nothing of {owner.log.name}")
+            sizes[other.name] = newest.size
+        return sizes
+
+    def _write_second_history(self, owner: Owner, sizes: list[int]) -> dict[int, SignedCheckpoint]:
+        """Other entries under the owner's own key, with a checkpoint at each of these sizes."""
+        signed = {}
+        key = load_log_key(owner.stack.layout.log_key)
+        with LedgerWriter.open(self._second_history, owner.log.name, key) as writer:
+            for size in sizes:
+                entries = [b"another history, entry %d" % n for n in range(writer.size, size)]
+                writer.append(entries)
+                signed[size] = writer.checkpoint
+        return signed
 
     def _ask(self, owner: Owner, other: Owner, signed: SignedCheckpoint) -> str:
-        """Words of the refusal. Raises FederationError where the witness cosigned."""
+        """Words of the refusal. Raises FederationError where the witness cosigned, or is not there.
+
+        The witness knows this size with another root. A refusal is an answer of 422: one that
+        cannot be reached, or that knows nothing of the log, has refused nothing.
+        """
         client = WitnessClient(other.witness_url, other.witness, _ANSWER_S)
         fetch = FolderFetch(self._second_history / "public")
 
@@ -206,36 +229,42 @@ class Federation:
         try:
             client.cosign(signed, prove)
         except WitnessError as error:
-            return str(error)
+            words = str(error)
+        else:
+            raise FederationError(f"{other.name} cosigned two histories of {owner.log.name}")
         finally:
             client.close()
-        raise FederationError(f"{other.name} cosigned two histories of {owner.log.name}")
+        if not words.startswith(f"answered {STATUS[ProofError]}"):
+            raise FederationError(f"{other.name} did not judge the second history: {words}")
+        return words
 
-    def _require_worthless(self, policy: Policy, signed: SignedCheckpoint) -> None:
+    def _require_worthless(self, owner: Owner, signed: SignedCheckpoint) -> None:
+        """All that the owner can sign himself, his own witness's keys included, is no quorum."""
+        own = _cosigners(_witness_settings(owner.stack))
+        lines = [cosigner.cosign(signed.text, int(time.time())) for cosigner in own]
         try:
-            policy.open_checkpoint(signed.note)
+            owner.policy.open_checkpoint(add_signatures(signed.note, lines))
         except PolicyError:
             return
         raise FederationError("the second history satisfies the policy")
 
-    def _evidence(self, owner: Owner) -> tuple[bytes, SplitView]:
+    def _evidence(self, owner: Owner, other: Owner) -> tuple[bytes, SplitView]:
         """The file that a witness kept, checked as a stranger would: with the log's key alone."""
-        for other in self.others(owner):
-            with WitnessDatabase(_witness_settings(other.stack).database) as memory:
-                kept = [one for one in memory.evidence() if one.origin == owner.log.name]
-            for one in kept:
-                if one.is_complete:
-                    return one.file, verify_evidence(one.file, (owner.log,))
-        raise FederationError("no witness kept evidence of the second history")
+        with WitnessDatabase(_witness_settings(other.stack).database) as memory:
+            kept = [one for one in memory.evidence() if one.origin == owner.log.name]
+        for one in kept:
+            if one.is_complete:
+                return one.file, verify_evidence(one.file, (owner.log,))
+        raise FederationError(f"{other.name} kept no evidence of the second history")
 
 
 def _witness_settings(stack: Stack) -> WitnessSettings:
     return load(stack.layout.witness / SETTINGS_FILE, WitnessSettings)
 
 
-def _witness_keys(settings: WitnessSettings) -> tuple[Verifier, ...]:
+def _cosigners(settings: WitnessSettings) -> list[Cosigner]:
     files = (settings.ed25519_key, settings.ml_dsa_44_key)
-    return tuple(load_cosigner(settings.name, file).verifier for file in files)
+    return [load_cosigner(settings.name, file) for file in files]
 
 
 def _prefixed(name: str, say: Say) -> Say:

@@ -36,6 +36,11 @@ class Layout:
         return self.ledger / "log.key"
 
     @property
+    def former_log_key(self) -> Path:
+        """Signs beside `log_key` while it is there: the log changes its key."""
+        return self.ledger / "log.former.key"
+
+    @property
     def policy(self) -> Path:
         return self.ledger / "policy.txt"
 

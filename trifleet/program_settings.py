@@ -34,6 +34,7 @@ class ProgramSettings:
     def ingest(self) -> Path:
         """It writes the log and signs acknowledgements."""
         layout = self._layout
+        former = layout.former_log_key
         return _write(
             layout.config("ingest"),
             {
@@ -49,6 +50,7 @@ class ProgramSettings:
                     "directory": str(layout.ledger),
                     "origin": installation.origin(layout),
                     "key_file": str(layout.log_key),
+                    **({"old_key_file": str(former)} if former.exists() else {}),
                     "policy": str(layout.policy),
                 },
                 "retention": dataclasses.asdict(retention(layout)),

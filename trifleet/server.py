@@ -33,7 +33,6 @@ def serve_app(
     port: int,
     stop: threading.Event,
     before_end: Callable[[], None] = lambda: None,
-    max_requests: int | None = None,
 ) -> None:
     """Serve an application until `stop`; `before_end` ends what would have to be waited for."""
     config = uvicorn.Config(
@@ -44,7 +43,6 @@ def serve_app(
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=2,
-        limit_concurrency=max_requests,
     )
     server = _Server(config)
     watcher = threading.Thread(target=_end_on, args=(stop, before_end, server), daemon=True)

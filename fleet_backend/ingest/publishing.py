@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fleet_backend.ingest.errors import PublisherError
-from fleet_backend.ledger.errors import ConfigError, LedgerError
+from fleet_backend.ledger.errors import ConfigError
 from fleet_backend.ledger.policy import Policy, parse_policy
 from fleet_backend.ledger.publisher import Publisher, PublisherSettings
 from fleet_backend.ledger.writer import LedgerWriter
@@ -43,7 +43,7 @@ class PublisherThread:
             self._publisher = Publisher(writer, policy, settings)
         self._failed = failed
         self._stop = threading.Event()
-        self._error: LedgerError | None = None
+        self._error: Exception | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -69,7 +69,8 @@ class PublisherThread:
     def _run(self, publisher: Publisher) -> None:
         try:
             publisher.run(self._stop)
-        except LedgerError as error:
-            _LOG.error("the publisher failed: %s", error)
+        except Exception as error:
+            # Whatever it was: without this thread nothing is published, and nobody is told.
+            _LOG.exception("the publisher failed")
             self._error = error
             self._failed()

@@ -11,13 +11,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy.exc import DBAPIError
-
 from fleet_backend.fleet import counters, statements
 from fleet_backend.fleet.database import Database
-from fleet_backend.fleet.errors import FleetError
 from fleet_backend.ingest.errors import LedgerMismatchError, SequencerError
-from fleet_backend.ledger.errors import LedgerError, UntrustedDataError
+from fleet_backend.ledger.errors import UntrustedDataError
 from fleet_backend.ledger.keys import load_log_key, log_signer
 from fleet_backend.ledger.policy import Policy
 from fleet_backend.ledger.reader import LedgerReader
@@ -113,7 +110,7 @@ class SequencerThread:
         self._failed = failed
         self._stop = threading.Event()
         self._wake = threading.Event()
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
         self._thread: threading.Thread | None = None
 
     def start(self, interval_s: float) -> None:
@@ -144,8 +141,9 @@ class SequencerThread:
     def _run(self, interval_s: float) -> None:
         try:
             self._sequencer.run(self._stop, self._wake, interval_s)
-        except (LedgerError, FleetError, DBAPIError) as error:
-            _LOG.error("the sequencer failed: %s", error)
+        except Exception as error:
+            # Whatever it was: without this thread nothing is logged any more, and nobody is told.
+            _LOG.exception("the sequencer failed")
             self._error = error
             self._failed()
 

@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
+from .addcheckpoint import Request, encode_request
 from .ahead import Ahead
 from .checkpoint import SignedCheckpoint
 from .edge import RightEdge
@@ -24,6 +25,7 @@ from .errors import (
     RollBackError,
     SplitViewError,
     UntrustedDataError,
+    WitnessError,
 )
 from .evidence import find_contradiction
 from .merkle import consistency_proof
@@ -33,6 +35,7 @@ from .storage import CHECKPOINT, LogFolder, lock_folder, read_limited, storage_e
 from .tile import ENTRIES, WIDTH, Tile, filled_tiles, partial_tiles, width_at
 from .tree import ProvedTree
 from .treefiles import Fetch, fetch_bundle, load_edge
+from .witness import Witness
 
 TARGET = "target"
 EVIDENCE = "evidence"
@@ -114,23 +117,39 @@ class Mirror:
             self._folder.drop_partials(tile)
         return Pulled(old_size, seen, fetched)
 
-    def cosign(self, cosign: Callable[[bytes], str]) -> SignedCheckpoint:
-        """Add a cosignature to the published checkpoint; `cosign` makes the line of its text.
+    def cosign(self, witness: Witness) -> SignedCheckpoint:
+        """Add the cosignatures of a witness to the published checkpoint.
 
-        Only what is published is cosigned: it is held in full, durable, and never goes back.
+        Only what is published is cosigned: it is held in full, and durable. The witness decides by
+        its own memory, which stays with its keys: a mirror that was begun anew, or restored from an
+        older copy, remembers nothing. Raises MissingError while nothing is held, WitnessError where
+        the witness refuses, and OperationError.
         """
         if self.checkpoint is None:
             raise MissingError("the mirror holds nothing yet, so it cosigns nothing")
-        line = cosign(self.checkpoint.text)
-        new = parse_signature(line)
+        lines = self._cosignatures(witness, self.checkpoint)
+        new = {(line.name, line.key_id) for line in map(parse_signature, lines)}
         kept = [
-            str(one)
-            for one in parse_note(self.checkpoint.note).signatures
-            if (one.name, one.key_id) != (new.name, new.key_id)
+            str(line)
+            for line in parse_note(self.checkpoint.note).signatures
+            if (line.name, line.key_id) not in new
         ]
-        note = add_signatures(self.checkpoint.text + f"\n{kept[0]}\n".encode(), [*kept[1:], line])
+        note = add_signatures(self.checkpoint.text + f"\n{kept[0]}\n".encode(), kept[1:] + lines)
         self._publish(self._policy.open_checkpoint(note))
         return self.checkpoint
+
+    def _cosignatures(self, witness: Witness, held: SignedCheckpoint) -> list[str]:
+        newest = witness.database.newest(held.origin)
+        old = newest.size if newest is not None else 0
+        if old > held.size:
+            raise WitnessError(
+                f"the witness has cosigned {old} entries, the mirror has {held.size}"
+            )
+        proof = consistency_proof(old, held.size, ProvedTree(self.fetch, held).range_hash)
+        answer = witness.add_checkpoint(encode_request(Request(old, tuple(proof), held.note)))
+        if answer.status != 200:
+            raise WitnessError(f"the witness refused: {answer.body.decode().strip()}")
+        return answer.body.decode().splitlines()
 
     def close(self) -> None:
         """Give the mirror free."""

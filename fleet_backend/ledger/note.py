@@ -6,6 +6,7 @@ the whole note as soon as one known key's signature fails. Unknown keys are igno
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -35,6 +36,7 @@ __all__ = [
     "VerifiedNote",
     "Verifier",
     "add_signatures",
+    "add_what_fits",
     "check_name",
     "decode_base64",
     "encode_base64",
@@ -159,6 +161,14 @@ def add_signatures(note: bytes, lines: Iterable[str]) -> bytes:
     longer = note + "".join(f"{line}\n" for line in added).encode()
     parse_note(longer)
     return longer
+
+
+def add_what_fits(note: bytes, lines: Iterable[str]) -> bytes:
+    """As `add_signatures`, without the lines that the note has no room for."""
+    for line in lines:
+        with suppress(NoteError):
+            note = add_signatures(note, [line])
+    return note
 
 
 @dataclass(frozen=True)

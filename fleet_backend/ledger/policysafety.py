@@ -87,11 +87,14 @@ def _about_names(policy: Policy) -> Iterator[str]:
         if name not in asked:
             yield f"witness {name!r} is not part of the quorum: its cosignature is never needed"
     origins = {log.name for log in policy.logs}
+    log_keys = {log.public_key for log in policy.logs}
     voters: dict[str, set[str]] = defaultdict(set)
     for name in sorted(asked):
         voters[policy.witnesses[name].name].add(_voter(policy, name))
         if policy.witnesses[name].name in origins:
             yield f"witness {name!r} has the log's own name: it is no second party"
+        if policy.witnesses[name].public_key in log_keys:
+            yield f"witness {name!r} has the log's own key: it is no second party"
     for key_name, names in sorted(voters.items()):
         if len(names) > 1:
             yield (

@@ -7,6 +7,7 @@ Without a quorum every signed checkpoint is published at once. With one the newe
 from .checkpoint import SignedCheckpoint, open_checkpoint
 from .errors import CheckpointError, ConfigError, PolicyError
 from .lockdb import LockDatabase
+from .note import add_what_fits, parse_note
 from .policy import Policy
 from .recovery import Keys, require_part_of
 from .storage import LogFolder
@@ -39,7 +40,9 @@ class Publication:
         if self._waits:
             self.seen = published if note is None else self._restore(note, published, tree)
             return
-        if note is not None and self._policy is None:
+        # A back-up that was restored has the cosignatures in the published checkpoint alone.
+        was_cosigned = note is not None or (published is not None and _has_strangers(published))
+        if was_cosigned and self._policy is None:
             raise ConfigError("this log is published with cosignatures: give its policy")
         self._lock.keep_cosigned(None)
         self._folder.show_pending(None)
@@ -87,6 +90,7 @@ class Publication:
         """Step 6 for a checkpoint that waited for its cosignatures. Never goes back in size."""
         if self.seen is not None and cosigned.size < self.seen.size:
             return
+        cosigned = self._with_earlier(cosigned)
         with self._lock.hold(signed.note):
             self._lock.keep_cosigned(cosigned.note)
         # 6. Power goes here: recovery publishes it from the lock database, so that no reader who
@@ -95,9 +99,29 @@ class Publication:
             self._folder.publish(cosigned.note)
         self.seen = cosigned
 
+    def _with_earlier(self, cosigned: SignedCheckpoint) -> SignedCheckpoint:
+        """Published again with another key or for another policy, a checkpoint keeps the
+        cosignatures that readers of the former policy ask for.
+        """
+        if self.seen is None or self.seen.text != cosigned.text:
+            return cosigned
+        there = {(line.name, line.key_id) for line in parse_note(cosigned.note).signatures}
+        earlier = [
+            str(line)
+            for line in parse_note(self.seen.note).signatures
+            if line.name != cosigned.origin and (line.name, line.key_id) not in there
+        ]
+        note = add_what_fits(cosigned.note, earlier)
+        return open_checkpoint(note, self._keys.logs, self._keys.witnesses)
+
     def is_newest(self, signed: SignedCheckpoint) -> bool:
         """Whether readers see `signed`, with all the signatures that log and policy ask for."""
         # Cosignatures stand behind the log's own lines.
         if self.seen is None or not self.seen.note.startswith(signed.note):
             return False
         return self._policy is None or self._policy.is_met_by(self.seen.cosigners)
+
+
+def _has_strangers(published: SignedCheckpoint) -> bool:
+    """Whether others than the log signed: with the policy left out, nobody's keys are known."""
+    return any(line.name != published.origin for line in parse_note(published.note).signatures)

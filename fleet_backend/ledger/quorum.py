@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from .checkpoint import SignedCheckpoint
 from .errors import ConfigError, LedgerError, WitnessError
 from .merkle import consistency_proof
-from .note import Verifier, add_signatures, open_note
+from .note import Verifier, add_what_fits, open_note
 from .policy import Policy
 from .tree import ProvedTree
 from .treefiles import Fetch
@@ -75,7 +75,7 @@ class Quorum:
             except queue.Empty:
                 break
             waiting -= 1
-            note = add_signatures(note, lines)
+            note = add_what_fits(note, lines)
             if not met and self.is_met_by(note):
                 met, end = True, min(end, time.monotonic() + self._settings.grace_s)
         return note
@@ -112,9 +112,14 @@ class _Seat:
             return False
         self._busy_since = time.monotonic()
         # A daemon: a witness must not keep the program from ending.
-        threading.Thread(
+        thread = threading.Thread(
             target=self._run, args=(question, answer), name="witness", daemon=True
-        ).start()
+        )
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no more threads
+            self._turn.release()
+            raise
         return True
 
     def _run(

@@ -6,9 +6,10 @@ else that a witness says but the size that it asks a proof from.
 
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import urlsplit
 
 from .addcheckpoint import Request, encode_request
@@ -33,6 +34,7 @@ class WitnessClient:
         """Raises ConfigError for a URL that is no http or https prefix."""
         self.url = url
         self._keys = {(key.name, key.key_id): key for key in keys}
+        self._limit_s = limit_s
         self._connection, self._path = _connection_of(url, limit_s)
         self._size = 0
 
@@ -67,19 +69,20 @@ class WitnessClient:
         self._connection.close()
 
     def _verified(self, body: bytes, text: bytes) -> list[str]:
-        lines = []
+        # One a key: what else a witness sends would take the room of others in the note.
+        lines: dict[Verifier, str] = {}
         try:
             for line in body.decode("utf-8").removesuffix("\n").split("\n"):
                 found = parse_signature(line)
                 key = self._keys.get((found.name, found.key_id))
                 if key is not None:
                     key.verify(text, found.signature)
-                    lines.append(line)
+                    lines.setdefault(key, line)
         except (UnicodeDecodeError, NoteError) as error:
             raise WitnessError(f"answered with what is no cosignature: {error}") from error
         if not lines:
             raise WitnessError("answered without a cosignature of the key that the policy names")
-        return lines
+        return list(lines.values())
 
     def _post(self, body: bytes) -> tuple[int, str, bytes]:
         """Status, content type and body of the answer."""
@@ -100,11 +103,25 @@ class WitnessClient:
     def _exchange(self, body: bytes) -> tuple[int, str, bytes]:
         self._connection.request("POST", self._path, body, {"Content-Type": "text/plain"})
         response = self._connection.getresponse()
-        data = response.read(MAX_ANSWER_BYTES + 1)
-        if len(data) > MAX_ANSWER_BYTES:
+        try:
+            data = _read(response, self._limit_s)
+        except WitnessError:
             self._connection.close()
-            raise WitnessError(f"answered more than {MAX_ANSWER_BYTES} bytes")
+            raise
         return response.status, response.getheader("Content-Type", "").split(";")[0].strip(), data
+
+
+def _read(response: HTTPResponse, limit_s: float) -> bytes:
+    """The whole answer. The connection's own limit begins anew with every byte that comes."""
+    data, end = bytearray(), time.monotonic() + limit_s
+    while part := response.read1(MAX_ANSWER_BYTES):
+        data += part
+        if len(data) > MAX_ANSWER_BYTES:
+            raise WitnessError(f"answered more than {MAX_ANSWER_BYTES} bytes")
+        if time.monotonic() > end:
+            raise WitnessError(f"took longer than {limit_s} s for its answer")
+    response.read()  # nothing is left; tells the connection that it may be used again
+    return bytes(data)
 
 
 def _request(old: int, signed: SignedCheckpoint, prove: Prove) -> Request:

@@ -232,10 +232,14 @@ class WitnessDatabase:
         with self._lock, self._errors():
             return self._execute(statement, *values).fetchall()
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def require_working(self) -> None:
+        """Raises WitnessStoppedError after an error of the disk."""
         if self._stopped:
             raise WitnessStoppedError("the disk failed before: start the witness again")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        self.require_working()
         try:
             yield
         except sqlite3.Error as error:

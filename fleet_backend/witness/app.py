@@ -10,12 +10,14 @@ from collections.abc import Awaitable, Callable
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fleet_backend.ledger.addcheckpoint import MAX_REQUEST_BYTES
-from fleet_backend.ledger.errors import OperationError
+from fleet_backend.ledger.errors import OperationError, StorageError, WitnessStoppedError
 from fleet_backend.ledger.witness import Witness
 
 from .body import BodyRefusedError, read_body
@@ -77,12 +79,43 @@ class WitnessApi:
 
     async def evidence(self, request: Request) -> Response:
         """One file of evidence, for whoever holds the log's verifier key."""
-        number = request.path_params["number"]
+        number = _number(request.path_params["number"])
         kept = await run_in_threadpool(self._database.evidence)
         for one in kept:
             if one.number == number:
                 return PlainTextResponse(one.file)
         raise HTTPException(404, "no such evidence")
+
+
+def _number(text: str) -> int:
+    """Of a path; 0, which nothing has, for what is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
+class AtMost:
+    """Answers 503 while `limit` requests are being answered.
+
+    Connections do not count: each log keeps one open, and an idle one costs next to nothing.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+        self._running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif self._running >= self._limit:
+            # The body is not read, so the connection cannot go on.
+            refusal = PlainTextResponse("too many requests\n", 503, {"Connection": "close"})
+            await refusal(scope, receive, send)
+        else:
+            self._running += 1
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._running -= 1
 
 
 async def _on_refused_body(_: Request, error: Exception) -> Response:
@@ -91,9 +124,14 @@ async def _on_refused_body(_: Request, error: Exception) -> Response:
     return PlainTextResponse(f"{error}\n", status, {"Connection": "close"})
 
 
-async def _on_operation_error(_: Request, error: Exception) -> Response:
-    log.error("nothing was cosigned: %s", error)
-    return PlainTextResponse("the witness cannot go on\n", 503)
+def _on_operation_error(failed: Callable[[], None]) -> Callable[[Request, Exception], Response]:
+    def answer(_: Request, error: Exception) -> Response:
+        log.error("nothing was cosigned: %s", error)
+        if isinstance(error, StorageError | WitnessStoppedError):
+            failed()
+        return PlainTextResponse("the witness cannot go on\n", 503)
+
+    return answer
 
 
 async def _on_http_error(_: Request, error: Exception) -> Response:
@@ -103,15 +141,20 @@ async def _on_http_error(_: Request, error: Exception) -> Response:
     )
 
 
-def create_app(witness: Witness, settings: WitnessSettings) -> Starlette:
-    """The application. Whoever made the witness closes its database."""
+def create_app(
+    witness: Witness, settings: WitnessSettings, failed: Callable[[], None] = lambda: None
+) -> Starlette:
+    """The application. Whoever made the witness closes its database.
+
+    `failed` is called when the disk failed: nothing is signed before a new start then.
+    """
     api = WitnessApi(witness, settings)
     reads: dict[str, Handler] = {
         "vkeys": api.vkeys,
         "logs": api.logs,
         "checkpoint": api.checkpoint,
         "evidence": api.evidence_list,
-        "evidence/{number:int}": api.evidence,
+        "evidence/{number}": api.evidence,
     }
     prefix = settings.prefix
     return Starlette(
@@ -119,9 +162,10 @@ def create_app(witness: Witness, settings: WitnessSettings) -> Starlette:
             Route(f"{prefix}/add-checkpoint", api.add_checkpoint, methods=["POST"]),
             *(Route(f"{prefix}/{path}", handler) for path, handler in reads.items()),
         ],
+        middleware=[Middleware(AtMost, limit=settings.max_requests)],
         exception_handlers={
             BodyRefusedError: _on_refused_body,
-            OperationError: _on_operation_error,
+            OperationError: _on_operation_error(failed),
             HTTPException: _on_http_error,
         },
     )

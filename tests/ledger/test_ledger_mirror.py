@@ -11,12 +11,10 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from ledger_tools import KEY, ORIGIN, ROOT, entries_of, files_of, new_log, open_log
 
 from fleet_backend.ledger.bundle import encode_bundle
 from fleet_backend.ledger.checkpoint import open_checkpoint
-from fleet_backend.ledger.cosign import Cosigner
 from fleet_backend.ledger.errors import (
     BundleError,
     ConfigError,
@@ -25,7 +23,6 @@ from fleet_backend.ledger.errors import (
     LedgerError,
     LockLostError,
     LogCorruptError,
-    MissingError,
     NoteError,
     RollBackError,
 )
@@ -194,28 +191,6 @@ def test_damage_in_the_mirror_itself_is_told_from_damage_at_the_source(tmp_path)
     tile.write_bytes(bytes(44 * 32))
     with pytest.raises(LogCorruptError, match="mirror"):
         pull(log, mirror)
-
-
-def test_a_mirror_cosigns_what_it_holds_and_nothing_else(tmp_path):
-    log, mirror = tmp_path / "log", tmp_path / "mirror"
-    ed25519 = Cosigner("mirror.example/one", Ed25519PrivateKey.generate())
-    mldsa = Cosigner("mirror.example/two", MLDSA44PrivateKey.generate())
-    with new_log(log, entries_of(300)) as writer, Mirror(mirror, POLICY) as opened:
-        with pytest.raises(MissingError):
-            opened.cosign(lambda text: ed25519.cosign(text, 1))
-        opened.pull(source(log))
-        for time_s in (1_000, 2_000):
-            for key in (ed25519, mldsa):
-                opened.cosign(lambda text, key=key, time_s=time_s: key.cosign(text, time_s))
-        note = source(mirror)("checkpoint")
-        signed = open_checkpoint(note, LOG, (ed25519.verifier, mldsa.verifier))
-        assert signed.cosigners == {ed25519.verifier, mldsa.verifier}
-        assert len(note.rstrip(b"\n").split(b"\n\n")[1].split(b"\n")) == 3
-        opened.pull(source(log))  # nothing new: the cosignatures stay
-        assert source(mirror)("checkpoint") == note
-        writer.append(entries_of(1, 300))
-        opened.pull(source(log))
-        assert not open_checkpoint(source(mirror)("checkpoint"), LOG, (mldsa.verifier,)).cosigners
 
 
 def child(log: Path, mirror: Path, *at: str) -> "subprocess.Popen[str]":

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ledger_tools import SIGNER
+from ledger_tools import KEY, SIGNER
 from witness_tools import cosigners
 
 from fleet_backend.ledger.cosign import Cosigner
@@ -107,6 +107,9 @@ def test_the_log_is_no_witness_of_itself():
     lines = f"{LOG}witness w1 {own.vkey}\n{others}group g 3 w1 w2 w3 w4\nquorum g\n"
     [words] = warnings(parse_policy(lines.encode()))
     assert "the log's own name" in words
+    renamed = Cosigner("somebody.example", KEY).verifier
+    [words] = warnings(parse_policy(lines.replace(own.vkey, renamed.vkey).encode()))
+    assert "the log's own key" in words
 
 
 @st.composite

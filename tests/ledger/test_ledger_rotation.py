@@ -14,8 +14,10 @@ from ledger_tools import (
     open_log,
 )
 
+from fleet_backend.ledger.cosign import Cosigner
 from fleet_backend.ledger.errors import ConfigError, LogCorruptError, NoteError
 from fleet_backend.ledger.keys import log_signer
+from fleet_backend.ledger.note import add_signatures, parse_note
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.ledger.rotation import begin_rotation, finish_rotation
@@ -102,3 +104,27 @@ def test_a_cosigned_log_changes_its_key_only_with_its_witness(tmp_path):
         writer.append(entries_of(1, 5))
         cosign_and_publish(writer)
     assert both.open_checkpoint((tmp_path / "public/checkpoint").read_bytes()).size == 6
+
+
+def test_a_checkpoint_that_is_cosigned_again_loses_no_cosignature(tmp_path):
+    """A log at rest changes its key and its witnesses: who believes the former ones can go on."""
+    other = Cosigner("witness.example/two", Ed25519PrivateKey.from_private_bytes(bytes([9]) * 32))
+    new_log(tmp_path).close()
+    with open_log(tmp_path, COSIGNED) as writer:
+        writer.append(entries_of(5))
+        cosign_and_publish(writer)
+    logs = f"log {NEW_VERIFIER.vkey}\nlog {OLD_VERIFIER.vkey}\n"
+    moved = parse_policy(f"{logs}witness two {other.verifier.vkey}\nquorum two\n".encode())
+    with LedgerWriter.open(tmp_path, ORIGIN, [NEW, KEY], WriterSettings(policy=moved)) as writer:
+        note = add_signatures(writer.checkpoint.note, [other.cosign(writer.checkpoint.text, 7)])
+        writer.publish(note)
+        writer.publish(note)
+        assert writer.is_published
+        seen = (tmp_path / "public/checkpoint").read_bytes()
+        names = [line.name for line in parse_note(seen).signatures]
+        assert names == [ORIGIN, ORIGIN, other.name, COSIGNER.name]
+        assert COSIGNED.open_checkpoint(seen).size == moved.open_checkpoint(seen).size == 5
+        writer.append([b"next"])
+        newest = writer.checkpoint
+        writer.publish(add_signatures(newest.note, [other.cosign(newest.text, 8)]))
+        assert COSIGNER.name.encode() not in (tmp_path / "public/checkpoint").read_bytes()

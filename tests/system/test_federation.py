@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 from running import processes_of
 
-from fleet_backend.ledger.keys import generate_log_key, log_vkey
+from fleet_backend.ledger.cosign import Cosigner
+from fleet_backend.ledger.keys import generate_log_key, log_signer, log_vkey
+from fleet_backend.ledger.writer import LedgerWriter, create_ledger
+from trifleet.errors import FederationError
+from trifleet.federation import Federation, Owner
+from trifleet.ports import free_port
+from trifleet.stack import Stack, StackSettings
 
 Told = list[dict[str, object]]
 
@@ -56,8 +62,8 @@ def test_every_log_is_cosigned_by_the_two_others(told: tuple[Told, Path]) -> Non
 def test_the_second_history_is_refused_by_both(told: tuple[Told, Path]) -> None:
     refused = texts(told[0], "refused")
     assert [text.split(":")[0] for text in refused] == ["owner-1", "owner-2"]
-    # One of them may have seen more than the other when the log stopped.
-    assert any("answered 422" in text for text in refused)
+    # Each was shown another root for the size that it knows itself.
+    assert all("answered 422" in text for text in refused)
     assert texts(told[0], "worthless") != []
 
 
@@ -87,3 +93,16 @@ def test_the_honest_history_goes_on_afterwards(told: tuple[Told, Path]) -> None:
 def test_nothing_is_left(told: tuple[Told, Path], room: Path) -> None:
     assert processes_of(room) == []
     assert list(room.iterdir()) == []
+
+
+def test_a_witness_that_is_not_there_has_refused_nothing(tmp_path: Path) -> None:
+    """Else the demonstration would hold with no witness at all."""
+    key = generate_log_key(tmp_path / "log.key")
+    create_ledger(tmp_path / "second-history", "log.example/o", key)
+    stack = Stack(StackSettings(data=tmp_path / "o", witness_port=free_port()))
+    witness = Cosigner("witness.example/o", key).verifier
+    owner = Owner("o", stack, log_signer("log.example/o", key).verifier, (witness,))
+    with LedgerWriter.open(tmp_path / "second-history", "log.example/o", key) as writer:
+        writer.append([b"another history"])
+        with pytest.raises(FederationError, match="did not judge the second history"):
+            Federation(tmp_path)._ask(owner, owner, writer.checkpoint)

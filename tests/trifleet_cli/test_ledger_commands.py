@@ -22,11 +22,12 @@ from fleet_backend.ledger.cosign import Cosigner
 from fleet_backend.ledger.evidence import verify_evidence
 from fleet_backend.ledger.keys import generate_log_key, load_log_key, log_vkey
 from fleet_backend.ledger.merkle import leaf_hash
-from fleet_backend.ledger.note import add_signatures
-from fleet_backend.ledger.pemfile import write_key
+from fleet_backend.ledger.note import add_signatures, parse_vkey
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.proof import verify_proof
+from fleet_backend.ledger.witnessdb import WitnessDatabase
 from fleet_backend.ledger.writer import LedgerWriter, create_ledger
+from fleet_backend.witness.setup import create_witness
 from trifleet.logserver import serving
 
 ORIGIN = "log.example/cli"
@@ -273,15 +274,14 @@ def test_compare_says_when_it_cannot_tell(log):
 
 
 def test_a_mirror_is_pulled_served_cosigned_and_refuses_a_fork(log):
-    witness = Ed25519PrivateKey.generate()
-    write_key(log.base / "witness.key", witness)
-    cosigner = Cosigner("mirror.example/w", witness)
+    cosigners = create_witness(log.base / "w", "mirror.example/w")
+    with WitnessDatabase(log.base / "w/witness.db") as database:
+        database.trust(parse_vkey(log.vkey))
     mirror = log.base / "mirror"
     process = subprocess.Popen(
         [sys.executable, "-m", "trifleet.cli", "ledger", "mirror", str(log.folder),
          "--to", str(mirror), "--policy", str(log.policy), "--every", "0.05",
-         "--serve", "127.0.0.1:0", "--cosign-key", str(log.base / "witness.key"),
-         "--cosign-name", "mirror.example/w", "--json"],
+         "--serve", "127.0.0.1:0", "--cosign", str(log.base / "w/witness.toml"), "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
@@ -294,8 +294,9 @@ def test_a_mirror_is_pulled_served_cosigned_and_refuses_a_fork(log):
         with urllib.request.urlopen(f"{url}/checkpoint") as answer:
             note = answer.read()
         logs = parse_policy(log.policy.read_bytes()).logs
-        signed = open_checkpoint(note, logs, (cosigner.verifier,))
-        assert signed.size == SIZE + 1
+        keys = tuple(cosigner.verifier for cosigner in cosigners)
+        signed = open_checkpoint(note, logs, keys)
+        assert (signed.size, signed.cosigners) == (SIZE + 1, frozenset(keys))
         require(ledger("fsck", url, "--policy", log.policy), 0)
         busy = ledger("mirror", log.folder, "--to", mirror, "--policy", log.policy)
         assert "another writer" in refused(busy, 2)
@@ -452,7 +453,7 @@ NOTHING = "no-such-thing"
         (["compare", "LOG", NOTHING, "--policy", "POLICY"], NOTHING),
         (["mirror", "LOG", "--to", "LOG", "--policy", "POLICY"], "not a mirror"),
         (["mirror", "LOG", "--to", "M", "--policy", "POLICY", "--serve", "x"], "HOST:PORT"),
-        (["mirror", "LOG", "--to", "M", "--policy", "POLICY", "--cosign-name", "x"], "give both"),
+        (["mirror", "LOG", "--to", "M", "--policy", "POLICY", "--cosign", NOTHING], NOTHING),
         (["export", "LOG", "--policy", "POLICY"], "where to"),
         (["verify", NOTHING, "--policy", "POLICY"], "No such file"),
         (["verify", "POLICY", "--policy", "POLICY", "--gateway-key", "zz"], "64 hexadecimal"),

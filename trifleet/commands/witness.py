@@ -49,7 +49,10 @@ def serve(
     config: Config,
     port: Annotated[int, typer.Option(help="Another port than the settings say.")] = 0,
 ) -> None:
-    """Cosign for the logs that were added, until Ctrl-C."""
+    """Cosign for the logs that were added, until Ctrl-C or until the disk fails.
+
+    It ends with 1 then: whoever keeps programs running starts it again, and nothing is forgotten.
+    """
     from fleet_backend.witness.app import create_app
     from fleet_backend.witness.setup import open_witness
     from trifleet.ports import LOOPBACK, require_free
@@ -67,12 +70,12 @@ def serve(
         print(f"witness {settings.name} on http://{settings.host}:{at}{settings.prefix}", end=" ")
         print(f"knows {logs} {'log' if logs == 1 else 'logs'}", flush=True)
         serve_app(
-            create_app(witness, settings),
+            create_app(witness, settings, failed=stop.set),
             settings.host,
             at,
             stop,
-            max_requests=settings.max_requests,
         )
+        witness.database.require_working()
 
 
 @app.command("add-log")

@@ -35,11 +35,10 @@ def mirror(
     serve: Annotated[
         str, typer.Option(help="Serve the mirror on HOST:PORT until Ctrl-C (port 0: any).")
     ] = "",
-    cosign_key: Annotated[
+    cosign: Annotated[
         Path | None,
-        typer.Option(help="Witness key (PEM, Ed25519 or ML-DSA-44): cosign what is held."),
+        typer.Option(help="Settings of a witness (`trifleet witness init`): cosign what is held."),
     ] = None,
-    cosign_name: Annotated[str, typer.Option(help="Name under which to cosign.")] = "",
     as_json: Json = False,
 ) -> None:
     """Pull a log, prove everything before it is written, and serve or cosign the copy.
@@ -55,27 +54,33 @@ def mirror(
 
     trusted = read_policy(policy, vkey)
     source = open_source(log)
-    cosigner = _cosigner(cosign_key, cosign_name)
     address = _address(serve) if serve else None
     stop = stop_on_signals() if serve or every else threading.Event()
     with ExitStack() as stack:
+        witness = _witness(stack, cosign) if cosign is not None else None
         held = stack.enter_context(Mirror(to, trusted))
         if address is not None:
             where = stack.enter_context(serving(held.public, *address))
             _say(as_json, {"serving": where}, f"Serving the mirror at {where}")
         while True:
-            _pull(held, source, cosigner, as_json, forgive=bool(every))
+            _pull(held, source, witness, as_json, forgive=bool(every))
             if not every or stop.wait(every):
                 break
         if address is not None:
             stop.wait()
 
 
-def _pull(held: Any, source: Any, cosigner: Any, as_json: bool, *, forgive: bool) -> None:
+def _pull(held: Any, source: Any, witness: Any, as_json: bool, *, forgive: bool) -> None:
     """One pull. What does not hold is asked for again where there is a next time: an old copy on
     its way, or a broken file, must not take down a mirror. A fork does not heal.
     """
-    from fleet_backend.ledger.errors import FetchError, ForkError, MissingError, UntrustedDataError
+    from fleet_backend.ledger.errors import (
+        FetchError,
+        ForkError,
+        MissingError,
+        UntrustedDataError,
+        WitnessError,
+    )
 
     begin = time.monotonic()
     try:
@@ -91,22 +96,28 @@ def _pull(held: Any, source: Any, cosigner: Any, as_json: bool, *, forgive: bool
             raise
         _say(as_json, {"error": str(error)}, f"Refused: {error}")
         return
-    if cosigner is not None:
-        held.cosign(lambda text: cosigner.cosign(text, int(time.time())))
+    if witness is not None:
+        try:
+            held.cosign(witness)
+        except WitnessError as error:
+            if not forgive:
+                raise
+            _say(as_json, {"error": str(error)}, f"Not cosigned: {error}")
+            return
     values = {
         "log": pulled.checkpoint.origin,
         "old_size": pulled.old_size,
         "size": pulled.checkpoint.size,
         "root": pulled.checkpoint.root.hex(),
         "fetched_bundles": pulled.fetched,
-        "cosigned": cosigner is not None,
+        "cosigned": witness is not None,
         "seconds": round(time.monotonic() - begin, 3),
     }
     words = (
         f"{pulled.checkpoint.origin}: {pulled.checkpoint.size} entries held and proved, "
         f"{pulled.checkpoint.size - pulled.old_size} of them new"
     )
-    _say(as_json, values, words + (", cosigned" if cosigner is not None else ""))
+    _say(as_json, values, words + (", cosigned" if witness is not None else ""))
 
 
 def _say(as_json: bool, values: dict[str, Any], words: str) -> None:
@@ -123,23 +134,17 @@ def _address(text: str) -> tuple[str, int]:
     return found[1] or found[2], int(found[3])
 
 
-def _cosigner(key: Path | None, name: str) -> Any:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
-
-    from fleet_backend.ledger.cosign import Cosigner
-    from fleet_backend.ledger.errors import NoteError
-    from fleet_backend.ledger.pemfile import read_key
+def _witness(stack: ExitStack, config: Path) -> Any:
+    """With its memory: a key alone would cosign whatever a mirror that was begun anew is shown."""
+    from fleet_backend.fleet.errors import SettingsError
+    from fleet_backend.fleet.settings import load
+    from fleet_backend.witness.settings import WitnessSettings
+    from fleet_backend.witness.setup import open_witness
     from trifleet.errors import UsageError
 
-    if key is None and not name:
-        return None
-    if key is None or not name:
-        raise UsageError("to cosign, give both: --cosign-key FILE and --cosign-name NAME")
-    private = read_key(key)
-    if not isinstance(private, Ed25519PrivateKey | MLDSA44PrivateKey):
-        raise UsageError(f"{key} is neither an Ed25519 nor an ML-DSA-44 key")
     try:
-        return Cosigner(name, private)
-    except NoteError as error:
-        raise UsageError(f"--cosign-name: {error}") from error
+        witness = open_witness(load(config, WitnessSettings))
+    except SettingsError as error:
+        raise UsageError(str(error)) from error
+    stack.enter_context(witness.database)
+    return witness
