@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Self
 
 from fleet_backend.ledger.checkpoint import SignedCheckpoint
+from fleet_backend.ledger.durable import open_durable
 
 from .errors import StoreError
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
 MAX_FILE_BYTES = 1_048_576
+WAIT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,7 @@ class Store:
                 undo.callback(os.close, self._lock)
             elif not (folder / "anchors.db").exists():
                 raise StoreError(f"nothing was anchored yet: no {folder.name}/anchors.db")
-            self.connection = sqlite3.connect(folder / "anchors.db", isolation_level=None)
-            self.connection.execute("PRAGMA journal_mode=WAL")
-            self.connection.execute("PRAGMA synchronous=FULL")
-            self.connection.execute("PRAGMA busy_timeout=5000")
+            self.connection = open_durable(folder / "anchors.db", WAIT_S)
             if lock:
                 self.connection.executescript(_SCHEMA.read_text())
             undo.pop_all()

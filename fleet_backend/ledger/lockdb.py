@@ -9,9 +9,10 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from .durable import open_durable
 from .errors import LockLostError, LogCorruptError, StorageError
 
 WAIT_S = 1.0
@@ -44,14 +45,8 @@ class LockDatabase:
         self._holder = secrets.token_bytes(16)
         if not path.exists():
             raise LogCorruptError(f"{path.name} is missing: what was signed is not known")
-        with _database_errors(), ExitStack() as undo:
-            self._connection = sqlite3.connect(
-                path, timeout=WAIT_S, isolation_level=None, check_same_thread=False
-            )
-            undo.callback(self._connection.close)
-            self._execute("PRAGMA journal_mode=WAL")
-            self._execute("PRAGMA synchronous=FULL")
-            undo.pop_all()
+        with _database_errors():
+            self._connection = open_durable(path, WAIT_S)
 
     @classmethod
     def create(cls, path: Path, origin: str, note: bytes) -> None:

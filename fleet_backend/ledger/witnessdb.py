@@ -12,12 +12,13 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
+from .durable import open_durable
 from .errors import (
     ConfigError,
     LogCorruptError,
@@ -74,14 +75,8 @@ class WitnessDatabase:
             )
         self._lock = threading.RLock()
         self._stopped = False
-        with self._errors(), ExitStack() as undo:
-            self._connection = sqlite3.connect(
-                path, timeout=WAIT_S, isolation_level=None, check_same_thread=False
-            )
-            undo.callback(self._connection.close)
-            self._execute("PRAGMA journal_mode=WAL")
-            self._execute("PRAGMA synchronous=FULL")
-            undo.pop_all()
+        with self._errors():
+            self._connection = open_durable(path, WAIT_S)
 
     @classmethod
     def create(cls, path: Path, cosigners: Iterable[Verifier]) -> None:
