@@ -6,11 +6,14 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 DEFAULT_DATA = Path("data")
 Data = Annotated[Path, typer.Option("--data", help="Folder that holds keys, ledger and vehicles.")]
@@ -70,11 +73,29 @@ def log_to_stderr(level: int = logging.INFO) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
+def screen() -> "Console":
+    """For people. What comes from a file is printed with `markup=False`."""
+    from rich.console import Console  # late: a tenth of the start of every program
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+def print_table(titles: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """For people, as wide as the terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*titles)
+    for row in rows:
+        table.add_row(*map(str, row))
+    Console().print(table)
+
+
 class Steps:
     """Says what happened, with the seconds since the start; from any thread."""
 
     def __init__(self, as_json: bool = False) -> None:
-        self.console = Console(highlight=False, soft_wrap=True)
+        self.console = screen()
         self._json = as_json
         self._begin = time.monotonic()
         self._lock = threading.Lock()

@@ -3,10 +3,8 @@
 import json
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from trifleet.commands.common import DEFAULT_DATA, Data, Json
+from trifleet.commands.common import DEFAULT_DATA, Data, Json, print_table
 from trifleet.layout import Layout
 
 app = typer.Typer(no_args_is_help=True, help="Keys: public names only, never a private key.")
@@ -19,10 +17,8 @@ def list_keys(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     if as_json:
         print(json.dumps(found))
         return
-    table = Table("key", "what it may do", "public name")
-    for name, (may, public) in found.items():
-        table.add_row(name, may, public)
-    Console().print(table)
+    titles = ("key", "what it may do", "public name")
+    print_table(titles, ((name, may, public) for name, (may, public) in found.items()))
 
 
 @app.command("operator")

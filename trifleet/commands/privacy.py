@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from trifleet.commands.common import DEFAULT_DATA, Data, Json, Steps
+from trifleet.commands.common import DEFAULT_DATA, Data, Json, Steps, print_table
 
 app = typer.Typer(no_args_is_help=True, help="What is held about riders; erase it, hand it out.")
 Rider = Annotated[
@@ -27,10 +25,10 @@ def kinds(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     if as_json:
         print(json.dumps([{**vars(kind), "lasts": lasts(kind, settings)} for kind in KINDS]))
         return
-    table = Table("kind", "where", "what", "why", "how long")
-    for kind in KINDS:
-        table.add_row(kind.name, kind.where, kind.what, kind.why, lasts(kind, settings))
-    Console().print(table)
+    print_table(
+        ("kind", "where", "what", "why", "how long"),
+        ((one.name, one.where, one.what, one.why, lasts(one, settings)) for one in KINDS),
+    )
 
 
 @app.command("erase")

@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from trifleet.commands.common import Config, Json, log_to_stderr, stop_on_signals
+from trifleet.commands.common import Config, Json, log_to_stderr, print_table, stop_on_signals
 
 if TYPE_CHECKING:
     from fleet_backend.ledger.note import Verifier
@@ -112,10 +110,8 @@ def status(config: Config, as_json: Json = False) -> None:
     if as_json:
         print(json.dumps(rows))
         return
-    table = Table("log", "keys", "cosigned last", "evidence", "suspicions", "state")
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    Console().print(table)
+    titles = ("log", "keys", "cosigned last", "evidence", "suspicions", "state")
+    print_table(titles, (row.values() for row in rows))
 
 
 def _state(database: "WitnessDatabase", origin: str) -> dict[str, object]:
@@ -171,10 +167,7 @@ def evidence(
     if as_json:
         print(json.dumps(rows))
         return
-    table = Table("number", "log", "what", "kept")
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    Console().print(table)
+    print_table(("number", "log", "what", "kept"), (row.values() for row in rows))
 
 
 @app.command("verify-evidence")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any, ParamSpec
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from trifleet.commands.common import screen
 
 Source = Annotated[str, typer.Argument(help="The log: its folder, or its http(s) address.")]
 PolicyFile = Annotated[
@@ -46,11 +46,6 @@ def outcomes(command: Callable[Wanted, None]) -> Callable[Wanted, None]:
     return run
 
 
-def screen() -> Console:
-    """For people. What comes from a file is printed with `markup=False` and through `plain`."""
-    return Console(highlight=False, soft_wrap=True)
-
-
 def plain(value: object) -> str:
     """A text of others could hold what moves the cursor: nothing of it may pass for our words."""
     text = str(value)
@@ -79,6 +74,15 @@ def bar(words: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     if quiet or not sys.stderr.isatty():
         yield lambda _done, _whole: None
         return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
         task = progress.add_task(words, total=None)

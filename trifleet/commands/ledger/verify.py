@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from trifleet.commands.common import Json
-from trifleet.commands.ledger.common import outcomes, plain, screen
+from trifleet.commands.common import Json, screen
+from trifleet.commands.ledger.common import outcomes, plain
 
 REFUSALS = {
     "another-gateway-key": "it is signed with another key than the gateway key that you gave",
