@@ -199,12 +199,22 @@ def test_retained_messages_and_the_last_will(site: Site) -> None:
     assert ingest.wait("message")[:2] == ("tf/1/gw-1/up/status", b"gone")
 
 
+def wait_until_written(site: Site, payload: bytes) -> None:
+    """The broker acknowledges before it writes: a kill in between loses what it acknowledged."""
+    end = time.monotonic() + PATIENCE_S
+    store = site.broker.settings.folder / "store"
+    while not any(payload in path.read_bytes() for path in store.rglob("*.blk")):
+        assert time.monotonic() < end, f"{payload!r} is not in the store"
+        time.sleep(0.02)
+
+
 def test_a_session_outlives_kill_9(site: Site) -> None:
     gateway, ingest = site.join("gw-1"), site.join("ingest")
     assert gateway.subscribe("tf/1/gw-1/down/ack")
     gateway.close()
     ingest.publish("tf/1/gw-1/down/ack", b"while away")
     ingest.close()
+    wait_until_written(site, b"while away")
     site.broker.kill()
     site.broker.start()
     gateway = site.join("gw-1")

@@ -1,6 +1,6 @@
 """The codes' screen of /ride, and what the vehicle keeps, for the tests of both."""
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 from web_stand import WebServer
 
 from protocol import codes
@@ -13,6 +13,26 @@ def open_codes(page: Page, web: WebServer) -> None:
     page.get_by_test_id(f"vehicle-{VEHICLE}").get_by_role("link").click()
     page.get_by_test_id("codes-link").click()
     expect(page.get_by_test_id("codes-get")).to_be_visible()
+
+
+class PageClock:
+    """The clock of a page from now on, for a test to put forward."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._under_way: set[Request] = set()
+        page.on("request", lambda asked: self._under_way.add(asked))
+        page.on("requestfinished", lambda asked: self._under_way.discard(asked))
+        page.on("requestfailed", lambda asked: self._under_way.discard(asked))
+        page.clock.install()
+
+    def jump(self, by_ms: int) -> None:
+        """While no request to the API is under way: one would have taken as long, and be late."""
+        self._page.clock.pause_at((self._page.evaluate("Date.now()") + 1_000) / 1_000)
+        while any("/v1/" in one.url and "/stream" not in one.url for one in self._under_way):
+            self._page.wait_for_timeout(20)
+        self._page.clock.fast_forward(by_ms)
+        self._page.clock.resume()
 
 
 def get_codes(page: Page, web: WebServer, count: int | None = None) -> list[str]:

@@ -36,10 +36,12 @@ def test_ride_has_no_serious_fault(
     check(page, "list")
     link.click()
     check(page, "vehicle")
-    web.fleet.vehicles["trike-1"].answer_delay_s = 1.0
+    web.fleet.vehicles["trike-1"].holds_answer = True
     page.get_by_test_id("unlock").click()
     expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
     check(page, "unlocking")
+    web.fleet.vehicles["trike-1"].holds_answer = False
+    expect(page.get_by_test_id("ride-state")).to_have_attribute("data-state", "DRIVE")
     page.get_by_test_id("lock").click()
     expect(page.get_by_test_id("stop-to-lock")).to_be_visible()
     check(page, "pending")
@@ -62,11 +64,12 @@ def test_codes_have_no_serious_fault(
     page.goto(f"{web.url}/ride#/v/trike-1/codes")
     expect(page.get_by_test_id("codes-get")).to_be_visible()
     check(page, "codes, none")
-    vehicle.answer_delay_s = 1.0
+    vehicle.holds_answer = True
     vehicle.refuse_next = [refusal.STATE]
     page.get_by_test_id("codes-get").click()
     expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
     check(page, "codes, under way")
+    vehicle.holds_answer = False
     expect(page.get_by_test_id("codes-refused")).to_be_visible()
     check(page, "codes, refused")
     page.get_by_test_id("codes-again").click()

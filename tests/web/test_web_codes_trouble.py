@@ -1,7 +1,7 @@
 """Codes that are not on the vehicle, or not yet: only the vehicle's record makes them good."""
 
 import pytest
-from codes_page import VEHICLE, get_codes, open_codes, opens, shown, stored
+from codes_page import VEHICLE, PageClock, get_codes, open_codes, opens, shown, stored
 from playwright.sync_api import expect
 from web_stand import Visitor, WebServer
 
@@ -10,14 +10,16 @@ from protocol import refusal
 
 def test_nothing_is_shown_before_the_vehicle_has_answered(web: WebServer, visitor: Visitor) -> None:
     page = visitor.page()
-    web.fleet.vehicles[VEHICLE].answer_delay_s = 8.0
+    web.fleet.vehicles[VEHICLE].holds_answer = True
     open_codes(page, web)
     page.get_by_test_id("codes-get").click()
     expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
     assert page.get_by_test_id("digits").count() == 0
     page.reload()
     expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
-    expect(page.get_by_test_id("codes-done")).to_be_visible(timeout=30_000)
+    assert page.get_by_test_id("digits").count() == 0
+    web.fleet.vehicles[VEHICLE].holds_answer = False
+    expect(page.get_by_test_id("codes-done")).to_be_visible()
     assert len(web.fleet.commands) == 1
 
 
@@ -25,21 +27,22 @@ def test_codes_that_were_sent_are_shown_with_a_caution_until_a_late_answer(
     web: WebServer, visitor: Visitor
 ) -> None:
     page = visitor.page()
-    web.fleet.vehicles[VEHICLE].answer_delay_s = 5.0
+    web.fleet.vehicles[VEHICLE].holds_answer = True
     open_codes(page, web)
-    page.clock.install()
+    clock = PageClock(page)
     page.get_by_test_id("codes-get").click()
     expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
-    page.clock.fast_forward(25_000)
+    clock.jump(25_000)
     expect(page.get_by_test_id("codes-problem")).to_have_attribute("data-name", "no-answer")
     expect(page.get_by_test_id("codes-open")).to_contain_text("not known whether")
     assert len(shown(page)) == 2
-    expect(page.get_by_test_id("codes-done")).to_be_visible(timeout=20_000)
+    web.fleet.vehicles[VEHICLE].holds_answer = False
+    expect(page.get_by_test_id("codes-done")).to_be_visible()
 
 
 def test_codes_that_were_sent_are_there_without_a_network(web: WebServer, visitor: Visitor) -> None:
     page = visitor.page()
-    web.fleet.vehicles[VEHICLE].answer_delay_s = 60.0
+    web.fleet.vehicles[VEHICLE].holds_answer = True
     open_codes(page, web)
     page.get_by_test_id("codes-get").click()
     expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
@@ -58,16 +61,15 @@ def test_a_vehicle_that_cannot_be_reached_has_no_codes_yet(
     vehicle = web.fleet.vehicles[VEHICLE]
     open_codes(page, web)
     vehicle.silent = True
-    page.clock.install()
+    clock = PageClock(page)
     page.get_by_test_id("codes-get").click()
     expect(page.get_by_test_id("step-wake")).to_have_attribute("data-state", "now")
-    page.clock.fast_forward(50_000)
+    clock.jump(50_000)
     problem = page.get_by_test_id("codes-problem")
     expect(problem).to_have_attribute("data-name", "vehicle-silent")
     expect(page.get_by_test_id("codes-open")).to_contain_text("not on the vehicle yet")
     assert page.get_by_test_id("digits").count() == 0
     assert vehicle.deposits == []
-    page.clock.resume()
     page.reload()
     expect(page.get_by_test_id("codes-open")).to_be_visible()
     vehicle.silent = False

@@ -48,11 +48,12 @@ def test_unlock_ride_lock_and_check_both_receipts(web: WebServer, visitor: Visit
 
 def test_pending_until_the_vehicle_answers(web: WebServer, visitor: Visitor) -> None:
     page = visitor.page()
-    web.fleet.vehicles[VEHICLE].answer_delay_s = 1.5
+    web.fleet.vehicles[VEHICLE].holds_answer = True
     open_vehicle(page, web)
     page.get_by_test_id("unlock").click()
     expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
     assert page.get_by_test_id("lock").count() == 0
+    web.fleet.vehicles[VEHICLE].holds_answer = False
     expect(page.get_by_test_id("lock")).to_be_visible()
 
 
@@ -93,11 +94,13 @@ def test_second_missed_challenge_is_a_refusal(web: WebServer, visitor: Visitor) 
 def test_reload_during_a_ride_and_during_a_wait(web: WebServer, visitor: Visitor) -> None:
     page = visitor.page()
     vehicle = web.fleet.vehicles[VEHICLE]
-    vehicle.answer_delay_s = 1.0
+    vehicle.holds_answer = True
     open_vehicle(page, web)
     page.get_by_test_id("unlock").click()
     expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
     page.reload()
+    expect(page.get_by_test_id("step-answer")).to_have_attribute("data-state", "now")
+    vehicle.holds_answer = False
     expect(page.get_by_test_id("lock")).to_be_visible()
     expect(page.get_by_test_id("ride-state")).to_have_attribute("data-state", "DRIVE")
     page.reload()

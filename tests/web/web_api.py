@@ -205,7 +205,8 @@ class FakeFleet:
             return
         await asyncio.sleep(0.1)
         self.change(value, state="delivered")
-        await asyncio.sleep(vehicle.answer_delay_s)
+        while vehicle.holds_answer:
+            await asyncio.sleep(0.02)
         state, code, entry = vehicle.present(data)
         self.answers[str(value["id"])] = entry
         refused = {"code": code, "name": refusal.NAMES[code], "text": ""} if code else None

@@ -35,7 +35,7 @@ class Entry:
 
 @dataclass
 class FakeVehicle:
-    """A test may turn rides, silent, answer_delay_s, online and refuse_next as the pages run."""
+    """A test may turn rides, silent, holds_answer, online and refuse_next as the pages run."""
 
     name: str
     owner: bytes
@@ -44,7 +44,7 @@ class FakeVehicle:
     rides: bool = True
     silent: bool = False
     online: bool = True
-    answer_delay_s: float = 0.0
+    holds_answer: bool = False
     stops_when_asked: bool = False
     no_action_s: float = 5.0
     angle: float = 0.0
