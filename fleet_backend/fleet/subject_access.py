@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, or_, select
 
+from fleet_backend.fleet import content as contents
 from fleet_backend.fleet import erasures, streamed
 from fleet_backend.fleet.content import Content, inflate
 from fleet_backend.fleet.rides import Ride
@@ -81,7 +82,7 @@ def _records(connection: Connection, trace: Trace, named: set[str]) -> Iterator[
 
 def _statements(connection: Connection, trace: Trace) -> Iterator[Item]:
     """The statements that speak of him, with salt and body where it is his alone."""
-    content = Content(trace)
+    content = contents.of(trace)
     query = select(statements, bodies.c.salt, bodies.c.body).join(
         bodies, bodies.c.statement_id == statements.c.id
     )
@@ -124,7 +125,7 @@ def _is_of_others(item: bytes, content: Content) -> bool:
 
 def _quarantine(connection: Connection, trace: Trace) -> list[Item]:
     """Refused messages that speak of him, without their bytes: others may be in them."""
-    content = Content(trace)
+    content = contents.of(trace)
     kept = connection.execute(select(quarantine).order_by(quarantine.c.id))
     return [
         {name: value for name, value in _item(row).items() if name != "message"}
