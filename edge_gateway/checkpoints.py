@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS disagreements(
     id INTEGER PRIMARY KEY, origin TEXT NOT NULL, kind INTEGER NOT NULL, digest BLOB NOT NULL,
     held BLOB NOT NULL, refused BLOB NOT NULL, proof BLOB NOT NULL,
     UNIQUE(origin, kind, digest));
+CREATE TABLE IF NOT EXISTS chained(id INTEGER PRIMARY KEY);
 """
 
 
@@ -115,6 +116,17 @@ class Checkpoints:
         query = "SELECT id FROM disagreements WHERE origin = ? ORDER BY id"
         with _named_errors(self._path):
             return [row[0] for row in self._db.execute(query, (origin,))]
+
+    def unchained(self) -> Sequence[int]:
+        """Numbers of those that the gateway's chain does not tell of yet, of every log."""
+        query = "SELECT id FROM disagreements WHERE id NOT IN (SELECT id FROM chained) ORDER BY id"
+        with _named_errors(self._path):
+            return [row[0] for row in self._db.execute(query)]
+
+    def note_chained(self, number: int) -> None:
+        """The chain tells of it, durably."""
+        with _named_errors(self._path):
+            self._db.execute("INSERT OR IGNORE INTO chained VALUES (?)", (number,))
 
     def disagreement(self, number: int) -> Disagreement:
         """One that is kept."""

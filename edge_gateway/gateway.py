@@ -113,6 +113,7 @@ class Gateway:
     def start(self) -> None:
         """Say in the chain that we are here."""
         self._store_event(statement.STARTED, "edge gateway started")
+        self._chain_disagreements()
 
     def finish(self) -> None:
         """Before the end: what waits for others to share its statement waits no longer."""
@@ -289,12 +290,14 @@ class Gateway:
             self._told = max(answers)
             self._bus.stored(self._told)
 
-    def _store_event(self, event: int, text: str) -> None:
+    def _store_event(self, event: int, text: str) -> bool:
         try:
             self._outbox.store_event(event, text, known_time(time.time()))
         except OutboxFullError as error:
             self.counters["events without room"] += 1
             log.error("outbox full, not stored: %s: %s", text, error)
+            return False
+        return True
 
     # To and from the backend.
 
@@ -325,6 +328,7 @@ class Gateway:
             )
         if deleted.unknown:
             log.error("acknowledgement beyond the end of our chain: is this outbox an old copy?")
+        self._chain_disagreements()
 
     def _on_command(self, unverified: bytes) -> None:
         decided = self._commands.receive(unverified, known_time(time.time()))
@@ -337,9 +341,15 @@ class Gateway:
     def _on_checkpoint(self, unverified: bytes) -> None:
         found = self._gossip.received(unverified)
         if found is not None:
-            # Into the chain as well: there the backend cannot leave it out without a gap.
             log.error("%s", found)
-            self._store_event(statement.LOG_DISAGREES, str(found))
+            self._chain_disagreements()
+
+    def _chain_disagreements(self) -> None:
+        """Into the chain as well: there the backend cannot leave them out without a gap.
+
+        Again at a start and when room was made: power may have gone, or the outbox was full.
+        """
+        self._gossip.to_chain(lambda text: self._store_event(statement.LOG_DISAGREES, text))
 
     def _publish(self, now: float) -> None:
         if self._uplink.session != self._session:
