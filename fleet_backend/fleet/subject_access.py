@@ -102,7 +102,8 @@ def _statements(connection: Connection, trace: Trace) -> Iterator[Item]:
 def _tells_of_others(body: bytes, content: Content) -> bool:
     """Would showing it tell where somebody else was, or what somebody else asked for?
 
-    Faults, health and a locked vehicle's place are nobody's secret.
+    Faults, health and a locked vehicle's place are nobody's secret; when a ride of somebody else
+    began or ended is.
     """
     try:
         items = wire.decode_records(body)
@@ -118,6 +119,8 @@ def _is_of_others(item: bytes, content: Content) -> bool:
         return not content.names_him(item)
     if entry.kind in (record.ANSWER, record.REFUSAL):
         return not content.names_him(item)
+    if entry.kind in (record.LOCK, record.EGRESS):
+        return not content.speaks_of_him(item)
     if entry.kind != record.TELEMETRY or entry.named().get("state") == lock.LOCKED:
         return False
     return not content.speaks_of_him(item)
