@@ -1,14 +1,17 @@
 """Erasing while the parts run: what the API then says, and what arrives afterwards."""
 
 import secrets
+import sqlite3
 import time
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from fleet_backend.fleet import counters, scrub, trace
 from fleet_backend.fleet.errors import DatabaseError
 from fleet_backend.fleet.retention import RetentionSettings
 from fleet_backend.ingest.retainer import EVERY_S, Retainer
+from fleet_backend.issuer import worker
 from protocol import command, lock, record, request
 from tests.privacy.privacy_stand import grant_id_of
 from tests.privacy.test_privacy_late import begin_ride
@@ -129,6 +132,37 @@ def test_a_request_that_waits_for_the_issuer_goes_too(town: Town) -> None:
     # The issuer goes on for everybody else.
     assert stand.granted(town.clients[town.bob], "trike-1")["state"] == "issued"
     assert_proofs_hold(town.layout)
+
+
+def test_an_issuer_that_slept_over_an_erasure_goes_on(town: Town) -> None:
+    """Its computer was asleep: what it had signed is gone, and over its time as well."""
+    stand = town.stand
+    _ask(town.clients[town.anna])
+    stand.issuer.step()
+    erase_rider(town.layout, town.anna)
+    waiting = _ask(town.clients[town.bob])
+    stand.issuer._clock = lambda: time.time() + 600
+    for _ in range(2):
+        stand.issuer.step()
+    assert stand.operator.get(f"/v1/grants/{waiting}").json()["state"] == "expired"
+
+
+def test_more_requests_than_fit_a_round_hide_no_erased_one(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand = town.stand
+    _ask(town.clients[town.anna])
+    sealed = stand.issuer._store.seal
+    monkeypatch.setattr(stand.issuer._store, "seal", _locked)
+    stand.issuer.step()  # signed, and the database takes no claim just now
+    monkeypatch.setattr(stand.issuer._store, "seal", sealed)
+    erase_rider(town.layout, town.anna)
+    monkeypatch.setattr(worker, "MAX_ROWS", 1)
+    assert stand.granted(town.clients[town.bob], "trike-1")["state"] == "issued"
+
+
+def _locked(*_: object) -> None:
+    raise OperationalError("", None, sqlite3.OperationalError("database is locked"))
 
 
 def _ask(rider: RiderClient) -> str:
