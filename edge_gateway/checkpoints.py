@@ -19,6 +19,7 @@ from fleet_backend.ledger.checkpoint import Checkpoint, parse_checkpoint
 from fleet_backend.ledger.errors import LedgerError
 from fleet_backend.ledger.note import parse_note
 from protocol import cbor, sighting
+from protocol.errors import DecodeError
 
 _LAYOUT = 1
 # Of each log and kind, the first ones: a flood of one kind leaves the places of the others.
@@ -129,12 +130,21 @@ class Checkpoints:
             self._db.execute("INSERT OR IGNORE INTO chained VALUES (?)", (number,))
 
     def disagreement(self, number: int) -> Disagreement:
-        """One that is kept."""
+        """One that is kept. The disk may have changed it since: that is the one error as well."""
         query = "SELECT kind, origin, held, refused, proof FROM disagreements WHERE id = ?"
         with _named_errors(self._path):
-            kind, origin, held, refused, proof = self._db.execute(query, (number,)).fetchone()
-        hashes = sighting.hashes(cbor.decode(proof), "proof")
-        return Disagreement(Kind(kind), origin, held, refused, tuple(hashes))
+            row = self._db.execute(query, (number,)).fetchone()
+        try:
+            kind, origin, held, refused, proof = row
+            notes = sighting.note(held, "held"), sighting.note(refused, "refused")
+            hashes = sighting.hashes(cbor.decode(proof), "proof")
+            return Disagreement(
+                Kind(kind), sighting.origin(origin, "origin"), *notes, tuple(hashes)
+            )
+        except (DecodeError, TypeError, ValueError) as error:
+            raise CheckpointsError(
+                f"{self._path}: disagreement {number} is damaged: {error}"
+            ) from error
 
 
 def _open(path: Path) -> sqlite3.Connection:

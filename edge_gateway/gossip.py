@@ -125,17 +125,17 @@ class Gossip:
     def to_chain(self, store: Callable[[str], bool]) -> None:
         """Have each disagreement told in the chain that is not yet; `store` says whether it is.
 
-        Power goes after `store`: it is told in the chain twice, and never not at all.
+        Power goes after `store`: it is told in the chain twice, and never not at all. One that
+        cannot be read is left for the next start, and holds up no other.
         """
         while self._store is not None and self._unchained:
+            number = self._unchained[0]
             try:
-                number = self._unchained[0]
                 if not store(str(self._store.disagreement(number))):
                     return
                 self._store.note_chained(number)
             except CheckpointsError as error:
                 log.error("%s", error)
-                return
             self._unchained.popleft()
 
     def connected(self) -> None:

@@ -104,6 +104,23 @@ def test_a_full_outbox_delays_it_until_there_is_room(tmp_path: Path) -> None:
     assert "rolled back" in text
 
 
+@pytest.mark.parametrize("spoil", ["proof = x'ff'", "kind = 99", "origin = ''", "refused = 7"])
+def test_a_disagreement_that_the_disk_changed_stops_nothing(tmp_path: Path, spoil: str) -> None:
+    """SQLite has no checksums: such a row is read without an error."""
+    bench = Bench(tmp_path)
+    bench.down(courier.DOWN_CHECKPOINT, bench.log.show(0))
+    for size in (7, 6):
+        assert bench.gossip.received(bench.log.show(10, size)) is not None
+    with closing(sqlite3.connect(bench.settings.checkpoints_file)) as database, database:
+        database.execute("PRAGMA ignore_check_constraints = ON")
+        database.execute(f"UPDATE OR IGNORE disagreements SET {spoil} WHERE id = 1")
+    bench.start()
+    assert len(bench.told()) == 1
+    assert list(bench.gossip.due(0))
+    bench.roll_back(5)
+    assert len(bench.told()) == 2
+
+
 @pytest.mark.parametrize("sizes", [(7,), (7, 6, 5)])
 def test_each_is_told_once_and_in_order(tmp_path: Path, sizes: tuple[int, ...]) -> None:
     bench = Bench(tmp_path)
