@@ -85,8 +85,9 @@ class Checkpoints:
         if row is None:
             return None
         try:
-            return row[0], parse_checkpoint(parse_note(row[0]).text)
-        except LedgerError as error:
+            note = sighting.note(row[0], "held")
+            return note, parse_checkpoint(parse_note(note).text)
+        except (LedgerError, DecodeError) as error:
             raise CheckpointsError(f"{self._path}: {error}") from error
 
     def accept(self, origin: str, note: bytes) -> None:

@@ -12,6 +12,7 @@ from log_stand import ORIGIN, MemoryLog
 from test_gateway_order import NoBroker, WatchingBus
 
 from edge_gateway.checkpoints import Checkpoints
+from edge_gateway.errors import CheckpointsError
 from edge_gateway.events import Arrived, Inbox
 from edge_gateway.gateway import Gateway
 from edge_gateway.gossip import Gossip
@@ -119,6 +120,17 @@ def test_a_disagreement_that_the_disk_changed_stops_nothing(tmp_path: Path, spoi
     assert list(bench.gossip.due(0))
     bench.roll_back(5)
     assert len(bench.told()) == 2
+
+
+@pytest.mark.parametrize("spoilt", ["7", "'text'", "x'ff'", "x''"])
+def test_a_held_checkpoint_that_the_disk_changed_is_named(tmp_path: Path, spoilt: str) -> None:
+    """One bit makes a text of a blob; no log is followed then, and the records go on."""
+    bench = Bench(tmp_path)
+    bench.down(courier.DOWN_CHECKPOINT, bench.log.show(0))
+    with closing(sqlite3.connect(bench.settings.checkpoints_file)) as database, database:
+        database.execute(f"UPDATE held SET note = {spoilt}")
+    with pytest.raises(CheckpointsError, match=r"checkpoints\.db"):
+        bench.start()
 
 
 @pytest.mark.parametrize("sizes", [(7,), (7, 6, 5)])
