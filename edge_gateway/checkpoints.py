@@ -19,6 +19,7 @@ from fleet_backend.ledger.checkpoint import Checkpoint, parse_checkpoint
 from fleet_backend.ledger.errors import LedgerError
 from fleet_backend.ledger.note import parse_note
 from protocol import cbor, sighting
+from protocol.errors import DecodeError
 
 _LAYOUT = 1
 # Of each log and kind, the first ones: a flood of one kind leaves the places of the others.
@@ -29,6 +30,7 @@ CREATE TABLE IF NOT EXISTS disagreements(
     id INTEGER PRIMARY KEY, origin TEXT NOT NULL, kind INTEGER NOT NULL, digest BLOB NOT NULL,
     held BLOB NOT NULL, refused BLOB NOT NULL, proof BLOB NOT NULL,
     UNIQUE(origin, kind, digest));
+CREATE TABLE IF NOT EXISTS chained(id INTEGER PRIMARY KEY);
 """
 
 
@@ -83,8 +85,9 @@ class Checkpoints:
         if row is None:
             return None
         try:
-            return row[0], parse_checkpoint(parse_note(row[0]).text)
-        except LedgerError as error:
+            note = sighting.note(row[0], "held")
+            return note, parse_checkpoint(parse_note(note).text)
+        except (LedgerError, DecodeError) as error:
             raise CheckpointsError(f"{self._path}: {error}") from error
 
     def accept(self, origin: str, note: bytes) -> None:
@@ -116,13 +119,33 @@ class Checkpoints:
         with _named_errors(self._path):
             return [row[0] for row in self._db.execute(query, (origin,))]
 
+    def unchained(self) -> Sequence[int]:
+        """Numbers of those that the gateway's chain does not tell of yet, of every log."""
+        query = "SELECT id FROM disagreements WHERE id NOT IN (SELECT id FROM chained) ORDER BY id"
+        with _named_errors(self._path):
+            return [row[0] for row in self._db.execute(query)]
+
+    def note_chained(self, number: int) -> None:
+        """The chain tells of it, durably."""
+        with _named_errors(self._path):
+            self._db.execute("INSERT OR IGNORE INTO chained VALUES (?)", (number,))
+
     def disagreement(self, number: int) -> Disagreement:
-        """One that is kept."""
+        """One that is kept. The disk may have changed it since: that is the one error as well."""
         query = "SELECT kind, origin, held, refused, proof FROM disagreements WHERE id = ?"
         with _named_errors(self._path):
-            kind, origin, held, refused, proof = self._db.execute(query, (number,)).fetchone()
-        hashes = sighting.hashes(cbor.decode(proof), "proof")
-        return Disagreement(Kind(kind), origin, held, refused, tuple(hashes))
+            row = self._db.execute(query, (number,)).fetchone()
+        try:
+            kind, origin, held, refused, proof = row
+            notes = sighting.note(held, "held"), sighting.note(refused, "refused")
+            hashes = sighting.hashes(cbor.decode(proof), "proof")
+            return Disagreement(
+                Kind(kind), sighting.origin(origin, "origin"), *notes, tuple(hashes)
+            )
+        except (DecodeError, TypeError, ValueError) as error:
+            raise CheckpointsError(
+                f"{self._path}: disagreement {number} is damaged: {error}"
+            ) from error
 
 
 def notes_in(path: Path, origin: str) -> list[tuple[str, bytes]]:

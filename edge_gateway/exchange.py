@@ -27,7 +27,7 @@ _REPORTS_KEPT = 64
 class Exchange:
     """The backend's side of the gateway. Bad input is counted and named; one thread only.
 
-    `tell` puts an event into the gateway's chain.
+    `tell` puts an event into the gateway's chain; False where there is no room.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Exchange:
         uplink: Uplink,
         verify_ack: Callable[[bytes, bytes], bool],
         gossip: Gossip,
-        tell: Callable[[int, str], None],
+        tell: Callable[[int, str], bool],
     ) -> None:
         limits = settings.limits
         self.counters: Counter[str] = Counter()
@@ -99,6 +99,7 @@ class Exchange:
             )
         if deleted.unknown:
             log.error("acknowledgement beyond the end of our chain: is this outbox an old copy?")
+        self.chain_disagreements()
 
     def _on_command(self, unverified: bytes) -> None:
         decided = self._commands.receive(unverified, known_time(time.time()))
@@ -111,9 +112,15 @@ class Exchange:
     def _on_checkpoint(self, unverified: bytes) -> None:
         found = self._gossip.received(unverified)
         if found is not None:
-            # Into the chain as well: there the backend cannot leave it out without a gap.
             log.error("%s", found)
-            self._tell(statement.LOG_DISAGREES, str(found))
+            self.chain_disagreements()
+
+    def chain_disagreements(self) -> None:
+        """Into the chain as well: there the backend cannot leave them out without a gap.
+
+        Again at a start and when room was made: power may have gone, or the outbox was full.
+        """
+        self._gossip.to_chain(lambda text: self._tell(statement.LOG_DISAGREES, text))
 
     def publish(self, now: float, challenge: bytes | None) -> None:
         """Whatever is due, and the vehicle's newest challenge where it is not out yet."""

@@ -79,6 +79,8 @@ class Gateway:
     def start(self) -> None:
         """Say in the chain that we are here."""
         self._store_event(statement.STARTED, "edge gateway started")
+        self.exchange.chain_disagreements()
+        self._chain_disagreements()
 
     def finish(self) -> None:
         """Before the end: what waits for others to share its statement waits no longer."""
@@ -98,9 +100,12 @@ class Gateway:
             counts,
         )
 
-    def _store_event(self, event: int, text: str) -> None:
+    def _store_event(self, event: int, text: str) -> bool:
+        """Into the chain; False where the outbox is full."""
         try:
             self._outbox.store_event(event, text, known_time(time.time()))
         except OutboxFullError as error:
             self.counters["events without room"] += 1
             log.error("outbox full, not stored: %s: %s", text, error)
+            return False
+        return True

@@ -6,7 +6,7 @@ one that is lost on its way is told again.
 
 import logging
 import time
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 
 from edge_gateway.checkpoints import Checkpoints, Disagreement
@@ -52,6 +52,7 @@ class Gossip:
         self._due: OrderedDict[_Item, None] = OrderedDict()
         # Of each log one for what is held and one for disagreements: neither delays the other.
         self._paces: dict[tuple[str, bool], Pace] = {}
+        self._unchained: deque[int] = deque()
         self._all_at: float | None = None
         # How often a question was put without an answer, and when it is put again.
         self._asked: Counter[str] = Counter()
@@ -69,6 +70,7 @@ class Gossip:
             for is_held in (True, False):
                 self._paces[origin, is_held] = Pace(_BURST, 1 / self._limits.sighting_s)
             self.counters["log disagreements kept"] += len(store.numbers(origin))
+        self._unchained.extend(store.unchained())
 
     def received(self, payload: bytes) -> Disagreement | None:
         """A message on down/checkpoint. Returns a disagreement that is new, and on disk.
@@ -115,9 +117,26 @@ class Gossip:
         if number is None:
             return None
         self.counters["log disagreements kept"] += 1
+        self._unchained.append(number)
         self._due[found.origin, number] = None
         self._due.move_to_end((found.origin, number), last=False)
         return found
+
+    def to_chain(self, store: Callable[[str], bool]) -> None:
+        """Have each disagreement told in the chain that is not yet; `store` says whether it is.
+
+        Power goes after `store`: it is told in the chain twice, and never not at all. One that
+        cannot be read is left for the next start, and holds up no other.
+        """
+        while self._store is not None and self._unchained:
+            number = self._unchained[0]
+            try:
+                if not store(str(self._store.disagreement(number))):
+                    return
+                self._store.note_chained(number)
+            except CheckpointsError as error:
+                log.error("%s", error)
+            self._unchained.popleft()
 
     def connected(self) -> None:
         """A new connection: everything is told again, what is held first."""

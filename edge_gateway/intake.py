@@ -25,7 +25,7 @@ log = logging.getLogger("edge_gateway")
 class Intake:
     """The vehicle's side of the gateway. Bad input is counted and named; one thread only.
 
-    `tell` puts an event into the gateway's chain.
+    `tell` puts an event into the gateway's chain; False where there is no room.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Intake:
         settings: GatewaySettings,
         outbox: Outbox,
         bus: VehicleBus,
-        tell: Callable[[int, str], None],
+        tell: Callable[[int, str], bool],
     ) -> None:
         self.counters: Counter[str] = Counter()
         # What the vehicle asks grants to answer to; None while it has not said, or is another one.

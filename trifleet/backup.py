@@ -115,6 +115,16 @@ def places(layout: Layout) -> list[BackupFolder]:
         raise BackupError(f"{layout.backups} is damaged: {error}") from error
 
 
+def inherit_places(folder: BackupFolder, layout: Layout) -> None:
+    """A new installation knows this back-up, and those that this one knew. Raises BackupError.
+
+    It holds the same riders: who is erased here is erased there.
+    """
+    older = places(Layout(folder.root))
+    known = dict.fromkeys(str(item.root) for item in (*older, folder))
+    write_private(layout.backups, json.dumps(list(known), indent=2).encode() + b"\n")
+
+
 def forget_place(layout: Layout, folder: BackupFolder) -> None:
     """A back-up is gone for good."""
     kept = [str(item.root) for item in places(layout) if item != folder]
@@ -152,7 +162,7 @@ def _copy(layout: Layout, folder: BackupFolder, log: Verifier) -> SignedCheckpoi
     signed, published = snapshot.take(layout.database, folder.database, meanwhile)
     log_snapshot.copy_log(layout.ledger, signed, published, folder.ledger)
     write_private(folder.signed, signed.note)
-    for path in (layout.policy, layout.root / "installation.json"):
+    for path in (layout.policy, layout.root / "installation.json", layout.backups):
         write_private(folder.root / path.name, path.read_bytes())
     if layout.privacy.exists():
         write_private(folder.root / layout.privacy.name, layout.privacy.read_bytes())

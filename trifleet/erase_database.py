@@ -8,7 +8,9 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
-from fleet_backend.fleet import erasure, erasures, scrub, trace
+from sqlalchemy import Connection
+
+from fleet_backend.fleet import erasure, erasures, late, scrub, trace
 from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.fleet.erasure import Counts
 from fleet_backend.fleet.erasures import Erasure
@@ -43,18 +45,29 @@ def erase_rows(
     Raises OpenRideError, and FleetError for a key that is no rider's.
     """
     with database.begin() as connection:
-        found = erasure.begin(connection, thumbprint, int(time.time()))
-        open_rides = erasure.open_rides(found)
-        if open_rides and not even_riding:
-            raise OpenRideError(open_rides)
+        found = _begin(connection, thumbprint, even_riding)
+        seen = erasure.newest_statement(connection)
     counts: Counts = Counter()
     more = True
     while more:
         with database.begin() as connection:
             more = erasure.sweep(connection, found, counts)
     with database.begin() as connection:
+        # Nobody else can write now. What he asked for meanwhile is known from here on, and any
+        # content that speaks of it is newer than the first look.
+        found = _begin(connection, thumbprint, even_riding, seen)
+        while erasure.sweep(connection, found, counts):
+            pass
         erasure.clear(connection, found, counts)
     return found, counts
+
+
+def _begin(connection: Connection, thumbprint: bytes, even_riding: bool, swept: int = 0) -> Erasure:
+    found = erasure.begin(connection, thumbprint, int(time.time()), swept)
+    open_rides = erasure.open_rides(found)
+    if open_rides and not even_riding:
+        raise OpenRideError(open_rides)
+    return found
 
 
 def end(database: Database, path: Path, found: Erasure) -> Counts:
@@ -64,11 +77,11 @@ def end(database: Database, path: Path, found: Erasure) -> Counts:
     scrub.rewrite(path)
     with database.begin() as connection:
         erasures.finish(connection, found.id, int(time.time()))
-        late = erasure.drop_late(connection)
-    if late.total():
+        dropped = late.drop(connection)
+    if dropped.total():
         scrub.rewrite(path)
     scrub.empty_log(path)
-    return late
+    return dropped
 
 
 def erase_in_copy(path: Path, thumbprint: bytes) -> Counts:
@@ -80,21 +93,22 @@ def erase_in_copy(path: Path, thumbprint: bytes) -> Counts:
 
 
 def erase_known(path: Path, known: list[Erasure]) -> int:
-    """Whoever is in the list of another database and in this one again is erased here as well.
+    """Whoever was erased elsewhere after he was here, if at all, and is in this one is erased.
 
-    Returns how many were.
+    Who came back after his erasure stays. Returns how many were erased.
     """
-    digests = {one.rider_hash for one in known}
     with closing(open_file(path)) as database:
         with database.read() as connection:
-            back = [one for one in trace.holders(connection) if erasures.digest(one) in digests]
+            here = {one.rider_hash: one.started for one in erasures.all_erasures(connection)}
+            since = {one.rider_hash for one in known if one.started > here.get(one.rider_hash, -1)}
+            back = [one for one in trace.holders(connection) if erasures.digest(one) in since]
         for thumbprint in back:
             found, _ = erase_rows(database, thumbprint, even_riding=True)
             end(database, path, found)
         with database.begin() as connection:
             for one in known:
                 erasures.copy(connection, one)
-            late = erasure.drop_late(connection)
-        if late.total():
+            dropped = late.drop(connection)
+        if dropped.total():
             scrub.rewrite(path)
     return len(back)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fleet_backend.fleet import erasures, snapshot
 from fleet_backend.fleet.database import open_database
+from fleet_backend.fleet.erasures import Erasure
 from fleet_backend.fleet.errors import FleetError
 from fleet_backend.ledger import snapshot as log_snapshot
 from fleet_backend.ledger.checkpoint import SignedCheckpoint, open_checkpoint
@@ -20,7 +21,7 @@ from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.ledger.storage import FolderFetch
 from fleet_backend.ledger.tree import ProvedTree
 from trifleet import erase_database
-from trifleet.backup import BackupFolder, copy_files, key_files, read_mark
+from trifleet.backup import BackupFolder, copy_files, inherit_places, key_files, read_mark
 from trifleet.errors import BackupError
 from trifleet.installation import origin
 from trifleet.layout import Layout, make_folder, write_private
@@ -58,6 +59,7 @@ def restore(
     snapshot.require_whole(folder.database)
     make_folder(layout.root)
     layout.root.chmod(0o700)
+    inherit_places(folder, layout)
     copy_files(source, layout.root, key_files(Layout(source)))
     for name, path in (
         ("policy.txt", layout.policy),
@@ -120,15 +122,15 @@ def _restore_log(
 
 def _erase_again(layout: Layout, sources: list[Path]) -> int:
     """Who was erased after the back-up was made stays erased."""
-    known = {}
+    known: list[Erasure] = []
     for path in sources:
         database = open_database(f"sqlite:///{path}")
         try:
             database.check_schema()
             with database.read() as connection:
-                known.update({one.rider_hash: one for one in erasures.all_erasures(connection)})
+                known += erasures.all_erasures(connection)
         except FleetError as error:
             raise BackupError(f"{path}: {error}") from error
         finally:
             database.close()
-    return erase_database.erase_known(layout.database, list(known.values()))
+    return erase_database.erase_known(layout.database, known)

@@ -5,7 +5,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
 
-from fleet_backend.fleet import erasure, scrub
+from fleet_backend.fleet import late, scrub
 from fleet_backend.fleet import retention as rules
 from trifleet import backup, erase_database
 from trifleet.errors import BackupError
@@ -35,7 +35,7 @@ def retain(layout: Layout, now: int | None = None) -> Report:
                     break
                 counts += deleted
             with database.begin() as connection:
-                counts += erasure.drop_late(connection)
+                counts += late.drop(connection)
         scrub.rewrite(layout.database)
     return Report(counts, _old_backups(layout, moment - _shortest_days(settings) * rules.DAY_S))
 

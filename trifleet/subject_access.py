@@ -144,8 +144,10 @@ def _readme(layout: Layout, rider: str, counts: dict[str, int]) -> str:
         f"receipts/ ({counts['receipts/']}): proofs, by place in the ledger. Check one with",
         "  trifleet ledger verify receipts/N.receipt --policy policy.txt",
         "",
-        "Not in here: what the vehicles and gateways still hold and have not delivered; what your",
-        "own phone keeps; the ledger itself, which is public and holds commitments only.",
+        "Not in here: what vehicles and gateways still hold and have not delivered; the bus logs",
+        "of vehicles, where they are kept; what the broker holds of messages on their way; what",
+        "your own phone keeps; answers of vehicles that are older than what says whose they were;",
+        "the ledger itself, which is public and holds commitments only.",
     ]
     kept = [str(folder.root) for folder in backup.places(layout)]
     if kept:

@@ -1,28 +1,33 @@
 """Does this content speak of one rider? Pure: bodies of statements, messages, records.
 
 It does where it holds one of his names, or what his vehicle measured during one of his rides.
+Who was erased has no name any more: digests of the ids of his grants and commands find him.
 Nothing needs to be well-formed: what cannot be decoded is searched all the same.
 """
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from fleet_backend.fleet.rides import Ride
 from fleet_backend.fleet.trace import Trace
-from protocol import cbor, statement
+from protocol import cbor, command, statement
 from protocol.errors import DecodeError
 
 MAX_BODY_BYTES = 65_535
+_FEW = 200
+# A byte string of CBOR as long as the id of a grant or command, or the hash of a code.
+_ID = re.compile(b"(?=%c(.{%d}))" % (0x40 + command.ID_BYTES, command.ID_BYTES), re.DOTALL)
 
 
 class Content:
     """Looks for one rider; made once, asked for many."""
 
-    def __init__(self, trace: Trace) -> None:
-        self._names = re.compile(b"|".join(map(re.escape, trace.names)))
+    def __init__(self, finds: Callable[[bytes], bool], rides: Iterable[Ride]) -> None:
+        """`finds` says whether one of his names is in these bytes."""
+        self._finds = finds
         self._rides: dict[bytes, list[Ride]] = {}
-        for ride in trace.rides:
+        for ride in rides:
             self._rides.setdefault(cbor.encode(ride.vehicle), []).append(ride)
 
     def speaks_of_him(self, data: bytes) -> bool:
@@ -31,7 +36,7 @@ class Content:
 
     def names_him(self, data: bytes) -> bool:
         """Is one of his names in these bytes?"""
-        return self._names.search(data) is not None
+        return self._finds(data)
 
     def only_of_him(self, data: bytes) -> bool:
         """Is each of the body's records part of his rides, or named by his commands?"""
@@ -66,6 +71,29 @@ class Content:
                 if boot is not None and seq is not None:
                     yield any(ride.holds(ride.vehicle, (boot, seq)) for ride in rides)
                 at = data.find(name, at + 1)
+
+
+def of(trace: Trace) -> Content:
+    """The content that speaks of this rider."""
+    return Content(_finder(trace.names), trace.rides)
+
+
+def _finder(names: Sequence[bytes]) -> Callable[[bytes], bool]:
+    """Is one of these names in some bytes? A pattern tries them one after the other at each place,
+    which is quick for a few; a year of rides has thousands."""
+    if len(names) <= _FEW:
+        pattern = re.compile(b"|".join(map(re.escape, names)))
+        return lambda data: pattern.search(data) is not None
+    size = min(map(len, names))
+    beginnings = frozenset(name[:size] for name in names)  # random: no two begin alike by chance
+    return lambda data: (
+        not beginnings.isdisjoint(data[at : at + size] for at in range(len(data) - size + 1))
+    )
+
+
+def of_ids(wanted: Callable[[bytes], bool], rides: Iterable[Ride]) -> Content:
+    """The content with an id that is wanted, or with a place of these rides."""
+    return Content(lambda data: any(wanted(found[1]) for found in _ID.finditer(data)), rides)
 
 
 def inflate(packed: bytes) -> bytes | None:

@@ -114,7 +114,8 @@ def open_database(url: str) -> Database:
     if not parsed.database or parsed.database == ":memory:":
         raise DatabaseError("the database is a file: several processes share it")
     sqlite.make_private(parsed.database)
-    writers, readers = create_engine(parsed), create_engine(parsed)
+    # What was to be written stays out of errors: they end in logs, and it may be about a rider.
+    writers, readers = (create_engine(parsed, hide_parameters=True) for _ in range(2))
     sqlite.prepare(writers, writes=True)
     sqlite.prepare(readers, writes=False)
     try:

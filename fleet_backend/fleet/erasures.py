@@ -46,8 +46,11 @@ def digest(name: bytes) -> bytes:
     return hashlib.sha256(_DOMAIN + name).digest()
 
 
-def begin(connection: Connection, trace: Trace, now: int) -> Erasure:
-    """Write down that it is under way; with what was known of an earlier one of this rider."""
+def begin(connection: Connection, trace: Trace, now: int, swept: int = 0) -> Erasure:
+    """Write down that it is under way; with what was known of an earlier one of this rider.
+
+    Bodies up to the statement `swept` were looked through, for all that is new in the trace.
+    """
     known = find(connection, trace.thumbprint)
     if known is not None:
         earlier = known.trace or Trace(trace.thumbprint)
@@ -62,7 +65,7 @@ def begin(connection: Connection, trace: Trace, now: int) -> Erasure:
         "rider": trace.thumbprint,
         "work": traces.as_json(trace),
         "marks": {"names": sorted(marks), "rides": traces.rides_as_json(trace.rides)},
-        "swept": 0,
+        "swept": swept,
         "started": now,
         "finished": None,
     }
@@ -92,10 +95,12 @@ def note_swept(connection: Connection, erasure_id: int, swept: int) -> None:
     connection.execute(update(erasures).where(erasures.c.id == erasure_id).values(swept=swept))
 
 
-def put_rides(connection: Connection, erasure: Erasure, known: tuple[Ride, ...]) -> None:
-    """A ride's end became known."""
-    marks = {"names": sorted(erasure.marks), "rides": traces.rides_as_json(known)}
-    connection.execute(update(erasures).where(erasures.c.id == erasure.id).values(marks=marks))
+def put_rides(connection: Connection, erasure: Erasure, known: tuple[Ride, ...]) -> Erasure:
+    """A ride became known, or the end of one."""
+    after = dataclasses.replace(erasure, rides=known)
+    row = {"marks": _marks(after)}
+    connection.execute(update(erasures).where(erasures.c.id == erasure.id).values(row))
+    return after
 
 
 def forget(connection: Connection, erasure_id: int) -> None:
@@ -111,21 +116,36 @@ def finish(connection: Connection, erasure_id: int, now: int) -> None:
 
 
 def copy(connection: Connection, erasure: Erasure) -> None:
-    """Keep an erasure of another database; one that is here already stays as it is."""
-    here = select(erasures.c.id).where(erasures.c.rider_hash == erasure.rider_hash)
-    if connection.execute(here).first() is None:
+    """Keep an erasure of another database, with what is known here of an earlier one.
+
+    Every statement is looked through again: what was swept there says nothing of this database.
+    """
+    here = select(erasures).where(erasures.c.rider_hash == erasure.rider_hash)
+    found = connection.execute(here).first()
+    if found is None:
         row = {
             "rider_hash": erasure.rider_hash,
             "state": FINISHED,
-            "marks": {
-                "names": sorted(erasure.marks),
-                "rides": traces.rides_as_json(erasure.rides),
-            },
-            "swept": erasure.swept,
+            "marks": _marks(erasure),
+            "swept": 0,
             "started": erasure.started,
             "finished": erasure.finished,
         }
         connection.execute(insert(erasures).values(row))
+        return
+    known = _erasure(found)
+    both = dataclasses.replace(
+        known,
+        marks=known.marks | erasure.marks,
+        rides=tuple(dict.fromkeys((*known.rides, *erasure.rides))),
+    )
+    if both != known:
+        row = {"marks": _marks(both), "swept": 0}
+        connection.execute(update(erasures).where(erasures.c.id == known.id).values(row))
+
+
+def _marks(erasure: Erasure) -> dict[str, object]:
+    return {"names": sorted(erasure.marks), "rides": traces.rides_as_json(erasure.rides)}
 
 
 def _erasure(row: Row[tuple[object, ...]]) -> Erasure:

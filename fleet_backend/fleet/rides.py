@@ -4,7 +4,7 @@ Order is by (boot, seq), never by a clock. Two who unlocked a vehicle before it 
 both have that ride.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,15 +42,13 @@ class Ride:
 
 
 def of_answers(
-    connection: Connection, grant_ids: Collection[bytes], command_ids: Collection[bytes]
+    connection: Connection, named: Callable[[str], bool], *where: ColumnElement[bool]
 ) -> list[Ride]:
-    """The rides that began with an unlock by one of these grants, commands or codes."""
-    grants = {item.hex() for item in grant_ids}
-    names = {item.hex() for item in command_ids}
+    """The rides that began with an unlock by a grant, command or code that `named` knows."""
     found: list[Ride] = []
-    for row in connection.execute(_places().where(records.c.kind == wire.ANSWER)):
+    for row in connection.execute(_places().where(records.c.kind == wire.ANSWER, *where)):
         body = row.body
-        if body["grant_id"] not in grants and body["command_id"] not in names:
+        if not named(body["grant_id"]) and not named(body["command_id"]):
             continue
         if body["action"] == command.UNLOCK and body["outcome"] == wire.DONE:
             ride = _around(connection, row.vehicle, (row.boot, row.seq))

@@ -1,6 +1,6 @@
 """The events of one rider: of his requests and commands, and where his vehicle was meanwhile."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from sqlalchemy import Connection, delete, func, select
 
@@ -17,28 +17,37 @@ Span = tuple[int, int]
 
 def of_rider(connection: Connection, trace: Trace) -> Iterator[Event]:
     """What the table still holds of him, oldest first."""
-    names = {item.hex() for item in (*trace.grant_ids, *trace.command_ids)}
-    subjects = {*trace.requests, *names}
-    spans = {ride: _spans(connection, ride) for ride in trace.rides}
+    names = {item.hex() for item in (*trace.grant_ids, *trace.command_ids)} | {*trace.requests}
+    yield from of(connection, names.__contains__, trace.rides)
+
+
+def of(
+    connection: Connection, named: Callable[[str], bool], rides: Iterable[Ride]
+) -> Iterator[Event]:
+    """Those with an id that `named` knows, and those that were during one of the rides."""
+    spans = {ride: _spans(connection, ride) for ride in rides}
     for row in connection.execute(select(table).order_by(table.c.id)):
         event = Event(**row._mapping)
-        named = event.subject in subjects or _names(event, names)
-        if named or any(_during(event, ride, spans[ride]) for ride in trace.rides):
+        is_his = any(map(named, _ids(event)))
+        if is_his or any(_during(event, ride, span) for ride, span in spans.items()):
             yield event
 
 
-def forget(connection: Connection, trace: Trace) -> int:
+def forget(connection: Connection, events_of_him: Iterable[Event]) -> int:
     """Delete them; returns how many."""
-    found = [event.id for event in of_rider(connection, trace)]
+    found = [event.id for event in events_of_him]
     for at in range(0, len(found), 500):
         connection.execute(delete(table).where(table.c.id.in_(found[at : at + 500])))
     return len(found)
 
 
-def _names(event: Event, names: set[str]) -> bool:
+def _ids(event: Event) -> Iterator[str]:
     body = event.data.get("body")
     told = body if isinstance(body, dict) else event.data
-    return bool(names & {told.get("grant_id"), told.get("command_id"), told.get("id")})
+    yield event.subject
+    for name in ("grant_id", "command_id", "id"):
+        if isinstance(told.get(name), str):
+            yield told[name]
 
 
 def _during(event: Event, ride: Ride, spans: tuple[Span, Span]) -> bool:

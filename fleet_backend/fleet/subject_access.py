@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, or_, select
 
+from fleet_backend.fleet import content as contents
 from fleet_backend.fleet import erasures, streamed
 from fleet_backend.fleet.content import Content, inflate
 from fleet_backend.fleet.rides import Ride
@@ -81,7 +82,7 @@ def _records(connection: Connection, trace: Trace, named: set[str]) -> Iterator[
 
 def _statements(connection: Connection, trace: Trace) -> Iterator[Item]:
     """The statements that speak of him, with salt and body where it is his alone."""
-    content = Content(trace)
+    content = contents.of(trace)
     query = select(statements, bodies.c.salt, bodies.c.body).join(
         bodies, bodies.c.statement_id == statements.c.id
     )
@@ -101,7 +102,8 @@ def _statements(connection: Connection, trace: Trace) -> Iterator[Item]:
 def _tells_of_others(body: bytes, content: Content) -> bool:
     """Would showing it tell where somebody else was, or what somebody else asked for?
 
-    Faults, health and a locked vehicle's place are nobody's secret.
+    Faults, health and a locked vehicle's place are nobody's secret; when a ride of somebody else
+    began or ended is.
     """
     try:
         items = wire.decode_records(body)
@@ -117,6 +119,8 @@ def _is_of_others(item: bytes, content: Content) -> bool:
         return not content.names_him(item)
     if entry.kind in (record.ANSWER, record.REFUSAL):
         return not content.names_him(item)
+    if entry.kind in (record.LOCK, record.EGRESS):
+        return not content.speaks_of_him(item)
     if entry.kind != record.TELEMETRY or entry.named().get("state") == lock.LOCKED:
         return False
     return not content.speaks_of_him(item)
@@ -124,7 +128,7 @@ def _is_of_others(item: bytes, content: Content) -> bool:
 
 def _quarantine(connection: Connection, trace: Trace) -> list[Item]:
     """Refused messages that speak of him, without their bytes: others may be in them."""
-    content = Content(trace)
+    content = contents.of(trace)
     kept = connection.execute(select(quarantine).order_by(quarantine.c.id))
     return [
         {name: value for name, value in _item(row).items() if name != "message"}

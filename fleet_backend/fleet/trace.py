@@ -65,7 +65,8 @@ def find(connection: Connection, thumbprint: bytes) -> Trace:
     grant_ids = _unique(item.grant_id for item in held)
     codes = [*codes, *(code for item in held for code in item.codes)]
     command_ids = _unique([*own, *codes])
-    found = rides.of_answers(connection, grant_ids, command_ids)
+    names = {item.hex() for item in (*grant_ids, *command_ids)}
+    found = rides.of_answers(connection, names.__contains__)
     return Trace(
         thumbprint,
         modulus or _modulus(connection, own),

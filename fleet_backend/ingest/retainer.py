@@ -7,7 +7,7 @@ import logging
 import time
 from collections import Counter
 
-from fleet_backend.fleet import erasure
+from fleet_backend.fleet import late
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.retention import RetentionSettings, retain
 
@@ -25,6 +25,7 @@ class Retainer:
         self._settings = settings
         self._due = 0
         self._counts: Counter[str] = Counter()
+        self._late = late.Run()
 
     def step(self, now: int) -> None:
         """The next pieces, if it is time. `now` is Unix time."""
@@ -34,16 +35,17 @@ class Retainer:
         while time.monotonic() < end:
             with self._database.begin() as connection:
                 deleted = retain(connection, self._settings, now)
-                if not deleted:
-                    deleted_late = erasure.drop_late(connection)
-            if not deleted:
-                self._finish(deleted_late, now)
-                return
-            self._counts += deleted
+                self._counts += deleted
+                if not deleted and not self._late.step(connection):
+                    break
+        else:
+            return
+        self._finish(now)
 
-    def _finish(self, late: Counter[str], now: int) -> None:
+    def _finish(self, now: int) -> None:
         self._due = now + EVERY_S
-        for what, counts in (("too old", self._counts), ("of erased riders", late)):
+        for what, counts in (("too old", self._counts), ("of erased riders", self._late.counts)):
             if counts.total():
                 _LOG.info("deleted, %s: %s", what, dict(counts))
         self._counts = Counter()
+        self._late = late.Run()

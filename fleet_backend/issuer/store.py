@@ -37,6 +37,15 @@ class Store:
         self._issuer = issuer
         self._modulus = modulus
 
+    def is_known(self, grant: str) -> bool:
+        """False where the rider was erased since."""
+        with self._database.read() as connection:
+            try:
+                grants.get(connection, grant)
+            except UnknownError:
+                return False
+        return True
+
     def unfinished(self, limit: int) -> list[GrantRow]:
         """Rows of the queue without an answer, oldest first."""
         with self._database.read() as connection:

@@ -111,7 +111,10 @@ class Worker:
         """Nothing is handed out for a request that is not fresh any more."""
         waiting = {row.public_id: row for row in rows}
         for signed in list(self._signed):
-            if self._now() > signed.expires:
+            # It has no row any more where its rider was erased.
+            if signed.grant not in waiting and not self._store.is_known(signed.grant):
+                self._forget(signed)
+            elif self._now() > signed.expires:
                 self._store.expire(signed.grant, self._now())
                 self._forget(signed)
             elif signed.grant not in waiting and len(rows) < MAX_ROWS:

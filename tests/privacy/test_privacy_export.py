@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 import subprocess
 import sys
 from contextlib import closing
@@ -131,6 +132,24 @@ def test_a_statement_that_tells_of_another_is_named_and_left_out(
     assert not (tmp_path / f"out/receipts/{shared[0]['leaf_index']}.receipt").exists()
     told = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
     assert refused.hex().encode() not in told
+
+
+def test_the_moment_at_which_another_rode_off_is_left_out(town: Town, tmp_path: Path) -> None:
+    """The statement with the end of the ride has the next rider's unlock, and not the answer."""
+    stand = town.stand
+    granted = stand.granted(town.clients[town.anna], "trike-2")
+    mine = grant_id_of(granted)
+    name = stand.send(town.clients[town.anna], "trike-2", granted, command.UNLOCK)
+    stand.deliver("trike-2", stand.unlocked("trike-2", name, mine))
+    ended = stand.locked("trike-2", name, mine)
+    change, answer = stand.unlocked("trike-2", secrets.token_bytes(16), secrets.token_bytes(16))
+    stand.deliver("trike-2", [*ended, change])
+    stand.deliver("trike-2", [answer])
+    export(town.layout, town.anna.hex(), tmp_path / "out")
+    *_, begin, end = read(tmp_path / "out")["statements"]
+    assert (begin["shared"], end["shared"]) == (False, True)
+    told = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert change.hex().encode() not in told
 
 
 def test_after_an_erasure_it_says_that_nothing_is_left(stopped: Stopped) -> None:

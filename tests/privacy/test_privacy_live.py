@@ -1,29 +1,30 @@
 """Erasing while the parts run: what the API then says, and what arrives afterwards."""
 
 import secrets
+import sqlite3
 import time
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from fleet_backend.fleet import counters, scrub, trace
 from fleet_backend.fleet.errors import DatabaseError
 from fleet_backend.fleet.retention import RetentionSettings
 from fleet_backend.ingest.retainer import EVERY_S, Retainer
+from fleet_backend.issuer import worker
 from protocol import command, lock, record, request
-from tests.privacy.privacy_stand import PrivacyStand, grant_id_of
+from tests.privacy.privacy_stand import grant_id_of
+from tests.privacy.test_privacy_late import begin_ride
 from tests.privacy.town import (
     ANNA,
     Town,
     assert_proofs_hold,
     erase_rider,
-    quiet,
     rows_of,
     statements_of,
     trace_of,
 )
-from trifleet import erase
 from trifleet.client import RiderClient, to_text
-from trifleet.erase_database import OpenRideError
 
 
 def leaves(town: Town, rider: bytes) -> list[int]:
@@ -62,41 +63,6 @@ def test_an_erased_rider_may_come_back_as_somebody_new(town: Town) -> None:
     assert trace_of(town.layout, town.anna) == again
     assert erase_rider(town.layout, town.anna).deleted["riders"] == 1
     assert trace_of(town.layout, town.anna).is_empty
-
-
-def begin_ride(stand: PrivacyStand, rider: RiderClient, vehicle: str) -> tuple[bytes, bytes]:
-    granted = stand.granted(rider, vehicle)
-    name = stand.send(rider, vehicle, granted, command.UNLOCK)
-    return name, grant_id_of(granted)
-
-
-def test_what_a_gateway_brings_afterwards_is_dropped_the_same_day(town: Town) -> None:
-    """It was offline from the middle of the ride on."""
-    stand, anna = town.stand, town.clients[town.anna]
-    name, grant_id = begin_ride(stand, anna, "trike-2")
-    stand.deliver("trike-2", stand.unlocked("trike-2", name, grant_id))
-    outbox = stand.outboxes["trike-2"]
-    now = int(time.time())
-    for place in ANNA[:2]:
-        outbox.store_records([stand.sample("trike-2", place, lock.DRIVE)], now, "trike-2", {})
-    outbox.store_records(stand.locked("trike-2", name, grant_id), now, "trike-2", {})
-    with pytest.raises(OpenRideError, match="trike-2"):
-        erase_rider(town.layout, town.anna)
-    report = erase.erase(town.layout, town.anna.hex(), quiet, even_riding=True)
-    assert any("gw-2: 3 statements" in text for text in report.not_reached)
-    stand.drain("trike-2")
-    after = [stand.sample("trike-2", (1, 1), lock.LOCKED)]
-    stand.deliver("trike-2", after)
-    assert any(row["lat_e7"] == ANNA[0][0] for row in rows_of(town.layout.database)["telemetry"])
-    retainer = Retainer(stand.database, RetentionSettings())
-    retainer.step(now)
-    rows = rows_of(town.layout.database)
-    places = {row["lat_e7"] for row in rows["telemetry"]}
-    assert not places & {place[0] for place in ANNA[:2]}
-    assert 1 in places  # after the ride
-    kinds = {record.ANSWER, record.REFUSAL}
-    assert not any(grant_id.hex() in str(row) for row in rows["records"] if row["kind"] in kinds)
-    assert_proofs_hold(town.layout)
 
 
 def test_the_retainer_begins_again_a_day_later(town: Town) -> None:
@@ -166,6 +132,37 @@ def test_a_request_that_waits_for_the_issuer_goes_too(town: Town) -> None:
     # The issuer goes on for everybody else.
     assert stand.granted(town.clients[town.bob], "trike-1")["state"] == "issued"
     assert_proofs_hold(town.layout)
+
+
+def test_an_issuer_that_slept_over_an_erasure_goes_on(town: Town) -> None:
+    """Its computer was asleep: what it had signed is gone, and over its time as well."""
+    stand = town.stand
+    _ask(town.clients[town.anna])
+    stand.issuer.step()
+    erase_rider(town.layout, town.anna)
+    waiting = _ask(town.clients[town.bob])
+    stand.issuer._clock = lambda: time.time() + 600
+    for _ in range(2):
+        stand.issuer.step()
+    assert stand.operator.get(f"/v1/grants/{waiting}").json()["state"] == "expired"
+
+
+def test_more_requests_than_fit_a_round_hide_no_erased_one(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand = town.stand
+    _ask(town.clients[town.anna])
+    sealed = stand.issuer._store.seal
+    monkeypatch.setattr(stand.issuer._store, "seal", _locked)
+    stand.issuer.step()  # signed, and the database takes no claim just now
+    monkeypatch.setattr(stand.issuer._store, "seal", sealed)
+    erase_rider(town.layout, town.anna)
+    monkeypatch.setattr(worker, "MAX_ROWS", 1)
+    assert stand.granted(town.clients[town.bob], "trike-1")["state"] == "issued"
+
+
+def _locked(*_: object) -> None:
+    raise OperationalError("", None, sqlite3.OperationalError("database is locked"))
 
 
 def _ask(rider: RiderClient) -> str:
