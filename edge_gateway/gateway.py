@@ -80,7 +80,6 @@ class Gateway:
         """Say in the chain that we are here."""
         self._store_event(statement.STARTED, "edge gateway started")
         self.exchange.chain_disagreements()
-        self._chain_disagreements()
 
     def finish(self) -> None:
         """Before the end: what waits for others to share its statement waits no longer."""
