@@ -77,7 +77,7 @@ def end(database: Database, path: Path, found: Erasure) -> Counts:
     scrub.rewrite(path)
     with database.begin() as connection:
         erasures.finish(connection, found.id, int(time.time()))
-        dropped = late.drop(connection)
+    dropped = late.drop(database)
     if dropped.total():
         scrub.rewrite(path)
     scrub.empty_log(path)
@@ -108,7 +108,7 @@ def erase_known(path: Path, known: list[Erasure]) -> int:
         with database.begin() as connection:
             for one in known:
                 erasures.copy(connection, one)
-            dropped = late.drop(connection)
+        dropped = late.drop(database)
         if dropped.total():
             scrub.rewrite(path)
     return len(back)

@@ -34,8 +34,7 @@ def retain(layout: Layout, now: int | None = None) -> Report:
                 if not deleted:
                     break
                 counts += deleted
-            with database.begin() as connection:
-                counts += late.drop(connection)
+            counts += late.drop(database)
         scrub.rewrite(layout.database)
     return Report(counts, _old_backups(layout, moment - _shortest_days(settings) * rules.DAY_S))
 

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, select
 
 from fleet_backend.fleet import content, erasures, rides, streamed
 from fleet_backend.fleet.content import inflate
+from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.erasure import (
-    SWEEP_BODIES,
     Counts,
     delete_bodies,
     drop_answers,
@@ -22,6 +22,9 @@ from fleet_backend.fleet.erasure import (
 )
 from fleet_backend.fleet.erasures import Erasure
 from fleet_backend.fleet.schema import bodies, records, statements
+
+# Statements of one transaction: messages wait for it.
+PIECE = 200
 
 
 class Run:
@@ -46,11 +49,13 @@ class Run:
         return True
 
 
-def drop(connection: Connection) -> Counts:
-    """All of it at once, where nobody waits."""
+def drop(database: Database) -> Counts:
+    """All of it now; whoever else writes waits for one piece at a time."""
     run = Run()
-    while run.step(connection):
-        pass
+    more = True
+    while more:
+        with database.begin() as connection:
+            more = run.step(connection)
     return run.counts
 
 
@@ -66,7 +71,7 @@ def _sweep(connection: Connection, counts: Counts) -> bool:
         return False
     seen = min(one.swept for one in erased)
     following = select(statements.c.id).where(statements.c.id > seen).order_by(statements.c.id)
-    ids = connection.execute(following.limit(SWEEP_BODIES)).scalars().all()
+    ids = connection.execute(following.limit(PIECE)).scalars().all()
     if not ids:
         return False
     known = [_with_late_rides(connection, one, ids) for one in erased]

@@ -13,7 +13,7 @@ from fleet_backend.fleet.retention import RetentionSettings
 from fleet_backend.ingest.retainer import EVERY_S, Retainer
 from fleet_backend.issuer import worker
 from protocol import command, lock, record, request
-from tests.privacy.privacy_stand import grant_id_of
+from tests.privacy.privacy_stand import grant_id_of, keep_house
 from tests.privacy.test_privacy_late import begin_ride
 from tests.privacy.town import (
     ANNA,
@@ -59,7 +59,7 @@ def test_an_erased_rider_may_come_back_as_somebody_new(town: Town) -> None:
     again = trace_of(town.layout, town.anna)
     assert len(again.rides) == 1
     # What was erased once does not make the new ride vanish.
-    Retainer(town.stand.database, RetentionSettings()).step(int(time.time()))
+    keep_house(Retainer(town.stand.database, RetentionSettings()), int(time.time()))
     assert trace_of(town.layout, town.anna) == again
     assert erase_rider(town.layout, town.anna).deleted["riders"] == 1
     assert trace_of(town.layout, town.anna).is_empty
@@ -68,14 +68,14 @@ def test_an_erased_rider_may_come_back_as_somebody_new(town: Town) -> None:
 def test_the_retainer_begins_again_a_day_later(town: Town) -> None:
     now = int(time.time())
     retainer = Retainer(town.stand.database, RetentionSettings())
-    retainer.step(now)
+    keep_house(retainer, now)
     old = {"telemetry_days": 1, "bodies_days": 1}
     retainer = Retainer(town.stand.database, RetentionSettings(**old))
-    retainer.step(now)
+    keep_house(retainer, now)
     assert rows_of(town.layout.database)["telemetry"]
-    retainer.step(now + EVERY_S - 1)  # not yet
+    keep_house(retainer, now + EVERY_S - 1)  # not yet
     assert rows_of(town.layout.database)["telemetry"]
-    retainer.step(now + EVERY_S + 10)
+    keep_house(retainer, now + EVERY_S + 10)
     assert not rows_of(town.layout.database)["telemetry"]
 
 
