@@ -1,6 +1,8 @@
-"""Shared by the tests of the pages and of the whole system: one browser."""
+"""Shared by the tests of the pages and of the whole system: one browser; and the files' order."""
 
+from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -15,3 +17,20 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         yield browser
         browser.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread files that mostly wait for processes among those that compute: both at once."""
+    of_file: dict[Path, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        of_file[item.path].append(item)
+    waiting = [path for path in of_file if path.parent.name == "system"]
+    computing = [path for path in of_file if path.parent.name != "system"]
+    # The last of them begins when two thirds of the others have begun.
+    stride = max(1, 2 * len(computing) // (3 * max(1, len(waiting))))
+    order: list[Path] = []
+    for at, path in enumerate(computing):
+        if at % stride == 0 and waiting:
+            order.append(waiting.pop(0))
+        order.append(path)
+    items[:] = [item for path in (*order, *waiting) for item in of_file[path]]
