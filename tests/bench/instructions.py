@@ -63,7 +63,7 @@ def _count(folder: Path, case: str, times: int) -> int:
     code = "import device_pieces"
     done = subprocess.run(
         ["valgrind", "--tool=exp-bbv", "--instr-count-only=yes", "--bb-out-file=/dev/null"]
-        + [sys.executable, "-S", "-I", "-c", START]
+        + [sys.executable, "-S", "-s", "-c", START]
         + ["-X", "heapsize=192k", "-c", code, case, str(times), str(ROOT / "tests/vectors")],
         capture_output=True,
         text=True,

@@ -282,8 +282,11 @@ def test_the_issuer_hands_out_nothing_while_it_cannot_log(
 ) -> None:
     rider.register()
     stopped = frozen(stack.pid_of("ingest"))
-    with stopped, pytest.raises(ClientError, match="no grant: requested"):
+    with stopped, pytest.raises((ClientError, httpx.ReadTimeout)) as told:
         rider.obtain_grant("trike-2", 600, wait_s=5.0)
+    # Frozen in the middle of a write it holds the database, and nobody is answered at all.
+    if isinstance(told.value, ClientError):
+        assert "no grant: requested" in str(told.value)
     granted = rider.obtain_grant("trike-2", 600)
     assert granted["leaf_index"] is not None
 

@@ -13,8 +13,8 @@ from fleet_backend.ingest.settings import load_settings
 from fleet_backend.ledger.keys import load_log_key, log_vkey
 from fleet_backend.ledger.note import Verifier, parse_note, parse_vkey
 from trifleet import installation
-from trifleet.layout import Layout, write_toml
-from trifleet.stack import Stack, StackSettings
+from trifleet.layout import Layout
+from trifleet.program_settings import ProgramSettings
 
 
 @pytest.fixture
@@ -32,11 +32,9 @@ def rotate(layout: Layout, key: Path, new: Path, *more: str) -> None:
 
 def signed_as_run_does(layout: Layout) -> list[int]:
     """Key ids on the checkpoint, once the log was opened with the settings that `run` writes."""
-    stack = Stack(StackSettings(data=layout.root))
-    settings = stack._ingest_settings(1883)
-    write_toml(layout.root / "ingest.toml", settings)
-    ledger = load_settings(layout.root / "ingest.toml").ledger
-    database = open_database(str(settings["database"]))
+    settings = load_settings(ProgramSettings(layout, 1883).ingest())
+    ledger = settings.ledger
+    database = open_database(settings.database)
     database.create_schema()
     policy = read_policy(ledger.policy)
     sequencer = Sequencer.open(database, ledger.directory, ledger.origin, ledger.key_files, policy)
