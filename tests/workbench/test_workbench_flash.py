@@ -18,6 +18,7 @@ from workbench import application, flash
 from workbench.application import board_file, collect_application
 from workbench.bench import on_bench
 from workbench.errors import ApplicationError, WorkbenchError
+from workbench.raw_repl import RawRepl
 from workbench.slots import Slots
 
 MPREMOTE = Path(sys.executable).with_name("mpremote")
@@ -214,6 +215,8 @@ def test_a_damaged_image_is_not_run_and_said(board: VirtualBoard, checkout: Path
 def test_without_an_application_the_repl_comes(board: VirtualBoard, checkout: Path) -> None:
     files = [file for file in collect_application(ROOT) if "/" not in file.path]
     flash.flash_application(board.tty, files)  # the real boot.py and main.py, and no modules
+    with RawRepl(board.tty) as repl:
+        repl.enter()  # the reset that ends the flashing is over
     boots = board.boots
     with serial.Serial(board.tty, timeout=10) as port:
         board.reset()
