@@ -9,7 +9,7 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -41,6 +41,10 @@ class Kind(IntEnum):
     FORKED = 2  # the same size with another root: a contradiction by itself
     NOT_CONTINUED = 3  # larger, and the proof does not lead there
 
+    @property
+    def words(self) -> str:
+        return self.name.lower().replace("_", " ")
+
 
 @dataclass(frozen=True)
 class Disagreement:
@@ -60,16 +64,18 @@ class Disagreement:
     def __str__(self) -> str:
         """For the log and the chain: both hashes, so that the notes can be told from others."""
         held = hashlib.sha256(self.held).hexdigest()
-        what = self.kind.name.lower().replace("_", " ")
-        return f"log {what}: {self.digest.hex()} after {held} of {self.origin}"
+        return f"log {self.kind.words}: {self.digest.hex()} after {held} of {self.origin}"
 
 
 class Checkpoints:
-    """One thread only. Raises CheckpointsError."""
+    """One thread only. Raises CheckpointsError.
 
-    def __init__(self, path: Path) -> None:
+    To look at what another process keeps, open it to be read only: nothing of the file changes.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         with _named_errors(path):
-            self._db = _open(path)
+            self._db = _open_to_read(path) if read_only else _open(path)
         self._path = path
 
     def close(self) -> None:
@@ -148,26 +154,6 @@ class Checkpoints:
             ) from error
 
 
-def notes_in(path: Path, origin: str) -> list[tuple[str, bytes]]:
-    """What a gateway's file says of a log: its notes, and what each one is. For its owner.
-
-    Reads only, also while the gateway runs. Raises CheckpointsError.
-    """
-    with (
-        _named_errors(path),
-        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db,
-    ):
-        _check(db, path)
-        held = db.execute("SELECT note FROM held WHERE origin = ?", (origin,)).fetchall()
-        query = "SELECT id, kind, held, refused FROM disagreements WHERE origin = ? ORDER BY id"
-        kept = db.execute(query, (origin,)).fetchall()
-    notes = [("held", note) for (note,) in held]
-    for number, kind, before, refused in kept:
-        what = Kind(kind).name.lower().replace("_", " ")
-        notes += [(f"held before {number}", before), (f"refused {number}, {what}", refused)]
-    return notes
-
-
 def _open(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
@@ -180,6 +166,16 @@ def _open(path: Path) -> sqlite3.Connection:
             for create in _SCHEMA.split(";"):
                 db.execute(create)
             db.execute(f"PRAGMA user_version = {_LAYOUT}")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
+    try:
+        _check(db, path)
     except BaseException:
         db.close()
         raise

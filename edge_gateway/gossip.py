@@ -112,7 +112,7 @@ class Gossip:
         return None
 
     def _disagrees(self, store: Checkpoints, found: Disagreement) -> Disagreement | None:
-        self.counters[f"log {found.kind.name.lower().replace('_', ' ')}"] += 1
+        self.counters[f"log {found.kind.words}"] += 1
         number = store.keep(found)
         if number is None:
             return None

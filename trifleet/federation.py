@@ -229,14 +229,13 @@ class Federation:
         try:
             client.cosign(signed, prove)
         except WitnessError as error:
-            words = str(error)
-        else:
-            raise FederationError(f"{other.name} cosigned two histories of {owner.log.name}")
+            if error.status != STATUS[ProofError]:
+                told = f"{other.name} did not judge the second history: {error}"
+                raise FederationError(told) from error
+            return str(error)
         finally:
             client.close()
-        if not words.startswith(f"answered {STATUS[ProofError]}"):
-            raise FederationError(f"{other.name} did not judge the second history: {words}")
-        return words
+        raise FederationError(f"{other.name} cosigned two histories of {owner.log.name}")
 
     def _require_worthless(self, owner: Owner, signed: SignedCheckpoint) -> None:
         """All that the owner can sign himself, his own witness's keys included, is no quorum."""

@@ -6,6 +6,7 @@ that cannot be read is named as such: the gateway vouches for having got it, and
 
 import dataclasses
 import hashlib
+from contextlib import suppress
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -113,16 +114,10 @@ def describe_content(found: Receipt) -> dict[str, Any] | None:
     if found.kind == statement.KINDS[statement.RECORDS]:
         return None
     content: dict[str, Any] = {"bytes": found.body.hex()}
-    try:
-        value = cbor.decode(found.body)
-    except DecodeError:
-        return content
-    if found.kind == statement.KINDS[statement.GATEWAY] and isinstance(value, dict):
-        event, text = value.get(0), value.get(1)
-        if isinstance(event, int):
-            content["event"] = GATEWAY_EVENTS.get(event, event)
-        if isinstance(text, str):
-            content["text"] = text
+    if found.kind == statement.KINDS[statement.GATEWAY]:
+        with suppress(DecodeError):
+            event, text = statement.decode_gateway_event(found.body)
+            content |= {"event": GATEWAY_EVENTS.get(event, event), "text": text}
     return content
 
 

@@ -6,11 +6,10 @@ name the host only: a path may hold an access key.
 
 import http.client
 import ipaddress
-import socket
-import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
+
+from fleet_backend.ledger.timedhttp import bound_answer
 
 from .errors import SettingsError, UnreachableError, UntrustedAnswerError
 
@@ -71,26 +70,19 @@ def request(
     """Send one request. Raises UnreachableError (nobody, or not in time), UntrustedAnswerError."""
     limits = limits or Limits()
     parts = check_url(url)
-    kind = _TlsConnection if parts.scheme == "https" else _Connection
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(str(parts.hostname), parts.port, timeout=limits.total_s)
-    # A server that sends a byte now and then never meets a socket's time-out: the timer does.
-    timer = threading.Timer(limits.total_s, connection.cut)
-    timer.daemon = True
-    timer.start()
+    bound_answer(connection, limits.total_s, limits.total_s)
     try:
         sent = {"User-Agent": "trifleet", **(headers or {})}
         connection.request(method, parts.path or "/", body, sent)
         with connection.getresponse() as response:
-            answer = _read(response, limits, str(parts.hostname))
+            return _read(response, limits, str(parts.hostname))
     except (OSError, http.client.HTTPException) as error:
         name = type(error).__name__
         raise UnreachableError(f"{parts.hostname} did not answer in full: {name}") from error
     finally:
-        timer.cancel()
-        connection.end()
-    if connection.was_cut:  # what came looks whole where its end is the connection's
-        raise UnreachableError(f"{parts.hostname} did not answer in full: out of time")
-    return answer
+        connection.close()
 
 
 def _read(response: http.client.HTTPResponse, limits: Limits, host: str) -> Answer:
@@ -102,32 +94,3 @@ def _read(response: http.client.HTTPResponse, limits: Limits, host: str) -> Answ
     if 300 <= response.status < 400:
         raise UntrustedAnswerError(f"{host} redirects to elsewhere, which is not followed")
     return Answer(response.status, body)
-
-
-class _Connection(http.client.HTTPConnection):
-    """Holds the wire itself: an answer that ends with the connection takes its socket away."""
-
-    was_cut = False
-    _wire: socket.socket | None = None
-
-    def connect(self) -> None:
-        super().connect()
-        self._wire = self.sock.dup()
-        if self.was_cut:
-            self.cut()
-
-    def cut(self) -> None:
-        """End whatever is waited for; from any thread."""
-        self.was_cut = True
-        if self._wire is not None:
-            with suppress(OSError):
-                self._wire.shutdown(socket.SHUT_RDWR)
-
-    def end(self) -> None:
-        self.close()
-        if self._wire is not None:
-            self._wire.close()
-
-
-class _TlsConnection(http.client.HTTPSConnection, _Connection):
-    """The same wire below TLS."""

@@ -66,7 +66,14 @@ class EvidenceError(UntrustedDataError):
 
 
 class WitnessError(UntrustedDataError):
-    """A witness that did not cosign, or whose answer is not a cosignature."""
+    """A witness that did not cosign, or whose answer is not a cosignature.
+
+    `status` is that of its answer where it refused with one.
+    """
+
+    def __init__(self, words: str, status: int | None = None) -> None:
+        super().__init__(words)
+        self.status = status
 
 
 class SplitViewError(UntrustedDataError):

@@ -5,10 +5,7 @@ comes is as little trusted as a file: whoever uses it proves it.
 """
 
 import http.client
-import io
-import socket
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +14,7 @@ from .errors import ConfigError, FetchError, MissingError
 from .note import MAX_NOTE_BYTES
 from .storage import CHECKPOINT, MAX_FILE_BYTES, PENDING, SIGNED_ROOT
 from .tile import parse_path
+from .timedhttp import bound_answer
 
 USER_AGENT = "trifleet-ledger"
 _CHUNK_BYTES = 65_536
@@ -76,10 +74,7 @@ class HttpFetch:
         return self._local.connection  # type: ignore[no-any-return]
 
     def _get(self, connection: http.client.HTTPConnection, path: str, limit: int) -> bytes:
-        deadline = time.monotonic() + self._deadline_s
-        if connection.sock is not None:
-            connection.sock.settimeout(self._timeout_s)
-        connection.response_class = _response_class(self._timeout_s, deadline)
+        bound_answer(connection, self._timeout_s, self._deadline_s)
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         connection.request("GET", f"{self._prefix}/{path}", headers=headers)
         answer = connection.getresponse()
@@ -98,43 +93,6 @@ class HttpFetch:
         if answer.getheader("Content-Encoding", "identity") != "identity":
             raise FetchError(f"{where}: sent in an encoding that was not asked for")
         return body
-
-
-class _Bounded(io.RawIOBase):
-    """A connection as one answer reads it. The whole of it is bounded in time, headers, trailers
-    and answers that only announce another one included: `http.client` reads those without end.
-    """
-
-    def __init__(self, connected: socket.socket, timeout_s: float, deadline: float) -> None:
-        self._connected = connected
-        self._raw = connected.makefile("rb", buffering=0)
-        self._timeout_s = timeout_s
-        self._deadline = deadline
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("not sent in time")
-        self._connected.settimeout(min(self._timeout_s, left))
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-def _response_class(timeout_s: float, deadline: float) -> Any:
-    def begin(connected: socket.socket, **more: Any) -> http.client.HTTPResponse:
-        bounded: Any = _Bounded(connected, timeout_s, deadline)  # all that a response asks of it
-        return http.client.HTTPResponse(bounded, **more)
-
-    return begin
 
 
 def _read(answer: http.client.HTTPResponse, limit: int) -> bytes | None:

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from .bundle import encode_bundle
 from .checkpoint import SignedCheckpoint, open_checkpoint
 from .errors import LogCorruptError, MissingError
 from .lockdb import LockDatabase
 from .note import Verifier
 from .storage import CHECKPOINT, FolderFetch, LogFolder, storage_errors, sync_folder
 from .tile import ENTRIES, HEIGHT, WIDTH, Tile, width_at
-from .treefiles import fetch_entries, fetch_hashes, load_edge
+from .treefiles import fetch_bundle, fetch_hashes, load_edge
 
 
 def newest_signed(directory: Path, log: Verifier) -> SignedCheckpoint:
@@ -85,7 +84,7 @@ def _read(fetch: FolderFetch, tile: Tile) -> bytes:
     """The bytes of a tile; a partial one that is gone is the beginning of the full one."""
     try:
         if tile.level == ENTRIES:
-            return encode_bundle(fetch_entries(fetch, tile))
+            return fetch_bundle(fetch, tile)
         return b"".join(fetch_hashes(fetch, tile))
     except MissingError as error:
         raise LogCorruptError(f"{tile.path} is missing in the log") from error

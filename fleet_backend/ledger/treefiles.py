@@ -43,18 +43,8 @@ def fetch_entries(fetch: Fetch, tile: Tile) -> list[bytes]:
 
 
 def fetch_bundle(fetch: Fetch, tile: Tile) -> bytes:
-    """Bytes of a bundle, not proved. Falls back to the full bundle as `fetch_hashes` does."""
-    try:
-        return fetch(tile.path)
-    except MissingError:
-        if tile.is_full:
-            raise
-    # A log that grew meanwhile has the full one, of which this is the beginning.
-    whole = fetch(tile.full.path)
-    at = 0
-    for _ in range(tile.width):
-        at += 2 + int.from_bytes(whole[at : at + 2], "big")
-    return whole[:at]
+    """Bytes of a bundle of exactly these entries, not proved; falls back in the same way."""
+    return encode_bundle(fetch_entries(fetch, tile))
 
 
 def load_edge(fetch: Fetch, size: int) -> RightEdge:

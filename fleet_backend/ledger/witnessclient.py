@@ -6,10 +6,9 @@ else that a witness says but the size that it asks a proof from.
 
 import socket
 import ssl
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
 from .addcheckpoint import Request, encode_request
@@ -17,6 +16,7 @@ from .checkpoint import SignedCheckpoint
 from .encoding import parse_number
 from .errors import CheckpointError, ConfigError, NoteError, WitnessError
 from .note import Verifier, parse_signature
+from .timedhttp import bound_answer
 
 MAX_ANSWER_BYTES = 65_536
 SIZE_TYPE = "text/x.tlog.size"
@@ -53,7 +53,7 @@ class WitnessClient:
                 # Either the witness is wrong, or this log was set back to an older state.
                 raise WitnessError(f"has seen size {old}, and the log has {signed.size} entries")
         if status != 200:
-            raise WitnessError(f"answered {status}: {_printable(body)}")
+            raise WitnessError(f"answered {status}: {_printable(body)}", status)
         lines = self._verified(body, signed.text)
         self._size = signed.size
         return lines
@@ -96,32 +96,22 @@ class WitnessClient:
                     raise
                 self._connection.close()
                 return self._exchange(body)
+        except TimeoutError as error:
+            self._connection.close()
+            raise WitnessError(f"took longer than {self._limit_s} s for its answer") from error
         except (OSError, HTTPException) as error:
             self._connection.close()
             raise WitnessError(f"cannot be reached: {error or type(error).__name__}") from error
 
     def _exchange(self, body: bytes) -> tuple[int, str, bytes]:
+        bound_answer(self._connection, self._limit_s, self._limit_s)
         self._connection.request("POST", self._path, body, {"Content-Type": "text/plain"})
         response = self._connection.getresponse()
-        try:
-            data = _read(response, self._limit_s)
-        except WitnessError:
-            self._connection.close()
-            raise
-        return response.status, response.getheader("Content-Type", "").split(";")[0].strip(), data
-
-
-def _read(response: HTTPResponse, limit_s: float) -> bytes:
-    """The whole answer. The connection's own limit begins anew with every byte that comes."""
-    data, end = bytearray(), time.monotonic() + limit_s
-    while part := response.read1(MAX_ANSWER_BYTES):
-        data += part
+        data = response.read(MAX_ANSWER_BYTES + 1)
         if len(data) > MAX_ANSWER_BYTES:
+            self._connection.close()
             raise WitnessError(f"answered more than {MAX_ANSWER_BYTES} bytes")
-        if time.monotonic() > end:
-            raise WitnessError(f"took longer than {limit_s} s for its answer")
-    response.read()  # nothing is left; tells the connection that it may be used again
-    return bytes(data)
+        return response.status, response.getheader("Content-Type", "").split(";")[0].strip(), data
 
 
 def _request(old: int, signed: SignedCheckpoint, prove: Prove) -> Request:

@@ -1,5 +1,7 @@
 """`trifleet ledger compare`: do several sources show one log?"""
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -105,7 +107,7 @@ def _is_database(path: Path) -> bool:
 
 def _views_of_gateway(path: Path, trusted: Any) -> list[Any]:
     """What the gateway holds, and each pair of notes that did not agree."""
-    from edge_gateway.checkpoints import notes_in
+    from edge_gateway.checkpoints import Checkpoints
     from edge_gateway.errors import CheckpointsError
     from fleet_backend.ledger.compare import View
     from trifleet.errors import UsageError
@@ -114,12 +116,23 @@ def _views_of_gateway(path: Path, trusted: Any) -> list[Any]:
     policy = replace(trusted, quorum="none")
     origins = dict.fromkeys(log.name for log in trusted.logs)
     try:
-        notes = [note for origin in origins for note in notes_in(path, origin)]
+        with closing(Checkpoints(path, read_only=True)) as kept:
+            notes = [note for origin in origins for note in _notes(kept, origin)]
     except CheckpointsError as error:
         raise UsageError(str(error)) from error
     if not notes:
         raise UsageError(f"{path} holds nothing of this log")
     return [View(f"{path} ({what})", policy.open_checkpoint(note), None) for what, note in notes]
+
+
+def _notes(kept: Any, origin: str) -> Iterator[tuple[str, bytes]]:
+    """Notes of a log, and what each one is to the gateway."""
+    if held := kept.held(origin):
+        yield "held", held[0]
+    for number in kept.numbers(origin):
+        found = kept.disagreement(number)
+        yield f"held before {number}", found.held
+        yield f"refused {number}, {found.kind.words}", found.refused
 
 
 def _write(path: Path, data: bytes) -> None:
