@@ -139,6 +139,8 @@ def load_settings(path: Path) -> AnchorSettings:
     try:
         with path.open("rb") as file:
             found = tomllib.load(file)
+    except FileNotFoundError as error:
+        raise SettingsError(f"{path} is not there: `trifleet anchor init` makes it") from error
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

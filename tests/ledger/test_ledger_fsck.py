@@ -149,7 +149,7 @@ def test_each_kind_of_file_damaged_in_each_way_is_named_alone(log, path, listed)
 
 
 @settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_a_flipped_bit_anywhere_is_found_and_named(shared, data):
@@ -165,7 +165,7 @@ def test_a_flipped_bit_anywhere_is_found_and_named(shared, data):
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
 def test_damage_at_several_places_is_found_at_one_of_them_at_least(shared, data):

@@ -82,7 +82,8 @@ def fsck(
     }
     if report.is_good:
         lines = [
-            f"The log {signed.origin} holds: {signed.size} entries, {report.tiles} tiles, "
+            f"The log {signed.origin} holds: {signed.size} entries, "
+            f"{report.tiles} {'tile' if report.tiles == 1 else 'tiles'}, "
             f"root {signed.root.hex()[:32]}...",
             "  Every entry and every hash is what the signed checkpoint stands for.",
             "  Not proved: that others were shown the same checkpoint (`trifleet ledger compare`).",
