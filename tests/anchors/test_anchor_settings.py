@@ -127,3 +127,8 @@ def test_nonsense_is_no_url(text: str) -> None:
     except SettingsError:
         return
     assert parts.scheme in ("http", "https") and parts.hostname
+
+
+def test_settings_that_are_not_there_name_the_command_that_makes_them(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="trifleet anchor init"):
+        load_settings(tmp_path / "anchor.toml")
