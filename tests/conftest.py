@@ -19,6 +19,14 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture
+def parametrize_fixtures() -> None:
+    """In the place of what pytest-embedded prepares for every test: 7 ms, and most have no board.
+
+    A module that uses its `dut` takes the name from there again.
+    """
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Spread files that mostly wait for processes among those that compute: both at once."""
     of_file: dict[Path, list[pytest.Item]] = defaultdict(list)

@@ -29,13 +29,18 @@ ODOMETER_DRIFT = 0x1_0014
 FLAGGED = (GNSS_SPOOFED, WHEELS_ON_STAND, GNSS_LEAP, CLOCK_JUMP, ODOMETER_DRIFT)
 
 VCU = 1
-_HEARTBEATS = (
-    "MC_Heartbeat",
-    "BMS_Heartbeat",
-    "CHG_Heartbeat",
-    "HMI_Heartbeat",
-    "GNSS_Heartbeat",
-    "GW_Heartbeat",
+_NODES = tuple(
+    [
+        (MESSAGES[name][0] - 0x700, name)
+        for name in (
+            "MC_Heartbeat",
+            "BMS_Heartbeat",
+            "CHG_Heartbeat",
+            "HMI_Heartbeat",
+            "GNSS_Heartbeat",
+            "GW_Heartbeat",
+        )
+    ]
 )
 _REPORTS = ((2, "MC_Status2"), (3, "BMS_Temp"))
 
@@ -62,11 +67,11 @@ class Faults:
         self._appeared = False
         if rest:
             self._asleep_until_ms = now_ms + WAKE_MS
-        for name in _HEARTBEATS:
+        for node, name in _NODES:
             # A node that was never heard is not fitted.
             silent = signals.heard(name) and signals.fresh(name, now_ms) is None
             if not silent or now_ms >= self._asleep_until_ms:
-                self.see(MESSAGES[name][0] - 0x700, SILENT, silent, now_ms)
+                self.see(node, SILENT, silent, now_ms)
         for node, name in _REPORTS:
             self._reported(node, signals.fresh(name, now_ms), now_ms)
         self.see(VCU, BUS_OFF, bus.is_off(), now_ms)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pytest_embedded import Dut
+from pytest_embedded.plugin import parametrize_fixtures  # noqa: F401  (see tests/conftest.py)
 
 from boards.virtual import VirtualBoard
 

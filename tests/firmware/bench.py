@@ -163,6 +163,8 @@ class Bench:
         self.drives = []  # VCU_Drive as it changed: (ms, signals)
         self.locks = []
         self._watch = watch
+        self._sleeps_until_ms = 0  # the loop waits until then, or for a frame or a key
+        self.is_typed = lambda: False
         configure(folder)
         self.vcu = Vcu(self.board, SOFTWARE, begin_ms, minimal)
         self.loop = Loop(self.vcu, self._now, self._wait, self._nothing, self._nothing)
@@ -178,13 +180,15 @@ class Bench:
             self.rtc.moment = to_moment(to_seconds(self.rtc.moment) + 1)
         for identifier, data, _ in self.board.can.leave():
             self._sent(identifier, data)
+        woken = self.now_ms >= self._sleeps_until_ms or self.is_typed()
         for name in self.nodes:
             frame = self.nodes[name].frame(self.now_ms)
             if frame:
-                self.board.can.deliver(*frame)
+                woken |= self.board.can.deliver(*frame)
         for frame in self.gateway.frames(self.now_ms):
-            self.board.can.deliver(*frame)
-        self.loop.turn()
+            woken |= self.board.can.deliver(*frame)
+        if woken:
+            self.loop.turn()
         if self._watch:
             self._watch(self)
 
@@ -240,6 +244,7 @@ class Bench:
     def _wait(self, ms):
         if ms <= 0:
             raise ValueError("the loop waits for nothing")
+        self._sleeps_until_ms = self.now_ms + ms
 
     def _nothing(self):
         pass

@@ -98,6 +98,7 @@ def keep(bench, app):
         bench.keeper.tend(bench.now_ms)
 
     bench.loop = types.SimpleNamespace(turn=turn)
+    bench.is_typed = lambda: bool(app.console.typed)
 
 
 def silence(bench):

@@ -59,7 +59,8 @@ def mutants(source: str) -> Iterator[Mutant]:
             twin = next(twin for i, twin in enumerate(ast.walk(tree)) if i == at)
             line = source.splitlines()[getattr(node, "lineno", 1) - 1].strip()
             text = f"{change(twin)} in: {line}"
-            yield Mutant(number, text, ast.fix_missing_locations(tree))
+            ast.fix_missing_locations(twin)  # its own place, for what was put into it
+            yield Mutant(number, text, tree)
             number += 1
 
 

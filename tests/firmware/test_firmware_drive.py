@@ -49,7 +49,7 @@ def shown(bench):
 
 def plug(bench, plugged):
     bench.nodes.setdefault("CHG_Status", Node("CHG_Status", {})).signals = {"Plugged": plugged}
-    bench.run(600)
+    bench.run(1_100)  # it is kept once a second
 
 
 def test_what_the_rider_does_before_the_unlock_does_not_count(bench):

@@ -84,18 +84,22 @@ def trace(bench, begin_ms):
     return bench.frames, drives, locks, records, counts
 
 
-@pytest.fixture
-def app(monkeypatch):
+def restless(monkeypatch):
     monkeypatch.setattr(power, "REST_MS", (4_000,) * 4)
     return load_app(monkeypatch)
 
 
 @pytest.fixture
-def elsewhere(app, tmp_path, monkeypatch):
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    found = trace(scenario(folder, app, ELSEWHERE_MS), ELSEWHERE_MS)
+def app(monkeypatch):
+    return restless(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("elsewhere")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        found = trace(scenario(folder, restless(patch), ELSEWHERE_MS), ELSEWHERE_MS)
     kinds = {made[0] for made in found[3]}
     assert kinds > {record.LOCK, record.ANSWER, record.REFUSAL, record.TELEMETRY, record.HEALTH}
     assert any(signals["Warning"] & lock.WARN_TIP_OVER for _, signals in found[1])
@@ -103,7 +107,10 @@ def elsewhere(app, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("boundary_ms", "second"), CASES)
-def test_no_boundary_of_the_clock_is_noticed(app, elsewhere, tmp_path, boundary_ms, second):
+def test_no_boundary_of_the_clock_is_noticed(
+    elsewhere, app, tmp_path, monkeypatch, boundary_ms, second
+):
+    monkeypatch.chdir(tmp_path)
     begin_ms = (boundary_ms // 1000 - second) * 1000
     bench = scenario(tmp_path, app, begin_ms)
     assert begin_ms + second * 1000 <= boundary_ms < bench.now_ms

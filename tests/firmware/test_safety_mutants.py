@@ -26,22 +26,30 @@ EQUIVALENT = {
 FEWEST = 600
 
 
-def survives(mutant):
+def survives(mutant, rules):
+    """Puts the rule that notices it first: the next mutant is often noticed by the same one."""
     try:
         kernel = mutant.module("safety")
-        for rule in RULES:
-            rule(kernel)
     except Exception:  # a mutant may fail in any way
         return False
+    for place, rule in enumerate(rules):
+        try:
+            rule(kernel)
+        except Exception:
+            rules.insert(0, rules.pop(place))
+            return False
     return True
 
 
 def test_every_mutant_is_noticed():
-    made = list(mutants.mutants(SOURCE))
-    alive = sorted({mutant.text for mutant in made if survives(mutant)})
-    print(f"{len(made)} mutants, {len(alive)} alive")
-    assert len(made) >= FEWEST
-    assert alive == sorted(EQUIVALENT)
+    made, alive, rules = 0, set(), list(RULES)
+    for mutant in mutants.mutants(SOURCE):  # one at a time: each is a whole tree
+        made += 1
+        if survives(mutant, rules):
+            alive.add(mutant.text)
+    print(f"{made} mutants, {len(alive)} alive")
+    assert made >= FEWEST
+    assert alive == set(EQUIVALENT)
 
 
 def test_the_runner_makes_the_changes_that_it_names():
