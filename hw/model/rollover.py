@@ -126,7 +126,8 @@ def _solve(columns: list[Vector], right: Vector) -> Vector:
 
 
 def _determinant(a: Vector, b: Vector, c: Vector) -> float:
-    return sum(p * q for p, q in zip(a, _cross(b, c), strict=True))
+    normal = _cross(b, c)
+    return a[0] * normal[0] + a[1] * normal[1] + a[2] * normal[2]
 
 
 def _cross(a: Vector, b: Vector) -> Vector:

@@ -15,11 +15,12 @@ from calendar_stand_in import Bitcoin, Calendar
 from chain_stand_in import CHAIN_ID, ChainStandIn
 
 from fleet_backend.anchors.transaction import address_of, load_account
+from tests.command_line import trifleet
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 RUN = [sys.executable, "-m", "trifleet.cli"]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def start(data: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -35,10 +36,9 @@ def start(data: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def call(data: Path, *arguments: str, status: int = 0) -> str:
     """What the command printed; its last line on stderr where it was to fail."""
-    process = start(data, *arguments)
-    out, err = process.communicate()
-    assert process.returncode == status, err
-    return out if status == 0 else err.strip().split("\n")[-1]
+    done = trifleet("anchor", *arguments, "--data", data, cwd=data)
+    assert done.returncode == status, done.stderr
+    return done.stdout if status == 0 else done.stderr.strip().split("\n")[-1]
 
 
 @pytest.fixture
@@ -94,13 +94,10 @@ def test_timestamps_from_init_to_a_strangers_check(data: Path, tmp_path: Path) -
         call(data, "export", str(proof))
         headers = tmp_path / "headers.txt"
         headers.write_text(calendar.bitcoin.lines())
-    stranger = [*RUN, "anchor", "verify", str(proof), "--policy", str(data / "ledger/policy.txt")]
 
     def check(*more: str) -> subprocess.CompletedProcess[str]:
-        command = [*stranger, *more]
-        return subprocess.run(
-            command, capture_output=True, text=True, cwd=tmp_path, env=ENVIRONMENT
-        )
+        trusted = ("--policy", data / "ledger/policy.txt")
+        return trifleet("anchor", "verify", proof, *trusted, *more, cwd=tmp_path)
 
     alone = check()
     assert alone.returncode == 1 and "names Bitcoin block 870000" in alone.stdout
@@ -132,8 +129,7 @@ def test_a_chain_from_init_to_a_strangers_check(
     call(data, "export", str(proof))
     owner = "0x" + account_of(data).hex()
     stranger = [
-        *RUN, "anchor", "verify", str(proof), "--policy", str(data / "ledger/policy.txt"),
-        "--json",
+        "anchor", "verify", proof, "--policy", data / "ledger/policy.txt", "--json",
     ]  # fmt: skip
     for more, status, word in (
         ((), 1, "verified"),
@@ -144,8 +140,7 @@ def test_a_chain_from_init_to_a_strangers_check(
         (("--rpc", chain.url, "--owner", "0x" + "00" * 20), 1, "refused"),
         (("--rpc", chain.url, "--contract", "0x" + "00" * 20), 1, "refused"),
     ):
-        command = [*stranger, *more]
-        done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
+        done = trifleet(*stranger, *more)
         assert done.returncode == status, (more, done.stderr)
         told = json.loads(done.stdout)
         assert word in told["evm"] and told["holds"] is (status == 0)

@@ -1,6 +1,5 @@
 """After an erasure no byte of the folder or of a back-up tells of the rider; every proof holds."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from fleet_backend.fleet import erasures, subject_access
 from fleet_backend.fleet.database import open_database
 from fleet_backend.fleet.errors import ValueRefusedError
 from fleet_backend.fleet.keys import load_rsa, thumbprint
+from tests.command_line import trifleet
 from tests.privacy import bytes_of
 from tests.privacy.town import (
     ANNA,
@@ -200,9 +200,8 @@ def test_bus_logs_of_the_vehicles_that_were_ridden_are_emptied(stopped: Stopped)
 
 
 def test_the_command_says_what_it_deleted_and_could_not_reach(stopped: Stopped) -> None:
-    words = [sys.executable, "-m", "trifleet.cli", "privacy", "erase"]
-    words += ["--data", str(stopped.layout.root), "--rider", stopped.anna.hex()]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, env={**os.environ})
+    who = ["--data", stopped.layout.root, "--rider", stopped.anna.hex()]
+    done = trifleet("privacy", "erase", *who)
     assert done.returncode == 0, done.stderr
     assert "1 riders" in done.stdout
     assert "not reached" in done.stdout

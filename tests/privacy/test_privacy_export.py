@@ -3,8 +3,6 @@
 import json
 import re
 import secrets
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from fleet_backend.fleet.database import open_database
 from fleet_backend.fleet.errors import SettingsError
 from fleet_backend.ledger.policy import parse_policy
 from protocol import command, lock
+from tests.command_line import trifleet
 from tests.privacy.privacy_stand import grant_id_of
 from tests.privacy.town import ANNA, Stopped, Town, erase_rider, rows_of, trace_of
 from trifleet import erase
@@ -168,22 +167,18 @@ def test_a_folder_in_use_and_an_unknown_rider_are_refused(stopped: Stopped, expo
 
 
 def test_the_commands_end_with_one_clear_line(stopped: Stopped) -> None:
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "-m", "trifleet.cli", *words]
-        return subprocess.run(line, capture_output=True, text=True, timeout=60)
-
     data = ["--data", str(stopped.layout.root)]
     out = str(stopped.folder / "out")
-    done = run("privacy", "export", "--rider", stopped.anna.hex(), "--out", out, *data)
+    done = trifleet("privacy", "export", "--rider", stopped.anna.hex(), "--out", out, *data)
     assert done.returncode == 0, done.stderr
     assert "README.txt" in done.stdout
-    done = run("privacy", "export", "--rider", "nobody", "--out", out + "2", *data)
+    done = trifleet("privacy", "export", "--rider", "nobody", "--out", out + "2", *data)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    done = run("privacy", "retain", *data)
+    done = trifleet("privacy", "retain", *data)
     assert done.returncode == 0, done.stderr
-    done = run("privacy", "kinds", "--json", *data)
+    done = trifleet("privacy", "kinds", "--json", *data)
     assert {item["name"] for item in json.loads(done.stdout)} >= {"riders", "telemetry"}
-    done = run("privacy", "retain", "--data", str(stopped.folder / "none"))
+    done = trifleet("privacy", "retain", "--data", str(stopped.folder / "none"))
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
 
 

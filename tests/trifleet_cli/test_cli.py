@@ -10,6 +10,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from tests.command_line import trifleet
 from trifleet.cli import app
 
 
@@ -23,15 +24,6 @@ def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[list[str]]:
 COMMANDS = list(commands(get_command(app)))
 
 
-def trifleet(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "trifleet.cli", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_explains_itself(command: list[str]) -> None:
     done = CliRunner().invoke(app, [*command, "--help"])
@@ -41,7 +33,8 @@ def test_every_command_explains_itself(command: list[str]) -> None:
 
 
 def test_the_program_explains_itself_in_a_process_of_its_own() -> None:
-    done = trifleet("ledger", "--help")
+    line = [sys.executable, "-m", "trifleet.cli", "ledger", "--help"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and "Usage:" in done.stdout, done.stderr
     assert {"ledger", "witness", "privacy", "anchor", "federation"} <= {c[0] for c in COMMANDS[1:]}
 

@@ -1,7 +1,5 @@
 """An installation changes its log's key as the documentation says: both sign, then the new one."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from fleet_backend.ingest.sequencer import Sequencer
 from fleet_backend.ingest.settings import load_settings
 from fleet_backend.ledger.keys import load_log_key, log_vkey
 from fleet_backend.ledger.note import Verifier, parse_note, parse_vkey
+from tests.command_line import trifleet
 from trifleet import installation
 from trifleet.layout import Layout
 from trifleet.program_settings import ProgramSettings
@@ -25,9 +24,8 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def rotate(layout: Layout, key: Path, new: Path, *more: str) -> None:
-    command = [sys.executable, "-m", "trifleet.cli", "ledger", "rotate-key", str(layout.ledger)]
-    files = ["--key", str(key), "--new-key", str(new), "--policy", str(layout.policy)]
-    subprocess.run([*command, *files, *more], check=True, capture_output=True)
+    files = ["--key", key, "--new-key", new, "--policy", layout.policy]
+    trifleet("ledger", "rotate-key", layout.ledger, *files, *more).check_returncode()
 
 
 def signed_as_run_does(layout: Layout) -> list[int]:

@@ -28,6 +28,7 @@ from fleet_backend.ledger.proof import verify_proof
 from fleet_backend.ledger.witnessdb import WitnessDatabase
 from fleet_backend.ledger.writer import LedgerWriter, create_ledger
 from fleet_backend.witness.setup import create_witness
+from tests.command_line import trifleet_bytes
 from trifleet.logserver import serving
 
 ORIGIN = "log.example/cli"
@@ -72,11 +73,7 @@ def log(tmp_path: Path) -> Log:
 
 
 def ledger(*arguments: object) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(
-        [sys.executable, "-m", "trifleet.cli", "ledger", *map(str, arguments)],
-        capture_output=True,
-        timeout=120,
-    )
+    return trifleet_bytes("ledger", *arguments)
 
 
 def require(done: "subprocess.CompletedProcess[bytes]", status: int) -> str:

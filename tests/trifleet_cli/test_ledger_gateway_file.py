@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from fleet_backend.ledger.checkpoint import open_checkpoint
 from fleet_backend.ledger.evidence import verify_evidence
 from fleet_backend.ledger.keys import generate_log_key, log_signer, log_vkey
 from fleet_backend.ledger.writer import LedgerWriter, create_ledger
+from tests.command_line import trifleet
 
 ORIGIN = "log.example/seen"
 ENTRIES = [b"entry %d" % number for number in range(300)]
@@ -37,13 +37,7 @@ class Stage:
         return (folder / "public/checkpoint").read_bytes()
 
     def compare(self, *sources: object) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "trifleet.cli", "ledger", "compare"]
-            + [*map(str, sources), "--vkey", self.vkey, "--json"],
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        return trifleet("ledger", "compare", *sources, "--vkey", self.vkey, "--json")
 
 
 @pytest.fixture

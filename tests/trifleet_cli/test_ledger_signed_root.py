@@ -18,6 +18,7 @@ from fleet_backend.ledger.keys import generate_log_key, log_signer
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.signedroot import SignedRootFile
 from fleet_backend.ledger.writer import LedgerWriter, create_ledger
+from tests.command_line import trifleet_bytes
 
 ORIGIN = "log.example/root"
 ENTRIES = [b"entry %d" % number for number in range(300)]
@@ -40,10 +41,7 @@ class Log:
         assert SignedRootFile(self.public, self.signer).update()
 
     def run(self, *arguments: object) -> "subprocess.CompletedProcess[bytes]":
-        command = [sys.executable, "-m", "trifleet.cli", "ledger", *map(str, arguments)]
-        return subprocess.run(
-            [*command, "--policy", str(self.policy)], capture_output=True, timeout=120
-        )
+        return trifleet_bytes("ledger", *arguments, "--policy", self.policy)
 
 
 @pytest.fixture

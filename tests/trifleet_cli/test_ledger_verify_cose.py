@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import trifleet
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "verifier"))
 
 from verifier_tools import FILE, GATEWAY_PUBLIC, ORIGIN, POLICY, QUORUM, Parts, agree
@@ -22,13 +24,7 @@ GOOD = Parts()
 def verify(folder: Path, receipt: bytes, policy: bytes, *more: str):
     (folder / "receipt").write_bytes(receipt)
     (folder / "policy").write_bytes(policy)
-    command = [sys.executable, "-m", "trifleet.cli", "ledger", "verify", str(folder / "receipt")]
-    return subprocess.run(
-        [*command, "--policy", str(folder / "policy"), *more],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return trifleet("ledger", "verify", folder / "receipt", "--policy", folder / "policy", *more)
 
 
 def test_both_forms_say_the_same(tmp_path):

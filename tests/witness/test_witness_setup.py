@@ -2,14 +2,13 @@
 
 import json
 import os
-import subprocess
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 import pytest
 from ledger_tools import ORIGIN, SIGNER, entries_of, new_log
-from witness_server import COMMAND, ENVIRONMENT, made
+from witness_server import made
 from witness_tools import HONEST, MemoryLog, cosigners, fork
 
 from fleet_backend.fleet.settings import load
@@ -21,15 +20,13 @@ from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.witnessdb import WitnessDatabase
 from fleet_backend.witness.settings import WitnessSettings
 from fleet_backend.witness.setup import create_witness, open_witness, policy_lines
+from tests.command_line import trifleet
 
 VKEY = SIGNER.verifier.vkey
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True,
-        env={**ENVIRONMENT, "COLUMNS": "200"},
-    )  # fmt: skip
+    done = trifleet("witness", *arguments, env={**os.environ, "COLUMNS": "200"})
     return done.returncode, done.stdout, done.stderr
 
 
