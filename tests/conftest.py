@@ -2,11 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from running import COMMON
 from web_stand import CHROMIUM, FLAGS
+from xdist.scheduler import LoadScopeScheduling
+
+COMMON_STACK = "tests/system/ on the common stack"
 
 
 @pytest.fixture(scope="module")
@@ -29,16 +33,35 @@ def parametrize_fixtures() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Spread files that mostly wait for processes among those that compute: both at once."""
-    of_file: dict[Path, list[pytest.Item]] = defaultdict(list)
+    units: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
-        of_file[item.path].append(item)
-    waiting = [path for path in of_file if path.parent.name == "system"]
-    computing = [path for path in of_file if path.parent.name != "system"]
+        units[unit_of(item.nodeid)].append(item)
+    units[COMMON_STACK].sort(key=lambda item: COMMON.index(item.path.name))  # the rest as it was
+    waiting = [unit for unit in units if "/system/" in unit]
+    waiting.sort(key=lambda unit: unit != COMMON_STACK)  # the longest of all
+    computing = [unit for unit in units if unit not in waiting]
     # The last of them begins when two thirds of the others have begun.
     stride = max(1, 2 * len(computing) // (3 * max(1, len(waiting))))
-    order: list[Path] = []
-    for at, path in enumerate(computing):
+    order: list[str] = []
+    for at, unit in enumerate(computing):
         if at % stride == 0 and waiting:
             order.append(waiting.pop(0))
-        order.append(path)
-    items[:] = [item for path in (*order, *waiting) for item in of_file[path]]
+        order.append(unit)
+    items[:] = [item for unit in (*order, *waiting) for item in units[unit]]
+
+
+def unit_of(nodeid: str) -> str:
+    """What one worker does in one go: a file, or the files of the common stack."""
+    file = nodeid.partition("::")[0]
+    common = "/system/" in file and file.rpartition("/")[2] in COMMON
+    return COMMON_STACK if common else file
+
+
+class ByUnit(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return ByUnit(config, log)

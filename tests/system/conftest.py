@@ -1,12 +1,15 @@
 """Fixtures of the system tests."""
 
+import contextlib
 import fcntl
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from running import RunningStack
+from running import COMMON, RunningStack
+from scene import Scene, direct, signed_command
 
 from trifleet.client import RiderClient
 from trifleet.installation import install
@@ -33,9 +36,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[RunningStack]:
-    data = tmp_path_factory.mktemp("stack") / "data"
+@contextlib.contextmanager
+def started(data: Path, prepared: Path) -> Iterator[RunningStack]:
     shutil.copytree(prepared, data)
     running = RunningStack(data, VEHICLES)
     try:
@@ -44,6 +46,41 @@ def stack(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[
     finally:
         if running.is_running:
             running.stop()
+
+
+@pytest.fixture(scope="session")
+def common_stack(
+    tmp_path_factory: pytest.TempPathFactory, prepared: Path
+) -> Iterator[tuple[RunningStack, tuple[float, bytes]]]:
+    """With what a courier keeps from its first moment on."""
+    with started(tmp_path_factory.mktemp("common") / "data", prepared) as running:
+        yield running, keep_back(running)
+
+
+def keep_back(stack: RunningStack) -> tuple[float, bytes]:
+    """When it was signed, and a good presentation."""
+    scene = Scene(stack, "trike-1")
+    granted = scene.owner.grant(scene.rider.key, "trike-1")
+    asked = signed_command(scene.rider.key, "trike-1", scene.challenge(), granted)
+    scene.rider.close()
+    return time.monotonic(), direct(scene, granted, asked, scene.rider.key)
+
+
+@pytest.fixture(scope="module")
+def stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, prepared: Path
+) -> Iterator[RunningStack]:
+    """The common one, for the modules named there; else one of the module's own."""
+    if request.path.name in COMMON:
+        yield request.getfixturevalue("common_stack")[0]
+        return
+    with started(tmp_path_factory.mktemp("stack") / "data", prepared) as running:
+        yield running
+
+
+@pytest.fixture
+def held_back(common_stack: tuple[RunningStack, tuple[float, bytes]]) -> tuple[float, bytes]:
+    return common_stack[1]
 
 
 @pytest.fixture

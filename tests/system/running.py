@@ -16,6 +16,16 @@ import pytest
 from trifleet.layout import Layout
 from trifleet.ports import free_port
 
+# Modules that use one stack, one after the other; the last of them ends it.
+COMMON = (
+    "test_attacks.py",
+    "test_codes.py",
+    "test_gossip.py",
+    "test_pages.py",
+    "test_faults.py",
+    "test_held_back.py",
+)
+
 
 class RunningStack:
     """`trifleet run`, and what a test may know of it."""

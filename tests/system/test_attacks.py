@@ -14,111 +14,21 @@ from typing import Any
 
 import httpx
 import pytest
-from evidence import BusLog
 from running import RunningStack
+from scene import Scene, direct, signed_command
 
-from fleet_backend.fleet import keys
 from fleet_backend.fleet.database import open_database
 from fleet_backend.fleet.delegations import find as find_delegation
 from protocol import command, cose, grant, presentation, refusal
 from trifleet.client import HolderKey, RiderClient
 from trifleet.errors import ClientError
 
-HELD_BACK_S = 181
-NOW_AND_AN_HOUR = 3600
-
-
-class Owner:
-    """The owner's key, as the owner would use it: signing grants directly."""
-
-    def __init__(self, stack: RunningStack) -> None:
-        self.key = HolderKey(keys.load_rsa(stack.layout.owner_key))
-
-    def grant(self, holder: HolderKey, vehicle: str, **changes: Any) -> bytes:
-        now = int(time.time())
-        given = {
-            "vehicle": vehicle,
-            "holder": holder.thumbprint,
-            "actions": 3,
-            "not_before": now - 60,
-            "not_after": now + NOW_AND_AN_HOUR,
-            "generation": 0,
-            "grant_id": secrets.token_bytes(16),
-            "limits": {},
-        }
-        given.update(changes)
-        payload = grant.encode(grant.Grant(**given))
-        return self.key.seal(payload, grant.signed_message(payload))
-
-
-def signed_command(
-    key: HolderKey, vehicle: str, challenge: bytes, granted: bytes, action: int = command.UNLOCK
-) -> bytes:
-    """A command under the last grant of a chain."""
-    payload, _ = cose.split(granted, cose.PS256, "grant")
-    name = grant.decode(payload).grant_id
-    asked = command.encode(command.Command(vehicle, challenge, action, {}, name))
-    return key.seal(asked, command.signed_message(asked))
-
-
-class Scene:
-    """One vehicle, its bus, a rider, and the operator's page."""
-
-    def __init__(self, stack: RunningStack, vehicle: str) -> None:
-        self.stack = stack
-        self.vehicle = vehicle
-        self.bus = BusLog(stack.layout.vehicle(vehicle) / "can.log")
-        self.owner = Owner(stack)
-        self.rider = RiderClient(stack.address)
-        self.rider.register()
-
-    def challenge(self) -> bytes:
-        return self.rider.challenge(self.vehicle)
-
-    def expect_refused(self, presented: bytes, code: int) -> None:
-        """Send it as any client would: the vehicle refuses with `code`, and nothing moves."""
-        mark = self.bus.mark()
-        name = self.rider.send(self.vehicle, presented)
-        found = self.rider.wait(name, ("refused",), 20)
-        assert found["refusal"]["code"] == code, found
-        self.nothing_moved(mark)
-        self.operator_sees(code)
-
-    def nothing_moved(self, mark: int) -> None:
-        # Longer than the five seconds in which a rider who stands by would act.
-        time.sleep(1.0)
-        assert self.bus.enables(mark) == 0
-
-    def operator_sees(self, code: int) -> None:
-        def shown() -> bool:
-            items = self.stack.operator("/v1/fleet/refusals")["items"]
-            return any(
-                item.get("vehicle") == self.vehicle and item.get("code") == code for item in items
-            )
-
-        self.stack.wait_for(shown, f"{refusal.NAMES[code]} on the operator's page", 15)
-
-
-@pytest.fixture(scope="module")
-def held_back(stack: RunningStack) -> tuple[float, bytes]:
-    """A good presentation that a courier keeps for three minutes."""
-    scene = Scene(stack, "trike-1")
-    granted = scene.owner.grant(scene.rider.key, "trike-1")
-    asked = signed_command(scene.rider.key, "trike-1", scene.challenge(), granted)
-    keyring = [scene.owner.key.modulus, scene.rider.key.modulus]
-    scene.rider.close()
-    return time.monotonic(), presentation.encode([granted], keyring, asked)
-
 
 @pytest.fixture
-def scene(stack: RunningStack, held_back: tuple[float, bytes]) -> Iterator[Scene]:
+def scene(stack: RunningStack) -> Iterator[Scene]:
     made = Scene(stack, "trike-1")
     yield made
     made.rider.close()
-
-
-def direct(scene: Scene, granted: bytes, asked: bytes, key: HolderKey) -> bytes:
-    return presentation.encode([granted], [scene.owner.key.modulus, key.modulus], asked)
 
 
 def test_another_vehicles_grant(scene: Scene) -> None:
@@ -333,17 +243,3 @@ def test_nonsense_gets_a_named_answer(stack: RunningStack) -> None:
             assert answer.headers["content-type"].startswith("application/problem+json")
             assert answer.json()["title"]
         assert http.get("/healthz").status_code == 200
-
-
-def test_a_command_held_back_for_three_minutes(
-    scene: Scene, held_back: tuple[float, bytes]
-) -> None:
-    signed_at, presented = held_back
-    time.sleep(max(0.0, signed_at + HELD_BACK_S - time.monotonic()))
-    scene.expect_refused(presented, refusal.CHALLENGE)
-
-
-def test_no_enable_but_in_the_one_honest_ride(stack: RunningStack) -> None:
-    """Over the whole module, the second vehicle, which nobody unlocked, was never let go."""
-    bus = BusLog(stack.layout.vehicle("trike-2") / "can.log")
-    assert bus.enables() == 0
