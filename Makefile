@@ -11,7 +11,7 @@ WORKERS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup setup-dev oracles run ride federation test check format lint types generated faults bench lock clean
+.PHONY: help setup setup-dev oracles run ride federation test check format lint types generated collected faults bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,7 +57,9 @@ federation: setup ## three owners witness each other, and a fork is refused; ARG
 test: setup-dev oracles ## run all tests; ARGS="-k word" selects, WORKERS=0 runs them one after the other
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-check: lint types generated test ## format, lint, strict types, generated files, all tests
+check: setup-dev oracles ## format, lint, strict types, generated files, all tests
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target types lint generated collected
+	@$(MAKE) --no-print-directory test
 
 format: setup-dev ## put all files into their form
 	@$(BIN)/ruff format .
@@ -78,6 +80,9 @@ generated: setup-dev ## are the generated files what their sources say?
 	@$(BIN)/python -m fleet_backend.web.vendor --check
 	@$(BIN)/python -m trifleet.envelope --check
 	@$(BIN)/python -m fleet_backend.anchors.contract.compile --check
+
+collected: setup-dev ## can all tests be read? Also spares each worker of `test` to compile them
+	@found=$$($(BIN)/python -m pytest --collect-only -qqq 2>&1) || { echo "$$found"; exit 1; }
 
 faults: setup-dev ## the long fault runs: kill -9, disk errors and stops at every system call, and at random moments
 	@$(BIN)/python -m pytest -m faults $(ARGS)
