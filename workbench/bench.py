@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from workbench.errors import NoReplyError, NoSuchFileError
+from workbench.errors import NoReplyError, NoSuchFileError, ReplyError
 from workbench.files import BoardFiles
 from workbench.raw_repl import RawRepl
 
 STAY = "stay"
 RESET_TIMEOUT_S = 15.0
+ANSWER_TIMEOUT_S = 3.0
 # An interrupt sooner than this could come before the reset and take it back.
 RESET_PAUSE_S = 0.05
 
@@ -48,11 +49,21 @@ def on_bench(port: str) -> Iterator[Bench]:
 def _reset(repl: RawRepl) -> None:
     deadline = time.monotonic() + RESET_TIMEOUT_S
     while time.monotonic() < deadline:
-        # Each time: a reset that came later than it was looked for has taken the file away.
-        repl.exec(f"open({STAY!r}, 'w').close()\nimport machine\n_bench = True")
-        repl.send("machine.reset()")
-        time.sleep(RESET_PAUSE_S)
+        # A board may start again by itself just now, as its watchdog has it: then all over again.
+        with suppress(NoReplyError, ReplyError):
+            if _was_reset(repl, deadline):
+                return
+            continue
         repl.enter(timeout_s=max(0.0, deadline - time.monotonic()))
-        if repl.exec("print('_bench' in globals())").strip() == b"False":
-            return
     raise NoReplyError(f"{repl.port}: the board did not reset")
+
+
+def _was_reset(repl: RawRepl, deadline: float) -> bool:
+    # Each time: a reset that came later than it was looked for has taken the file away.
+    code = f"open({STAY!r}, 'w').close()\nimport machine\n_bench = True"
+    repl.exec(code, timeout_s=ANSWER_TIMEOUT_S)
+    repl.send("machine.reset()")
+    time.sleep(RESET_PAUSE_S)
+    repl.enter(timeout_s=max(0.0, deadline - time.monotonic()))
+    held = repl.exec("print('_bench' in globals())", timeout_s=ANSWER_TIMEOUT_S)
+    return held.strip() == b"False"

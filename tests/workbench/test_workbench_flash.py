@@ -192,6 +192,22 @@ def test_power_cuts_at_random_moments(board: VirtualBoard, checkout: Path) -> No
         running = shown
 
 
+def test_a_board_that_starts_again_meanwhile_is_held_all_the_same(
+    board: VirtualBoard, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flash.flash_application(board.tty, change(checkout, "old"))
+    resets, execute = [board.reset], RawRepl.exec
+
+    def disturbed(repl: RawRepl, code: str | bytes, *, timeout_s: float | None = None) -> bytes:
+        if resets:
+            resets.pop()()
+        return execute(repl, code, timeout_s=timeout_s)
+
+    monkeypatch.setattr(RawRepl, "exec", disturbed)
+    with on_bench(board.tty) as bench:
+        assert not resets and bench.repl.exec("print('held')") == b"held\n"
+
+
 def test_a_damaged_image_is_not_run_and_said(board: VirtualBoard, checkout: Path) -> None:
     flash.flash_application(board.tty, change(checkout, "old"))
     flash.flash_application(board.tty, change(checkout, "new"))
