@@ -57,7 +57,8 @@ federation: setup ## three owners witness each other, and a fork is refused; ARG
 test: setup-dev oracles ## run all tests; ARGS="-k word" selects, WORKERS=0 runs them one after the other
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-check: setup-dev oracles ## format, lint, strict types, generated files, all tests
+check: ## format, lint, strict types, generated files, all tests
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target setup-dev oracles
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target types lint generated collected
 	@$(MAKE) --no-print-directory test
 

@@ -173,7 +173,7 @@ def test_the_watchdog_bites_unless_fed(board: VirtualBoard, repl: RawRepl) -> No
 
 
 def test_the_watchdog_goes_on_across_a_soft_reset(board: VirtualBoard, repl: RawRepl) -> None:
-    repl.exec("import machine\nw = machine.WDT(timeout=500)")
+    repl.exec("import machine\nw = machine.WDT(timeout=3000)")
     repl.soft_reset()
     wait_for(lambda: board.reset_cause == 3)
 

@@ -20,7 +20,8 @@ from trifleet.broker import (
     ensure_credentials,
 )
 
-PATIENCE_S = 10.0
+# What went to a connection that was just closing is delivered again after half a minute.
+PATIENCE_S = 45.0
 
 
 class Peer:
@@ -185,8 +186,7 @@ def test_another_gateway_s_client_id_yields_none_of_its_messages(site: Site) -> 
     assert len(thief.messages_until("tf/1/gw-2/down/ack", b"thief's own")) == 1
     thief.close()
     back = site.join("gw-1")
-    seen = back.messages_until("tf/1/gw-1/down/ack", b"second")
-    assert [m[1] for m in seen] == [b"first", b"second"]
+    assert {back.wait("message")[1] for _ in range(2)} == {b"first", b"second"}
 
 
 def test_retained_messages_and_the_last_will(site: Site) -> None:
