@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,14 @@ def test_the_whole_vehicle_starts_after_every_cut():
     assert cuts("vehicle", 1)["wrong"] == []
 
 
+@pytest.fixture
+def memory():
+    """A folder in memory, where the machine has one: it stands for a flash, not for this disk."""
+    place = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=place if place.is_dir() else None) as folder:
+        yield Path(folder)
+
+
 class Bench:
     """The scenario on a folder, with a flash that fails."""
 
@@ -101,9 +110,9 @@ class Bench:
         return faults_found(Expected(self.trace, self.flash.count), failing=True)
 
 
-def operations(tmp_path, monkeypatch):
+def operations(memory, monkeypatch):
     with monkeypatch.context() as patch:
-        bench = Bench(tmp_path / "whole", patch)
+        bench = Bench(memory / "whole", patch)
         play(bench.trace)
         assert bench.wrong() == []
         return bench.flash.count
@@ -111,31 +120,31 @@ def operations(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("stored", [False, True])
 @pytest.mark.parametrize(("error", "stride"), [(5, 1), (28, 4)])
-def test_every_operation_fails_once(tmp_path, monkeypatch, stored, error, stride):
+def test_every_operation_fails_once(memory, monkeypatch, stored, error, stride):
     """It failed; it failed but was stored anyway. The vehicle goes on, and what it says is true."""
-    count = operations(tmp_path, monkeypatch)
+    count = operations(memory, monkeypatch)
     assert count > ACTS
     for at in range(1, count + 1, stride):
         with monkeypatch.context() as patch:
-            bench = Bench(tmp_path / str(at), patch, fails_at=at, stored=stored, error=error)
+            bench = Bench(memory / str(at), patch, fails_at=at, stored=stored, error=error)
             play(bench.trace)
             assert bench.wrong() == [], at
 
 
 @pytest.mark.parametrize("stored", [False, True])
-def test_every_operation_fails_from_one_on(tmp_path, monkeypatch, stored):
-    for at in range(1, operations(tmp_path, monkeypatch), 5):
+def test_every_operation_fails_from_one_on(memory, monkeypatch, stored):
+    for at in range(1, operations(memory, monkeypatch), 5):
         with monkeypatch.context() as patch:
-            bench = Bench(tmp_path / str(at), patch, fails_at=at, stored=stored, for_good=True)
+            bench = Bench(memory / str(at), patch, fails_at=at, stored=stored, for_good=True)
             play(bench.trace)
             assert bench.wrong() == [], at
 
 
-def test_scenario_fills_more_files_than_there_may_be(tmp_path, monkeypatch):
+def test_scenario_fills_more_files_than_there_may_be(memory, monkeypatch):
     with monkeypatch.context() as patch:
-        bench = Bench(tmp_path / "files", patch)
+        bench = Bench(memory / "files", patch)
         play(bench.trace)
         kinds = [act[0] for act in bench.trace.acts]
     assert kinds.count("record") > 3 * MOST_FILES
     assert set(kinds) >= {"value", "identity", "boot", "record", "heard", "stored"}
-    assert os.path.exists(tmp_path / "files" / "mark")
+    assert os.path.exists(memory / "files" / "mark")
