@@ -36,9 +36,7 @@ class Module:
     def read(self) -> None:
         """The tree of the text; annotations and what is for types only are no code."""
         self.tree = ast.parse(self.text)
-        for node in ast.walk(self.tree):
-            _forget_annotations(node)
-        self.nodes = list(ast.walk(self.tree))
+        self.nodes = _without_annotations(self.tree)
         self._used = None
 
     @property
@@ -50,13 +48,24 @@ class Module:
         return self._used
 
 
-def _forget_annotations(node: ast.AST) -> None:
-    if isinstance(node, ast.arg):
-        node.annotation = None
-    elif isinstance(node, ast.FunctionDef):
-        node.returns = None
-    elif isinstance(node, ast.AnnAssign):
-        node.annotation = ast.Constant(None)
+def _without_annotations(tree: ast.Module) -> list[ast.AST]:
+    """Takes them out; every node that is left, breadth first, but for the contexts of names."""
+    nodes: list[ast.AST] = [tree]
+    for node in nodes:  # grows meanwhile
+        kind = type(node)
+        if kind is ast.arg:
+            node.annotation = None  # type: ignore[attr-defined]
+        elif kind is ast.FunctionDef:
+            node.returns = None  # type: ignore[attr-defined]
+        elif kind is ast.AnnAssign:
+            node.annotation = ast.Constant(None)  # type: ignore[attr-defined]
+        for name in kind._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                nodes += [one for one in value if isinstance(one, ast.AST)]
+            elif isinstance(value, ast.AST) and name != "ctx":
+                nodes.append(value)
+    return nodes
 
 
 def apply(module: Module, edits: list[Edit]) -> None:
