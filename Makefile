@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-WORKERS ?= 4
+WORKERS ?= 3
 # Where the environment forbids bytecode files, each of a thousand processes would compile anew.
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -40,7 +40,7 @@ $(VENV)/.ready-oracles: requirements-oracles.txt $(VENV)/.ready
 
 $(VENV)/.ready-dev: requirements-dev.txt requirements-stubs.txt $(VENV)/.ready
 	@echo "Installing what the tests need into $(VENV) ..."
-	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@$(PIP) install --no-compile --require-hashes -r requirements-dev.txt
 	@rm -rf $(VENV)/stubs
 	@$(PIP) install --require-hashes --no-deps --target $(VENV)/stubs -r requirements-stubs.txt
 	@touch $@

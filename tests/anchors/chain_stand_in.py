@@ -6,14 +6,8 @@ from ast import literal_eval
 from collections.abc import Callable
 from typing import Any
 
+import evm_packages
 from eth_abi import decode
-from evm_packages import (
-    BlockNotFound,
-    EthereumTester,
-    PyEVMBackend,
-    TransactionFailed,
-    TransactionNotFound,
-)
 from web_stand_in import StandIn
 
 CHAIN_ID = 131277322940537  # eth-tester's
@@ -28,7 +22,9 @@ class ChainStandIn:
     """Enter it to serve. Blocks come only by `mine`."""
 
     def __init__(self) -> None:
-        self.chain = EthereumTester(PyEVMBackend(), auto_mine_transactions=False)
+        self.chain = evm_packages.EthereumTester(
+            evm_packages.PyEVMBackend(), auto_mine_transactions=False
+        )
         self.rich = self.chain.get_accounts()[0]
         self.sent: list[str] = []
         self.before: dict[str, Callable[[list[Any]], None]] = {}
@@ -87,7 +83,7 @@ class ChainStandIn:
             with self._lock:
                 result = getattr(self, name)(*parameters)
             answer = {"jsonrpc": "2.0", "id": asked["id"], "result": result}
-        except TransactionFailed as error:  # a node decodes the reason: Error(string)
+        except evm_packages.TransactionFailed as error:  # a node decodes the reason: Error(string)
             found = literal_eval(str(error.args[0]))
             (reason,) = decode(["string"], found[4:]) if found else ("",)
             told = {"code": 3, "message": f"execution reverted: {reason}"}
@@ -107,7 +103,7 @@ class ChainStandIn:
     def eth_getBlockByNumber(self, number: str, _full: bool) -> Any:
         try:
             block = self.chain.get_block_by_number(int(number, 16))
-        except BlockNotFound:
+        except evm_packages.BlockNotFound:
             return None
         # Asked for the block that is being filled, eth-tester answers with it: a node does not.
         if block["number"] > self.chain.get_block_by_number("latest")["number"]:
@@ -144,7 +140,7 @@ class ChainStandIn:
             return self.stale_receipts[transaction]
         try:
             found = self.chain.get_transaction_receipt(transaction)
-        except TransactionNotFound:
+        except evm_packages.TransactionNotFound:
             return None
         if found["block_number"] is None:
             return {"blockNumber": None}

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import evm_packages
 import pytest
 from eth_abi import decode, encode
 from eth_utils import keccak
-from evm_packages import EthereumTester, PyEVMBackend, TransactionFailed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -37,7 +37,7 @@ class Contract:
         before = self.newest()
         assert self.send(sender, call)["status"] == 0
         assert self.newest() == before
-        with pytest.raises(TransactionFailed) as caught:
+        with pytest.raises(evm_packages.TransactionFailed) as caught:
             self.chain.call({"from": sender, "to": self.address, "data": "0x" + call.hex()})
         return str(caught.value)
 
@@ -49,7 +49,7 @@ class Contract:
 
 @pytest.fixture(scope="module")
 def deployed() -> Contract:
-    chain = EthereumTester(PyEVMBackend())
+    chain = evm_packages.EthereumTester(evm_packages.PyEVMBackend())
     owner, stranger = chain.get_accounts()[:2]
     sent = {"from": owner, "data": "0x" + abi.creation_code().hex(), "gas": 1_000_000}
     receipt = chain.get_transaction_receipt(chain.send_transaction(sent))

@@ -8,7 +8,6 @@ import pytest
 import rlp
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from eth_account import Account
 from eth_keys import keys
 from eth_utils import keccak, to_checksum_address
 from hypothesis import given, settings
@@ -88,6 +87,8 @@ def test_a_signed_transaction_is_that_of_eth_account(secret: int, form: Transact
         "value": 0,
         "data": form.data,
     }
+    from eth_account import Account  # not before it is needed: it takes seconds
+
     due = Account.sign_transaction(fields, secret.to_bytes(32, "big"))
     assert raw == bytes(due.raw_transaction)
     assert transaction_hash(raw) == bytes(due.hash)

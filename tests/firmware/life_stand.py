@@ -43,7 +43,7 @@ class Stand:
         end_s = time.monotonic() + WITHIN_S
         while not condition():
             assert time.monotonic() < end_s, what
-            time.sleep(0.005)
+            time.sleep(0.02)
 
     def talks(self):
         self.frames.clear()

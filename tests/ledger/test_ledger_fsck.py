@@ -117,21 +117,26 @@ def test_several_changed_entries_are_counted(log):
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("size", "path"),
     [
-        "tile/entries/000",
-        "tile/entries/257",
-        "tile/entries/258.p/252",
-        "tile/0/000",
-        "tile/0/257",
-        "tile/0/258.p/252",
-        "tile/1/000",
-        "tile/1/001.p/2",
-        "tile/2/000.p/1",
+        ("small", "tile/entries/000"),
+        ("small", "tile/entries/003"),
+        ("small", "tile/entries/004.p/10"),
+        ("small", "tile/0/000"),
+        ("small", "tile/0/003"),
+        ("small", "tile/0/004.p/10"),
+        ("small", "tile/1/000.p/4"),
+        ("large", "tile/entries/257"),
+        ("large", "tile/1/000"),
+        ("large", "tile/1/001.p/2"),
+        ("large", "tile/2/000.p/1"),
     ],
 )
 @pytest.mark.parametrize("listed", [True, False], ids=["listed", "fetched"])
-def test_each_kind_of_file_damaged_in_each_way_is_named_alone(log, path, listed):
+def test_each_kind_of_file_damaged_in_each_way_is_named_alone(
+    pristine, shared, tmp_path, size, path, listed
+):
+    log = shutil.copytree(shared if size == "small" else pristine, tmp_path / "log")
     file = log / "public" / path
     data = file.read_bytes()
     for change in ("flip", "missing", "cut", "longer", "empty")[: 5 if listed else 2]:

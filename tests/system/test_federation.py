@@ -12,6 +12,7 @@ from running import processes_of
 from fleet_backend.ledger.cosign import Cosigner
 from fleet_backend.ledger.keys import generate_log_key, log_signer, log_vkey
 from fleet_backend.ledger.writer import LedgerWriter, create_ledger
+from tests.command_line import trifleet
 from trifleet.errors import FederationError
 from trifleet.federation import Federation, Owner
 from trifleet.ports import free_port
@@ -41,11 +42,7 @@ def told(room: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Told, Pa
 
 
 def verify(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "trifleet.cli", "witness", "verify-evidence", *arguments],
-        capture_output=True,
-        text=True,
-    )
+    return trifleet("witness", "verify-evidence", *arguments)
 
 
 def texts(told: Told, step: str) -> list[str]:

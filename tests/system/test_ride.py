@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from running import processes_of
 
+from tests.command_line import trifleet
+
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -35,12 +37,7 @@ def ridden(
 
 
 def verify(kept: Path, receipt: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "trifleet.cli", "ledger", "verify", str(receipt)]
-        + ["--policy", str(kept / "policy.txt"), "--json", *more],
-        capture_output=True,
-        text=True,
-    )
+    return trifleet("ledger", "verify", receipt, "--policy", kept / "policy.txt", "--json", *more)
 
 
 def test_the_ride_tells_its_steps_in_order(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import trifleet
+
 
 @pytest.fixture(scope="module")
 def ridden(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
@@ -38,8 +40,7 @@ def test_the_receipts_name_the_code_and_the_standstill(ridden: tuple[str, Path])
 
 
 def records_of(kept: Path, name: str) -> list[tuple[str, dict[str, object]]]:
-    words = [sys.executable, "-m", "trifleet.cli", "ledger", "verify", "--json"]
-    words += [str(kept / f"{name}.receipt"), "--policy", str(kept / "policy.txt")]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    trusted = ("--policy", kept / "policy.txt")
+    done = trifleet("ledger", "verify", kept / f"{name}.receipt", *trusted, "--json")
     assert done.returncode == 0, done.stderr
     return [(item["kind"], item["body"]) for item in json.loads(done.stdout)["records"]]
