@@ -137,7 +137,7 @@ def _warm_up() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
+    sys.path[0] = str(ROOT)  # and not this folder
     from trifleet.cli import main
 
     with socket.socket(fileno=int(sys.argv[1])) as incoming:
@@ -153,6 +153,7 @@ if __name__ == "__main__":
         # Without a thread to wait for, taking all those modules apart is for nothing.
         if threading.active_count() > 1 or not isinstance(end.code, int):
             raise
+        atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(end.code)
