@@ -42,24 +42,41 @@ def trifleet_bytes(
 ) -> "subprocess.CompletedProcess[bytes]":
     """The same, for a command that writes data."""
     arguments = [str(word) for word in words]
-    place = {"cwd": str(cwd or Path.cwd()), "env": dict(env or os.environ)}
+    # A folder that is not there is the test's fault, and no command's exit status.
+    folder = (cwd or Path.cwd()).resolve(strict=True)
+    place = {"cwd": str(folder), "env": dict(os.environ if env is None else env)}
     request = json.dumps({"arguments": arguments, **place}).encode()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, _LOCK:
         server = _server()
-        server.settimeout(TIMEOUT_S)
-        socket.send_fds(server, [request], [out.fileno(), err.fileno()])
-        pid = int(server.recv(MESSAGE_BYTES))
         try:
-            status = int(server.recv(MESSAGE_BYTES))
-        except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            server.settimeout(None)
-            server.recv(MESSAGE_BYTES)
-            raise subprocess.TimeoutExpired(arguments, TIMEOUT_S) from None
+            socket.send_fds(server, [request], [out.fileno(), err.fileno()])
+            status = _status(server, arguments)
+        except BaseException:
+            # What it still answers is of this command: the next one has a server of its own.
+            server.close()
+            _server.cache_clear()
+            raise
         out.seek(0)
         err.seek(0)
         told = out.read(), err.read()
     return subprocess.CompletedProcess(arguments, status, *told)
+
+
+def _status(server: socket.socket, arguments: list[str]) -> int:
+    server.settimeout(TIMEOUT_S)
+    pid = _number(server)
+    try:
+        return _number(server)
+    except TimeoutError:
+        os.kill(pid, signal.SIGKILL)
+        raise subprocess.TimeoutExpired(arguments, TIMEOUT_S) from None
+
+
+def _number(server: socket.socket) -> int:
+    answer = server.recv(MESSAGE_BYTES)
+    if not answer:
+        raise RuntimeError("the process that runs commands ended")
+    return int(answer)
 
 
 @cache
@@ -84,6 +101,7 @@ def _serve(requests: socket.socket) -> None:
         pid = os.fork()
         if not pid:
             requests.close()
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             _become(request, files)
             return
         for file in files:
@@ -119,18 +137,23 @@ def _warm_up() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
+    sys.path[0] = str(ROOT)  # and not this folder
     from trifleet.cli import main
 
     with socket.socket(fileno=int(sys.argv[1])) as incoming:
         _warm_up()
-        _serve(incoming)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command
+        try:
+            _serve(incoming)
+        except ConnectionError:  # who asked is gone
+            sys.exit()
     try:
         main()
     except SystemExit as end:
         # Without a thread to wait for, taking all those modules apart is for nothing.
         if threading.active_count() > 1 or not isinstance(end.code, int):
             raise
+        atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(end.code)

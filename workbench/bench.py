@@ -49,12 +49,12 @@ def on_bench(port: str) -> Iterator[Bench]:
 def _reset(repl: RawRepl) -> None:
     deadline = time.monotonic() + RESET_TIMEOUT_S
     while time.monotonic() < deadline:
-        # A board may start again by itself just now, as its watchdog has it: then all over again.
-        with suppress(NoReplyError, ReplyError):
+        try:
             if _was_reset(repl, deadline):
                 return
-            continue
-        repl.enter(timeout_s=max(0.0, deadline - time.monotonic()))
+        except (NoReplyError, ReplyError):
+            # A board may start again by itself just now, as its watchdog has it: all over again.
+            repl.enter(timeout_s=max(0.0, deadline - time.monotonic()))
     raise NoReplyError(f"{repl.port}: the board did not reset")
 
 

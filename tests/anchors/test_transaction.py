@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import evm_packages
 import pytest
 import rlp
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -87,9 +88,7 @@ def test_a_signed_transaction_is_that_of_eth_account(secret: int, form: Transact
         "value": 0,
         "data": form.data,
     }
-    from eth_account import Account  # not before it is needed: it takes seconds
-
-    due = Account.sign_transaction(fields, secret.to_bytes(32, "big"))
+    due = evm_packages.Account.sign_transaction(fields, secret.to_bytes(32, "big"))
     assert raw == bytes(due.raw_transaction)
     assert transaction_hash(raw) == bytes(due.hash)
 

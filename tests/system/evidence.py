@@ -1,5 +1,6 @@
 """What the bus and the ledger show, read by the tests themselves and not through the API."""
 
+import os
 import sqlite3
 from collections import Counter
 from pathlib import Path
@@ -17,20 +18,26 @@ VCU_RECORD = "518"
 
 
 class BusLog:
-    """The candump file of one vehicle's bus."""
+    """The candump file of one vehicle's bus, and the older part of it once it was too long."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._older = path.with_name(path.name + ".1")
 
     def mark(self) -> int:
         """A place to look from later."""
-        return self.path.stat().st_size if self.path.exists() else 0
+        return sum(path.stat().st_size for path in self._parts())
 
     def frames(self, start: int = 0) -> list[tuple[float, str, bytes]]:
         """(time, identifier, data) of every whole line since a mark."""
-        with self.path.open("rb") as stream:
-            stream.seek(start)
-            lines = stream.read().decode().split("\n")
+        read = b""
+        for path in self._parts():
+            with path.open("rb") as stream:
+                size = stream.seek(0, os.SEEK_END)
+                stream.seek(min(start, size))
+                read += stream.read()
+            start = max(0, start - size)
+        lines = read.decode().split("\n")
         out = []
         for line in lines[:-1]:
             parts = line.split(" ")
@@ -41,6 +48,9 @@ class BusLog:
                 continue
             out.append((float(parts[0].strip("()")), identifier, bytes.fromhex(data)))
         return out
+
+    def _parts(self) -> list[Path]:
+        return [path for path in (self._older, self.path) if path.exists()]
 
     def drives(self, start: int = 0) -> list[bytes]:
         """The VCU_Drive frames since a mark."""

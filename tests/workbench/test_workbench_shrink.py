@@ -11,6 +11,7 @@ from workbench.application import AS_SOURCE, KEPT, _module, _sources
 from workbench.shrink import shrink
 
 ROOT = Path(__file__).resolve().parents[2]
+FAILS = "    try:\n        raise ValueError(5)\n    except ValueError"
 MAIN = {"main.py": "from app import go\n\nprint(go.run())\n"}
 
 
@@ -131,6 +132,14 @@ def test_private_names_are_the_same_few_in_each_module() -> None:
             "_names",
             "def _names():\n    return run.__name__\n\ndef run():\n    return f'{_names()}'\n",
         ),
+        ("_error", f"def run():\n{FAILS} as _error:\n        return _error.args\n"),
+        ("LIMIT", f"LIMIT = 3\n\ndef run():\n{FAILS} as LIMIT:\n        return LIMIT.args\n"),
+        ("size", f"def run(size=4):\n{FAILS} as size:\n        return size.args\n"),
+        ("size", f"def run(size=4):\n{FAILS} as a0:\n        pass\n    return size\n"),
+        ("size", "def run(size=4, *a0):\n    return size\n"),
+        ("size", "def run(size=4, *, a0=5):\n    return size\n"),
+        ("math", "def run(math=4):\n    import math\n\n    return math.pi\n"),
+        ("_go", "async def _go():\n    pass\n\ndef run():\n    return _go().close()\n"),
     ],
 )
 def test_what_cannot_be_told_is_left_as_it_is(keeps: str, go: str) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from workbench.shrink.module import Edit, Module, apply, inside_f_strings, replace
+from workbench.shrink.module import Edit, Module, apply, bound_in_words, inside_f_strings, replace
 
 # MicroPython keeps texts up to this length as names.
 SHORT = 10
@@ -32,15 +32,17 @@ def shorten_arguments(modules: Mapping[str, Module], starts: list[Module]) -> No
 
 def _renamed(function: ast.FunctionDef, named: set[str | None]) -> Iterator[Edit]:
     inner = list(_inner(function))
-    if any(isinstance(node, (ast.FunctionDef, ast.Lambda, ast.ClassDef)) for node in inner):
+    scopes = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+    if any(isinstance(node, scopes) for node in inner):
         return
     arguments = [*function.args.posonlyargs, *function.args.args]
     taken = {node.id for node in inner if isinstance(node, ast.Name)}
-    taken |= {argument.arg for argument in arguments}
+    taken |= {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+    told = set(bound_in_words(inner))
     short = {}
     for place, argument in enumerate(arguments):
         name = f"a{place}"
-        if argument.arg not in named and name not in taken:
+        if argument.arg not in named | told and name not in taken | told:
             short[argument.arg] = name
     for argument in arguments:
         if argument.arg in short:

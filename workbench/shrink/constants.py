@@ -5,7 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from workbench.shrink.module import CONSTANT, Edit, Module, apply, inside_f_strings, replace
+from workbench.shrink.module import (
+    CONSTANT,
+    Edit,
+    Module,
+    apply,
+    bound_in_words,
+    inside_f_strings,
+    replace,
+)
 
 
 def inline(modules: dict[str, Module]) -> None:
@@ -42,8 +50,8 @@ def _stored(module: Module) -> dict[str, int]:
             names = [node.arg]
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             names = [node.name]
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            names = [alias.asname or alias.name for alias in node.names]
+        else:
+            names = list(bound_in_words([node]))
         for name in names:
             counts[name] = counts.get(name, 0) + 1
     return counts

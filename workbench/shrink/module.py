@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -111,6 +111,17 @@ def names_read(module: Module) -> Iterator[str]:
         elif isinstance(node, (ast.AugAssign, ast.Delete)):
             targets = [node.target] if isinstance(node, ast.AugAssign) else node.targets
             yield from (one.id for one in targets if isinstance(one, ast.Name))
+
+
+def bound_in_words(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Names that are given where no ast.Name stands for them, but for those of plain functions,
+    classes and arguments."""
+    for node in nodes:
+        if isinstance(node, (ast.ExceptHandler, ast.AsyncFunctionDef)):
+            if node.name:
+                yield node.name
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name.partition(".")[0]
 
 
 def words_of(text: str) -> list[str]:

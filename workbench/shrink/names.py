@@ -5,7 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from workbench.shrink.module import CONSTANT, Module, apply, inside_f_strings, words_of
+from workbench.shrink.module import (
+    CONSTANT,
+    Module,
+    apply,
+    bound_in_words,
+    inside_f_strings,
+    words_of,
+)
 from workbench.shrink.reach import imports
 
 
@@ -65,7 +72,7 @@ def spoken_in(module: Module) -> Iterator[str]:
 def _fixed(module: Module) -> set[str]:
     """Names of a module that have to stay: spoken of in texts, as arguments, or out of reach."""
     inside = inside_f_strings(module)
-    found = {"_"}
+    found = {"_", *bound_in_words(module.nodes)}
     for node in module.nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             found |= set(words_of(node.value))
@@ -73,8 +80,6 @@ def _fixed(module: Module) -> set[str]:
             found.add(node.arg)
         elif isinstance(node, (ast.Global, ast.Nonlocal)):
             found |= set(node.names)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            found |= {alias.asname or alias.name for alias in node.names}
         elif node in inside and isinstance(node, (ast.Name, ast.Attribute)):
             found.add(node.id if isinstance(node, ast.Name) else node.attr)
         elif isinstance(node, ast.Delete):
