@@ -21,7 +21,7 @@ from fleet_backend.ledger.storage import sync_folder
 from trifleet.errors import BackupError
 from trifleet.installation import origin
 from trifleet.keeping import one_at_a_time
-from trifleet.layout import Layout, make_folder, write_private
+from trifleet.layout import Layout, is_vacant, make_folder, write_private
 
 VERSION = 1
 MARK = "backup.json"
@@ -70,8 +70,8 @@ def make(layout: Layout, target: Path, with_keys: bool = False) -> dict[str, Any
         raise BackupError(
             f"{folder.root} is in the data folder: what is lost with it is no back-up"
         )
-    if folder.root.exists() and any(folder.root.iterdir()):
-        raise BackupError(f"{folder.root} is not empty")
+    if not is_vacant(folder.root):
+        raise BackupError(f"{folder.root} is not a new or empty folder")
     log = log_signer(origin(layout), load_log_key(layout.log_key)).verifier
     with one_at_a_time(layout):
         _note_place(layout, folder.root)

@@ -54,6 +54,11 @@ def main() -> None:
     except known_errors() as error:
         print(f"trifleet: {error}", file=sys.stderr)
         sys.exit(getattr(error, "exit_status", 1))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"trifleet: {error.filename}: {error.strerror}", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

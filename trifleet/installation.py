@@ -18,7 +18,7 @@ from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.writer import create_ledger
 from fleet_backend.witness.setup import create_witness
 from trifleet.errors import InstallationError
-from trifleet.layout import Layout, make_folder, write_private
+from trifleet.layout import Layout, is_vacant, make_folder, write_private
 from trifleet.provisioning import Say, add_vehicle
 from trifleet.slots import slots
 from workbench.application import collect_application
@@ -87,9 +87,10 @@ def claim(layout: Layout) -> None:
         _check_private(layout)
         _check_version(layout)
         return
-    if layout.root.exists() and any(layout.root.iterdir()):
+    if not is_vacant(layout.root):
         raise InstallationError(
-            f"{layout.root} is not empty and was not made by trifleet: choose another --data folder"
+            f"{layout.root} was not made by trifleet, and is not a new or empty folder:"
+            " choose another --data folder"
         )
     make_folder(layout.root)
     layout.root.chmod(0o700)  # also where the folder was there, empty

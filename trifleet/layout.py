@@ -108,6 +108,11 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def is_vacant(path: Path) -> bool:
+    """Nothing is there, or an empty folder. Raises OSError where that cannot be told."""
+    return not path.exists() or (path.is_dir() and not any(path.iterdir()))
+
+
 def write_private(path: Path, content: bytes) -> None:
     """Write a file that only its owner may read; whole or not at all."""
     make_folder(path.parent)

@@ -24,7 +24,7 @@ from trifleet import erase_database
 from trifleet.backup import BackupFolder, copy_files, inherit_places, key_files, read_mark
 from trifleet.errors import BackupError
 from trifleet.installation import origin
-from trifleet.layout import Layout, make_folder, write_private
+from trifleet.layout import Layout, is_vacant, make_folder, write_private
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,10 @@ def restore(
     FleetError, LedgerError; the folder is of no use then.
     """
     read_mark(folder)
-    if layout.root.exists() and any(layout.root.iterdir()):
-        raise BackupError(f"{layout.root} is not empty: a back-up is restored into a new folder")
+    if not is_vacant(layout.root):
+        raise BackupError(
+            f"{layout.root} is not a new or empty folder: a back-up is restored into a new folder"
+        )
     source = keys or (folder.keys if folder.keys.is_dir() else None)
     if source is None:
         raise BackupError("the back-up holds no keys: give --keys, a folder that has them")

@@ -104,20 +104,22 @@ class Stack:
     def stop(self) -> None:
         """End every process; safe to call twice."""
         self.supervisor.stop()
-        self.layout.run_file.unlink(missing_ok=True)
-        if self._lock is not None:
+        if self._lock is not None:  # else the folder is another's, and so is what runs there
+            self.layout.run_file.unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
 
     def _lock_folder(self) -> None:
         """Two stacks on one folder would be two writers; the lock goes with the process."""
-        self._lock = os.open(self.layout.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(self.layout.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            os.close(lock)
             raise InstallationError(
                 f"another trifleet runs on {self.layout.root}: stop it, or choose another --data"
             ) from error
+        self._lock = lock
 
     def _start_broker(self, say: Say) -> Broker:
         users = [

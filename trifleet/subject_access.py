@@ -18,7 +18,7 @@ from protocol.presentation import SignedGrant
 from trifleet import backup, erase_database, erase_files
 from trifleet.erase import resolve
 from trifleet.errors import PrivacyError
-from trifleet.layout import Layout, make_folder, write_private
+from trifleet.layout import Layout, is_vacant, make_folder, write_private
 
 EXPLAINED = {
     "riders": "your public key, the thumbprint that names you, and when you registered",
@@ -46,13 +46,13 @@ def export(layout: Layout, rider: str, target: Path) -> dict[str, int]:
 
     Raises PrivacyError, FleetError, LedgerError.
     """
-    if target.exists() and any(target.iterdir()):
-        raise PrivacyError(f"{target} is not empty")
-    make_folder(target)
+    if not is_vacant(target):
+        raise PrivacyError(f"{target} is not a new or empty folder")
     with closing(erase_database.open_file(layout.database)) as database:
         thumbprint = resolve(database, rider)
         with database.read() as connection:
             found = trace.find(connection, thumbprint)
+            make_folder(target)  # not before it is known that there is something to write
             tables = subject_access.collect(connection, found)
             count = _write_receipts(layout, connection, tables["statements"], target / "receipts")
     _explain(tables)

@@ -27,7 +27,8 @@ def storage_errors(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(f"{what}: {error.strerror or error}") from error
+        where = f"{error.filename}: " if error.filename else ""
+        raise StorageError(f"{what}: {where}{error.strerror or error}") from error
 
 
 def sync_folder(path: Path) -> None:

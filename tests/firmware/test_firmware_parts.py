@@ -3,7 +3,7 @@
 import calendar
 
 import pytest
-from bench import NOW_S, Bench, identity
+from bench import NOW_S, Bench, Node, identity
 from board_fakes import FakeRtc
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +15,7 @@ from vcu.loop import Loop
 from vcu.software import digest
 
 from protocol import link, lock, record
+from protocol.can import MESSAGES
 
 PERIOD = 1 << 30
 
@@ -85,15 +86,19 @@ def test_cyclic_frames_of_ten_seconds(bench):
     assert bench.frames["VCU_Heartbeat"] in range(18, 22)
 
 
-def test_silent_node_is_a_fault_until_it_comes_back(bench):
+@pytest.mark.parametrize("who", ["MC", "BMS", "CHG", "HMI", "GNSS", "GW"])
+def test_silent_node_is_a_fault_until_it_comes_back(bench, who):
+    name = f"{who}_Heartbeat"
+    bench.nodes[name] = Node(name, {"State": 2})
     bench.run(1_500)
-    bench.nodes["MC_Heartbeat"].signals = None
+    bench.nodes[name].signals = None
     bench.run(4_000)
-    bench.nodes["MC_Heartbeat"].signals = {"State": 2}
+    bench.nodes[name].signals = {"State": 2}
     bench.run(CLEAR_MS + 2_000)
+    node = MESSAGES[name][0] - 0x700
     assert bench.kinds(record.FAULT) == [
-        {0: 2, 1: SILENT, 2: True},
-        {0: 2, 1: SILENT, 2: False},
+        {0: node, 1: SILENT, 2: True},
+        {0: node, 1: SILENT, 2: False},
     ]
 
 

@@ -1,5 +1,6 @@
 """Steps 5 and 6: the log asks its witnesses, publishes what they cosigned, waits for none."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -235,6 +236,7 @@ NO_COSIGNATURE = {
     "no": (403, "text/plain", b"\x1b[31mno\n"),
     "sent elsewhere": (302, "text/plain", b""),
 }
+REFUSALS = ("always another size", "a size of another type", "no", "sent elsewhere")
 
 
 @pytest.mark.parametrize("case", NO_COSIGNATURE)
@@ -252,6 +254,9 @@ def test_an_answer_without_a_cosignature_is_an_error_and_harms_nothing(tmp_path,
         with pytest.raises(WitnessError) as caught:
             client.cosign(writer.checkpoint, prove)
         assert "\x1b" not in str(caught.value)
+        told = re.match(r"answered (\d{3}): ", str(caught.value))
+        assert caught.value.status == (int(told.group(1)) if told else None)
+        assert bool(told) == (case in REFUSALS)
         one.misbehave = None
         assert len(client.cosign(writer.checkpoint, prove)) == 1
 

@@ -172,9 +172,9 @@ def test_a_flipped_bit_in_the_copied_log_is_found(stopped: Stopped) -> None:
 
 def test_folders_that_are_in_use_are_refused(stopped: Stopped) -> None:
     folder = back_up(stopped, keys=True)
-    with pytest.raises(BackupError, match="not empty"):
+    with pytest.raises(BackupError, match="not a new or empty folder"):
         back_up(stopped)
-    with pytest.raises(BackupError, match="not empty"):
+    with pytest.raises(BackupError, match="not a new or empty folder"):
         restore.restore(folder, stopped.layout)
     with pytest.raises(BackupError, match="in the data folder"):
         backup.make(stopped.layout, stopped.layout.root / "copy")

@@ -160,10 +160,11 @@ def test_after_an_erasure_it_says_that_nothing_is_left(stopped: Stopped) -> None
 
 
 def test_a_folder_in_use_and_an_unknown_rider_are_refused(stopped: Stopped, exported: Path) -> None:
-    with pytest.raises(PrivacyError, match="not empty"):
+    with pytest.raises(PrivacyError, match="not a new or empty folder"):
         export(stopped.layout, stopped.anna.hex(), exported)
     with pytest.raises(PrivacyError, match="no rider"):
         export(stopped.layout, "ffffffff", stopped.folder / "other")
+    assert not (stopped.folder / "other").exists()
 
 
 def test_the_commands_end_with_one_clear_line(stopped: Stopped) -> None:

@@ -32,6 +32,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
         text=True,
         timeout=60,
     )
+    told["run file"] = stack.layout.run_file.exists()
     told["status"] = stack.stop()
     told["left"] = processes_of(stack.layout.root)
     told["size"] = ledger_reader(stack.layout).checkpoint.size
@@ -74,6 +75,8 @@ def test_two_runs_do_not_share_a_folder(story: dict[str, object]) -> None:
     assert done.returncode == 1
     assert "another trifleet runs on" in done.stderr
     assert "Traceback" not in done.stderr
+    assert "stopped" not in done.stdout
+    assert story["run file"], "the refused one took away what says how the other runs"
 
 
 def test_the_vehicle_is_there_and_locked(story: dict[str, object]) -> None:
@@ -93,6 +96,15 @@ def test_nobody_else_may_read_a_secret(story: dict[str, object]) -> None:
     for path in secrets:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
     assert stat.S_IMODE(stack.layout.root.stat().st_mode) == 0o700
+
+
+def test_nothing_at_all_is_for_others_to_read(story: dict[str, object]) -> None:
+    """The positions of a vehicle are in the log of its bus."""
+    stack = story["stack"]
+    assert isinstance(stack, RunningStack)
+    made = [path for path in stack.layout.root.rglob("*") if not path.is_symlink()]
+    assert {"can.log", "api.log", "checkpoint"} <= {path.name for path in made}
+    assert [path for path in made if path.stat().st_mode & 0o077] == []
 
 
 def test_no_secret_is_on_a_command_line_or_in_a_log(story: dict[str, object]) -> None:

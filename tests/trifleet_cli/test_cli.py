@@ -55,18 +55,32 @@ def test_the_program_explains_itself_in_a_process_of_its_own() -> None:
         (["privacy", "erase", "--rider", "0" * 64, "--data", "nowhere"], "no data folder"),
         (["privacy", "export", "--rider", "00", "--out", "o", "--data", "nowhere"], "no database"),
         (["privacy", "retain", "--data", "nowhere"], "no data folder"),
+        (["run", "--data", "no-folder"], "is not a new or empty folder"),
+        (["backup", "no-folder", "--data", "nowhere"], "is not a new or empty folder"),
+        (["restore", "nowhere", "--data", "no-folder"], "no back-up"),
+        (["federation", "--keep", "no-folder"], "File exists"),
         (["run", "--vehicles", "101", "--data", "nowhere"], "1 to 100"),
         (["run", "--vehicles", "-1", "--data", "nowhere"], "1 to 100"),
     ],
 )
 def test_a_mistake_gets_one_line(arguments: list[str], told: str, tmp_path: Path) -> None:
     found = [str(tmp_path / word) if word.startswith("no") else word for word in arguments]
-    done = trifleet(*found)
+    (tmp_path / "no-folder").write_bytes(b"")
+    done = trifleet(*found, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("trifleet: ")
     assert told in done.stderr
+    assert done.stdout == "" or "stopped" not in done.stdout
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
+
+
+def test_a_log_is_not_begun_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(b"")
+    words = ("--origin", "a.example/b", "--key", "log.key")
+    done = trifleet("ledger", "init", "log", *words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "trifleet: creating the log: log: File exists\n"
 
 
 def test_a_taken_port_is_told_before_anything_is_made(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ def federation(
     log_to_stderr(logging.ERROR)  # the steps tell the rest; a log without its quorum is one of them
     stop = stop_on_signals()
     steps = Steps(as_json)
+    if keep is not None:  # found out now, and not after a minute
+        keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="trifleet-federation-") as folder:
         owners = Federation(Path(folder))
         try:
@@ -39,7 +41,8 @@ def federation(
                 raise typer.Exit(130)
             fork = owners.fork(steps.say)
             if keep is not None:
-                _write(keep, fork.evidence, owners.owners[-1].log.vkey)
+                (keep / EVIDENCE).write_bytes(fork.evidence)
+                (keep / "log.vkey").write_text(owners.owners[-1].log.vkey + "\n")
                 steps.say(
                     "kept", f"{keep / EVIDENCE}: `trifleet witness verify-evidence` checks it"
                 )
@@ -52,14 +55,3 @@ def federation(
         finally:
             owners.stop()
     steps.say("done", "one history each; no process is left")
-
-
-def _write(folder: Path, evidence: bytes, vkey: str) -> None:
-    from trifleet.errors import FederationError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / EVIDENCE).write_bytes(evidence)
-        (folder / "log.vkey").write_text(vkey + "\n")
-    except OSError as error:
-        raise FederationError(f"{folder}: {error.strerror}") from error

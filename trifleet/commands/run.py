@@ -55,9 +55,12 @@ def run(
             _welcome(stack, steps)
         stack.tend_until(stop)
     finally:
-        steps.say("stopping", "")
+        begun = bool(stack.supervisor.children)
+        if begun:
+            steps.say("stopping", "")
         stack.stop()
-        steps.say("stopped", "no process is left; the next start continues from here")
+        if begun:
+            steps.say("stopped", "no process is left; the next start continues from here")
 
 
 def _welcome(stack: object, steps: Steps) -> None:
