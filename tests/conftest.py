@@ -63,5 +63,6 @@ class ByUnit(LoadScopeScheduling):
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    return ByUnit(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """In the place of `--dist loadfile`; another `--dist` is what was asked for."""
+    return ByUnit(config, log) if config.getoption("dist") == "loadfile" else None
