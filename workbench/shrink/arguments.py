@@ -16,16 +16,14 @@ def shorten_arguments(modules: Mapping[str, Module], starts: list[Module]) -> No
     """Arguments become a0, a1, ... by their place, unless some call anywhere names one of that
     name. Not in functions that hold others, or in which there is an f-string."""
     everything = [*starts, *modules.values()]
-    named = {
-        node.arg for module in everything for node in module.nodes if isinstance(node, ast.keyword)
-    }
+    named = {node.arg for module in everything for node in module.all(ast.keyword)}
     if None in named:
         return  # f(**values): the names are in texts
     for module in modules.values():
         texts = inside_f_strings(module)
         edits: list[Edit] = []
-        for node in module.nodes:
-            if isinstance(node, ast.FunctionDef) and not texts.intersection(ast.walk(node)):
+        for node in module.all(ast.FunctionDef):
+            if not texts or not texts.intersection(ast.walk(node)):
                 edits += _renamed(node, named)
         apply(module, edits)
 
@@ -64,9 +62,7 @@ def split_paths(modules: Mapping[str, Module]) -> None:
     own, short ones are names that the board has anyway."""
     names = {name for module in modules.values() for name in module.used}
     for module in modules.values():
-        arguments = [
-            one for node in module.nodes if isinstance(node, ast.Call) for one in node.args
-        ]
+        arguments = [one for node in module.all(ast.Call) for one in node.args]
         edits = []
         for node in arguments:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -84,8 +80,8 @@ def join_fields(modules: Mapping[str, Module]) -> None:
 
 
 def _joined(module: Module) -> Iterator[Edit]:
-    for node in module.nodes:
-        if not isinstance(node, ast.Call) or ast.unparse(node.func) != "namedtuple":
+    for node in module.all(ast.Call):
+        if not isinstance(node.func, ast.Name) or node.func.id != "namedtuple":
             continue
         fields = node.args[1] if len(node.args) == 2 else None
         if isinstance(fields, ast.Tuple) and len(fields.elts) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from workbench.shrink.module import (
@@ -10,8 +11,8 @@ from workbench.shrink.module import (
     Edit,
     Module,
     apply,
-    bound_in_words,
     inside_f_strings,
+    names_in_words,
     replace,
 )
 
@@ -19,46 +20,40 @@ from workbench.shrink.module import (
 def inline(modules: dict[str, Module]) -> None:
     for module in modules.values():
         _read_modules(module, modules)
+    once = {
+        name: {stored for stored, count in _stored(module).items() if count == 1}
+        for name, module in modules.items()
+    }
     # Constants may be made of each other, across modules: until nothing new is known.
     before = -1
     while (known := sum(len(module.constants) for module in modules.values())) != before:
         before = known
         for module in modules.values():
-            _read_constants(module, modules)
+            _read_constants(module, modules, once[module.name])
     edits = {module.name: _inlined(module, modules) for module in modules.values()}
     for module in modules.values():
         apply(module, edits[module.name])
 
 
 def _read_modules(module: Module, modules: Mapping[str, Module]) -> None:
-    for node in module.nodes:
-        if isinstance(node, ast.ImportFrom) and node.module:
-            for alias in node.names:
-                whole = f"{node.module}.{alias.name}"
-                if whole in modules:
-                    module.modules[alias.asname or alias.name] = whole
+    for node in module.all(ast.ImportFrom):
+        for alias in node.names if node.module else ():
+            whole = f"{node.module}.{alias.name}"
+            if whole in modules:
+                module.modules[alias.asname or alias.name] = whole
 
 
-def _stored(module: Module) -> dict[str, int]:
+def _stored(module: Module) -> Counter[str]:
     """How often each name is bound, wherever in the module."""
-    counts: dict[str, int] = {}
-    for node in module.nodes:
-        names: list[str] = []
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names = [node.id]
-        elif isinstance(node, ast.arg):
-            names = [node.arg]
-        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            names = [node.name]
-        else:
-            names = list(bound_in_words([node]))
-        for name in names:
-            counts[name] = counts.get(name, 0) + 1
+    counts = Counter(names_in_words(module))
+    counts.update(node.id for node in module.all(ast.Name) if not isinstance(node.ctx, ast.Load))
+    counts.update(node.arg for node in module.all(ast.arg))
+    counts.update(node.name for node in module.all(ast.FunctionDef))
+    counts.update(node.name for node in module.all(ast.ClassDef))
     return counts
 
 
-def _read_constants(module: Module, modules: Mapping[str, Module]) -> None:
-    once = {name for name, count in _stored(module).items() if count == 1}
+def _read_constants(module: Module, modules: Mapping[str, Module], once: set[str]) -> None:
     for node in module.tree.body:
         if isinstance(node, ast.ImportFrom) and (node.module or "") in modules:
             theirs = modules[node.module or ""].constants
@@ -136,9 +131,10 @@ def _number(node: ast.expr, module: Module, modules: Mapping[str, Module]) -> in
 def _inlined(module: Module, modules: Mapping[str, Module]) -> list[Edit]:
     edits = []
     inside = inside_f_strings(module)
-    for node in module.nodes:
-        if node in inside or not isinstance(node, (ast.Name, ast.Attribute)):
+    known: list[ast.Name | ast.Attribute] = [*module.all(ast.Name), *module.all(ast.Attribute)]
+    for node in known:
+        if node in inside or not isinstance(node.ctx, ast.Load):
             continue
-        if isinstance(node.ctx, ast.Load) and (value := _number(node, module, modules)) is not None:
+        if (value := _number(node, module, modules)) is not None:
             edits.append(replace(node, str(value) if value >= 0 else f"({value})"))
     return edits

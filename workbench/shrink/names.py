@@ -9,8 +9,9 @@ from workbench.shrink.module import (
     CONSTANT,
     Module,
     apply,
-    bound_in_words,
     inside_f_strings,
+    names_in_words,
+    texts,
     words_of,
 )
 from workbench.shrink.reach import imports
@@ -44,66 +45,55 @@ def shorten(modules: Mapping[str, Module], starts: list[Module]) -> None:
 
 def _inherits(module: Module) -> bool:
     """Does a class here have a base that is not of this module or built in?"""
-    own = {node.name for node in module.nodes if isinstance(node, ast.ClassDef)}
-    bases = {
-        ast.unparse(base)
-        for node in module.nodes
-        if isinstance(node, ast.ClassDef)
-        for base in node.bases
-    }
+    classes = module.all(ast.ClassDef)
+    own = {node.name for node in classes}
+    bases = {ast.unparse(base) for node in classes for base in node.bases}
     return bool(bases - own - {"Exception", "object"})
 
 
 def spoken_in(module: Module) -> Iterator[str]:
     """Every name that occurs in a module in whatever way."""
     yield from module.used
-    for node in module.nodes:
-        if isinstance(node, ast.Name):
-            yield node.id
-        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            yield node.name
-        elif isinstance(node, ast.arg):
-            yield node.arg
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            for alias in node.names:
-                yield from (alias.asname or alias.name, alias.name)
+    yield from (node.id for node in module.all(ast.Name))
+    yield from (node.name for node in module.all(ast.FunctionDef))
+    yield from (node.name for node in module.all(ast.ClassDef))
+    yield from (node.arg for node in module.all(ast.arg))
+    for alias in module.all(ast.alias):
+        yield from (alias.asname or alias.name, alias.name)
 
 
 def _fixed(module: Module) -> set[str]:
     """Names of a module that have to stay: spoken of in texts, as arguments, or out of reach."""
     inside = inside_f_strings(module)
-    found = {"_", *bound_in_words(module.nodes)}
-    for node in module.nodes:
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            found |= set(words_of(node.value))
-        elif isinstance(node, (ast.arg, ast.keyword)) and node.arg:
-            found.add(node.arg)
-        elif isinstance(node, (ast.Global, ast.Nonlocal)):
-            found |= set(node.names)
-        elif node in inside and isinstance(node, (ast.Name, ast.Attribute)):
+    found = {"_", *names_in_words(module)}
+    found.update(word for text in texts(module) for word in words_of(text))
+    found |= {node.arg for node in module.all(ast.arg)}
+    found |= {node.arg for node in module.all(ast.keyword) if node.arg}
+    found.update(name for node in module.all(ast.Global) for name in node.names)
+    found.update(name for node in module.all(ast.Nonlocal) for name in node.names)
+    for node in inside:
+        if isinstance(node, (ast.Name, ast.Attribute)):
             found.add(node.id if isinstance(node, ast.Name) else node.attr)
-        elif isinstance(node, ast.Delete):
-            found |= {one.id for one in node.targets if isinstance(one, ast.Name)}
+    for deleted in module.all(ast.Delete):
+        found |= {one.id for one in deleted.targets if isinstance(one, ast.Name)}
     return found
 
 
 def _private_places(module: Module) -> dict[str, list[tuple[int, int]]]:
     """Where each name that may be private stands: (line, column in bytes)."""
+    attributes = module.all(ast.Attribute)
+    found = [(node.id, node.lineno, node.col_offset) for node in module.all(ast.Name)]
+    for attribute in attributes:
+        end = (attribute.end_col_offset or 0) - len(attribute.attr)
+        found.append((attribute.attr, attribute.end_lineno or 0, end))
+    functions, classes = module.all(ast.FunctionDef), module.all(ast.ClassDef)
+    found += [(one.name, one.lineno, one.col_offset + len("def ")) for one in functions]
+    found += [(one.name, one.lineno, one.col_offset + len("class ")) for one in classes]
     places: dict[str, list[tuple[int, int]]] = {}
-    for node in module.nodes:
-        if isinstance(node, ast.Name):
-            found = node.id, node.lineno, node.col_offset
-        elif isinstance(node, ast.Attribute):
-            end = (node.end_col_offset or 0) - len(node.attr)
-            found = node.attr, node.end_lineno or 0, end
-        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            word = "def " if isinstance(node, ast.FunctionDef) else "class "
-            found = node.name, node.lineno, node.col_offset + len(word)
-        else:
-            continue
-        places.setdefault(found[0], []).append((found[1], found[2]))
-    attributes = {node.attr for node in module.nodes if isinstance(node, ast.Attribute)}
-    return {name: at for name, at in places.items() if _is_private(name, attributes)}
+    for name, line, begin in found:
+        places.setdefault(name, []).append((line, begin))
+    spoken = {attribute.attr for attribute in attributes}
+    return {name: at for name, at in places.items() if _is_private(name, spoken)}
 
 
 def _is_private(name: str, attributes: set[str]) -> bool:

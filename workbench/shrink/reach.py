@@ -12,17 +12,15 @@ _TYPES_ONLY = "TYPE_CHECKING"
 
 def imports(module: Module, known: Mapping[str, object]) -> Iterator[str]:
     """The modules of ours that a module imports, and the packages that they lie in."""
-    for node in module.nodes:
-        found: list[str] = []
-        if isinstance(node, ast.Import):
-            found = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in found:
-            parts = name.split(".")
-            for size in range(1, len(parts) + 1):
-                if (known_name := ".".join(parts[:size])) in known:
-                    yield known_name
+    found = [alias.name for node in module.all(ast.Import) for alias in node.names]
+    for source in module.all(ast.ImportFrom):
+        if source.module:
+            found += [source.module, *(f"{source.module}.{alias.name}" for alias in source.names)]
+    for name in found:
+        parts = name.split(".")
+        for size in range(1, len(parts) + 1):
+            if (known_name := ".".join(parts[:size])) in known:
+                yield known_name
 
 
 def reachable(

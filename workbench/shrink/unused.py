@@ -41,34 +41,33 @@ def _reached(module: Module, modules: Mapping[str, Module]) -> set[tuple[str, st
     takes a whole module as a value."""
     known: dict[str, str] = {}
     found = {(module.name, name) for name in names_read(module)}
-    for node in module.nodes:
-        if isinstance(node, ast.ImportFrom) and node.module:
-            for alias in node.names:
-                whole = f"{node.module}.{alias.name}"
-                if whole in modules:
-                    known[alias.asname or alias.name] = whole
-                found.add((node.module, alias.name))
-        elif isinstance(node, ast.Import):
-            found |= {(alias.name, "") for alias in node.names}
+    for node in module.all(ast.ImportFrom):
+        for alias in node.names if node.module else ():
+            whole = f"{node.module}.{alias.name}"
+            if whole in modules:
+                known[alias.asname or alias.name] = whole
+            found.add((node.module or "", alias.name))
+    for plain in module.all(ast.Import):
+        found |= {(alias.name, "") for alias in plain.names}
     inside = set()
-    for node in module.nodes:
-        if isinstance(node, ast.Attribute) and _is_read(node.value) and node.value.id in known:
-            inside.add(node.value)
-            found.add((known[node.value.id], node.attr))
-    for node in module.nodes:
-        if _is_read(node) and node.id in known and node not in inside:
-            found.add((known[node.id], ""))
+    for attribute in module.all(ast.Attribute):
+        value = attribute.value
+        if _is_read(value) and value.id in known:
+            inside.add(value)
+            found.add((known[value.id], attribute.attr))
+    for name in module.all(ast.Name):
+        if _is_read(name) and name.id in known and name not in inside:
+            found.add((known[name.id], ""))
     return found
 
 
 def _unused_imports(module: Module) -> Iterator[Edit]:
     """Names that a module imports and does not use; other modules import them from their own."""
-    for node in module.nodes:
-        if isinstance(node, ast.ImportFrom):
-            left = [one for one in node.names if (one.asname or one.name) in module.used]
-            if len(left) < len(node.names):
-                words = ", ".join(ast.unparse(one) for one in left)
-                yield replace(node, f"from {node.module} import {words}" if left else "pass")
+    for node in module.all(ast.ImportFrom):
+        left = [one for one in node.names if (one.asname or one.name) in module.used]
+        if len(left) < len(node.names):
+            words = ", ".join(ast.unparse(one) for one in left)
+            yield replace(node, f"from {node.module} import {words}" if left else "pass")
 
 
 def _unused_definitions(
