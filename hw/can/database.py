@@ -5,7 +5,7 @@ Refuses unknown identifiers, wrong lengths, wrong CRCs and values outside their 
 """
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from cantools.database.can import Database, Message
@@ -16,6 +16,7 @@ from hw.errors import CrcError, LengthError, UnknownFrameError, ValueRangeError
 
 CRC_POLYNOMIAL = 0x1D
 ALIVE_MODULUS = 16
+REMEMBERED = 4096  # frames, with each value of their alive counter
 
 
 def _crc_step(crc: int) -> int:
@@ -43,12 +44,19 @@ class VehicleBus:
         self._by_identifier: dict[int, Message] = {}
         self._limits: dict[str, tuple[tuple[str, int, int], ...]] = {}
         self._protected: dict[str, bool] = {}
+        self._cycle_ms: dict[str, int] = {}
+        self._timeout_ms: dict[str, int] = {}
         for message in database.messages:
             *_, alive_start, rows = describe(message)
             self._by_name[message.name] = message
             self._by_identifier[message.frame_id] = message
             self._limits[message.name] = tuple((r.name, r.minimum, r.maximum) for r in rows)
             self._protected[message.name] = alive_start is not None
+            self._cycle_ms[message.name] = attribute(message, "GenMsgCycleTime")
+            self._timeout_ms[message.name] = attribute(message, "GenMsgTimeout")
+        # Most frames say what they said before.
+        self._pack = lru_cache(REMEMBERED)(self._packed)
+        self._unpack = lru_cache(REMEMBERED)(self._unpacked)
 
     def identifier(self, name: str) -> int:
         """The identifier of a message. Raises UnknownFrameError."""
@@ -56,19 +64,19 @@ class VehicleBus:
 
     def cycle_ms(self, name: str) -> int:
         """How often a message is sent; 0 for one that is sent on events."""
-        return attribute(self._message(name), "GenMsgCycleTime")
+        return self._cycle_ms[self._message(name).name]
 
     def timeout_ms(self, name: str) -> int:
         """The age at which a receiver takes a message for missing; 0 for none."""
-        return attribute(self._message(name), "GenMsgTimeout")
+        return self._timeout_ms[self._message(name).name]
 
     def encode(self, name: str, values: Mapping[str, int], alive: int = 0) -> bytes:
         """A frame's data; `values` has every signal but Alive and Crc. Raises FrameError."""
         message = self._message(name)
         if not self._protected[name]:
-            return self._pack(message, dict(values))
+            return self._pack(message, tuple(values.items()))
         given = {**values, ALIVE_NAME: alive % ALIVE_MODULUS, CRC_NAME: 0}
-        data = self._pack(message, given)
+        data = self._pack(message, tuple(given.items()))
         return data[:7] + bytes([crc8(message.frame_id, data)])
 
     def decode(self, identifier: int, data: bytes) -> tuple[str, dict[str, int]]:
@@ -83,8 +91,7 @@ class VehicleBus:
             raise CrcError(f"{name}: CRC 0x{data[7]:02X}, not 0x{crc8(identifier, data):02X}")
         if not self._limits[name]:
             return name, {}
-        values = message.decode_simple(data, decode_choices=False, scaling=False)
-        return name, self._checked(name, values)
+        return name, dict(self._unpack(message, bytes(data)))
 
     def _message(self, name: str) -> Message:
         message = self._by_name.get(name)
@@ -92,14 +99,16 @@ class VehicleBus:
             raise UnknownFrameError(f"no message is called {name}")
         return message
 
-    def _pack(self, message: Message, values: dict[str, int]) -> bytes:
+    def _packed(self, message: Message, values: tuple[tuple[str, int], ...]) -> bytes:
         try:
-            return bytes(message.encode(values, scaling=False, strict=True))
+            return bytes(message.encode(dict(values), scaling=False, strict=True))
         except CantoolsError as error:
             raise ValueRangeError(f"{message.name}: {error}") from error
 
-    def _checked(self, name: str, values: Mapping[str, object]) -> dict[str, int]:
+    def _unpacked(self, message: Message, data: bytes) -> dict[str, int]:
         """The decoded numbers, as whole numbers within their limits."""
+        name = message.name
+        values = message.decode_simple(data, decode_choices=False, scaling=False)
         numbers = {key: value for key, value in values.items() if isinstance(value, int)}
         numbers.pop(CRC_NAME, None)
         for signal, minimum, maximum in self._limits[name]:

@@ -188,6 +188,8 @@ class VirtualBus:
             try:
                 while not self._stopping.is_set():
                     self._round(selector.select(self._wait_s()))
+            except BusClosedError:
+                assert self._stopping.is_set()  # a node sent something at that moment
             finally:
                 self._stopping.set()
                 self._close()

@@ -318,3 +318,20 @@ def test_the_port_is_free_again_at_once() -> None:
         SlcanClient(port).close()
     with VirtualBus(port=port) as again:
         assert again.port == port
+
+
+def test_a_node_that_sends_while_the_bus_is_being_stopped_harms_nothing() -> None:
+    bus = VirtualBus()
+    bus.start()
+    port = bus.attach(lambda identifier, data: None)
+    begun = threading.Event()
+
+    def late(now_s: float) -> None:
+        begun.set()
+        assert bus._stopping.wait(5)
+        port.send(0x100, b"")
+
+    bus.every(60, late)
+    assert begun.wait(5)
+    bus.stop()  # what a thread raises is an error of the test
+    assert not bus.running
