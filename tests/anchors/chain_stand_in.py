@@ -26,14 +26,17 @@ class ChainStandIn:
             evm_packages.PyEVMBackend(), auto_mine_transactions=False
         )
         self.rich = self.chain.get_accounts()[0]
+        self._lock = threading.Lock()
+        self._behave()
+        self._server = StandIn(self._answer)
+        self.url = self._server.url
+
+    def _behave(self) -> None:
         self.sent: list[str] = []
         self.before: dict[str, Callable[[list[Any]], None]] = {}
         self.after: dict[str, Callable[[list[Any]], None]] = {}
         self.trouble: Callable[[str], Any] | None = None
         self.stale_receipts: dict[str, Any] = {}
-        self._lock = threading.Lock()
-        self._server = StandIn(self._answer)
-        self.url = self._server.url
 
     def __enter__(self) -> "ChainStandIn":
         self._server.__enter__()
@@ -56,6 +59,13 @@ class ChainStandIn:
     def snapshot(self) -> Any:
         with self._lock:
             return self.chain.take_snapshot()
+
+    def forget(self, snapshot: Any) -> None:
+        """Back to a snapshot, and to an honest node."""
+        with self._lock:
+            self.chain._pending_transactions.clear()  # eth-tester keeps them
+            self.chain.revert_to_snapshot(snapshot)
+        self._behave()
 
     def reorganise(self, snapshot: Any, blocks: int) -> None:
         """Back to a snapshot, and on from there with other blocks."""

@@ -1,5 +1,7 @@
 """The account on a real EVM: pending, confirmed, a reorganised chain, crashes, fees, refusals."""
 
+import copy
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -79,10 +81,11 @@ class Opened:
         self.store.close()
 
 
-@pytest.fixture
-def stand(tmp_path: Path) -> Iterator[Stand]:
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    folder = tmp_path_factory.mktemp("ready")
     with ChainStandIn() as chain:
-        made = Stand(chain, tmp_path / "anchors", generate_account(tmp_path / "key"), Clock())
+        made = Stand(chain, folder / "anchors", generate_account(folder / "key"), Clock())
         with made.open() as opened:
             chain.fund(opened.account.address)
             contract = None
@@ -94,6 +97,15 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
                 chain.mine(CONFIRMATIONS)
         chain.sent.clear()
         yield made
+
+
+@pytest.fixture
+def stand(ready: Stand, tmp_path: Path) -> Iterator[Stand]:
+    """As it was made ready; what a test does to it and to the chain is forgotten."""
+    shutil.copytree(ready.folder, tmp_path / "anchors")
+    snapshot = ready.chain.snapshot()
+    yield replace(ready, folder=tmp_path / "anchors", clock=copy.copy(ready.clock))
+    ready.chain.forget(snapshot)
 
 
 def swallow(method: str) -> Any:
