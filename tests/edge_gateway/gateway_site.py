@@ -86,7 +86,8 @@ class Stand:
 
     def check(self) -> None:
         assert self.vcu is not None
-        assert self.backend.faults == [] and self.vcu.faults == []
+        assert self.backend.faults == [], self.backend.faults
+        assert self.vcu.faults == [], self.vcu.faults
         self.backend.check_chain()
         assert sorted(self.backend.records()) == sorted(self.vcu.made)
 

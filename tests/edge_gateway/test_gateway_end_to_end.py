@@ -189,8 +189,10 @@ def test_a_forger_beside_the_vehicle_takes_no_name_away(stand: Stand) -> None:
     names = [(0xFFFFFFFF, 0), (2, 0), (2, 1), (1, 8), (1, 9), (1, 2)]
 
     def forge(salt: int, names: list[tuple[int, int]] = names) -> None:
+        # Twice: a third time, with the one before it on disk, would pass for the vehicle's own way
+        # to say that a gap is none (docs/gateway.md).
         for name in names:
-            for _ in range(3):
+            for _ in range(2):
                 forger.send(forged(*name, salt))
 
     forge(1)
