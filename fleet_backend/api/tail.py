@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+from contextlib import closing
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -51,13 +52,19 @@ class Tail(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        while not self._ending.wait(self._poll_s):
-            try:
-                self._step()
-            except DBAPIError as error:
-                log.warning("events cannot be read: %s", error.orig)
+        with closing(self._database.changes()) as changes:
+            behind = True
+            while not self._ending.wait(self._poll_s):
+                if not changes.any() and not behind:
+                    continue
+                try:
+                    behind = self._step()
+                except DBAPIError as error:
+                    behind = True
+                    log.warning("events cannot be read: %s", error.orig)
 
-    def _step(self) -> None:
+    def _step(self) -> bool:
+        """True where there may be more."""
         with self._database.read() as connection:
             newest = events.newest_id(connection)
             if self._last is None:
@@ -66,3 +73,4 @@ class Tail(threading.Thread):
         if found:
             self._last = found[-1].id
             self._loop.call_soon_threadsafe(self._hub.publish, found)
+        return len(found) == PAGE

@@ -30,9 +30,10 @@ from fleet_backend.fleet.schema import (
 class Database:
     """Connections to one database. Safe to share between threads."""
 
-    def __init__(self, writers: Engine, readers: Engine) -> None:
+    def __init__(self, writers: Engine, readers: Engine, path: str) -> None:
         self._writers = writers
         self._readers = readers
+        self._path = path
 
     def create_schema(self) -> None:
         """Make the tables where there are none, bring older ones up to this program's.
@@ -69,6 +70,10 @@ class Database:
         """A transaction that sees one moment. Writing in it is an error."""
         with self._readers.begin() as connection:
             yield connection
+
+    def changes(self) -> sqlite.Changes:
+        """For who polls; to be closed by whoever asked for it."""
+        return sqlite.Changes(self._path)
 
     def close(self) -> None:
         """Give the connections back; nothing is lost by not calling it."""
@@ -123,4 +128,4 @@ def open_database(url: str) -> Database:
             pass
     except DBAPIError as error:
         raise DatabaseError(f"cannot open {parsed.database}: {error.orig}") from error
-    return Database(writers, readers)
+    return Database(writers, readers, parsed.database)

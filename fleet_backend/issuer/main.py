@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from contextlib import closing
 
 from fleet_backend.fleet import gateways, keys
 from fleet_backend.fleet.database import open_database
@@ -21,9 +22,11 @@ def run(settings: IssuerSettings, stop: threading.Event) -> None:
     issuing = keys.load_rsa(settings.issuing_key)
     statement = keys.load_ed25519(settings.statement_key)
     ledger = LedgerView(settings.ledger_public, settings.ledger_policy)
-    database = open_database(settings.database_url)
-    journal = Journal(settings.journal)
-    try:
+    with (
+        closing(open_database(settings.database_url)) as database,
+        closing(Journal(settings.journal)) as journal,
+        closing(Store(database, settings.name, keys.modulus(issuing))) as store,
+    ):
         database.check_schema()
         with database.read() as connection:
             known = gateways.get(connection, settings.name)
@@ -31,15 +34,11 @@ def run(settings: IssuerSettings, stop: threading.Event) -> None:
         signers = Signers(
             settings.name, lambda message: keys.sign_ps256(issuing, message), statement.sign
         )
-        store = Store(database, settings.name, keys.modulus(issuing))
         worker = Worker(store, journal, ledger, signers, settings.cannot_log_s)
         log.info("issuer %s begins", settings.name)
         while not stop.is_set():
             worker.step()
             stop.wait(settings.poll_ms / 1000)
-    finally:
-        journal.close()
-        database.close()
 
 
 def require_own_key(known: gateways.Gateway, public_key: bytes) -> None:

@@ -36,6 +36,14 @@ class Store:
         self._database = database
         self._issuer = issuer
         self._modulus = modulus
+        self._changes = database.changes()
+
+    def changed(self) -> bool:
+        """Was anything committed since this was last asked?"""
+        return self._changes.any()
+
+    def close(self) -> None:
+        self._changes.close()
 
     def is_known(self, grant: str) -> bool:
         """False where the rider was erased since."""

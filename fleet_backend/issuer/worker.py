@@ -67,13 +67,18 @@ class Worker:
         self._clock = clock
         self._signed = journal.load()
         self._unsealed = list(self._signed)  # step 2 is not known to be done
+        self._busy = True  # something may be left to do that no commit will tell
 
     def step(self) -> None:
         """One round. What the database or the disk refuses now is tried again in the next."""
+        if not self._store.changed() and not self._busy:
+            return
+        self._busy = True
         try:
             rows = self._store.unfinished(MAX_ROWS)
             if rows or self._signed:
                 self._round(rows)
+            self._busy = bool(rows or self._signed)
         except DBAPIError as error:
             log.warning("database: %s", error.orig)
         except UnknownError:

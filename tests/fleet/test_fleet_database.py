@@ -2,10 +2,11 @@
 
 import multiprocessing
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_mock_engine, inspect, text, update
+from sqlalchemy import create_mock_engine, inspect, select, text, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -132,6 +133,23 @@ def test_a_reader_cannot_write(tmp_path: Path) -> None:
     with pytest.raises(OperationalError, match="readonly"), database.read() as connection:
         events.append(connection, [events.NewEvent("vehicle", "v", {})], 1)
     database.close()
+
+
+def test_who_polls_is_told_of_commits_and_of_nothing_else(tmp_path: Path) -> None:
+    with closing(open_database(_url(tmp_path))) as database:
+        database.create_schema()
+        with closing(database.changes()) as changes:
+            assert changes.any()  # nothing was read yet
+            assert not changes.any()
+            with database.begin() as connection:
+                connection.execute(update(schema_version).values(version=VERSION))
+                assert not changes.any()
+            assert changes.any()
+            assert not changes.any()
+            with database.read() as connection:
+                connection.execute(select(schema_version)).all()
+            assert not changes.any()
+        assert changes.any()  # in doubt
 
 
 def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:

@@ -49,11 +49,15 @@ class Issuer:
         issuing = keys.load_rsa(stand.settings.issuing_key)
         self.journal = Journal(stand.settings.journal)
         ledger = LedgerView(stand.settings.ledger_public, stand.settings.ledger_policy)
-        store = Store(stand.database, ISSUER, party("issuer").modulus)
+        self.store = Store(stand.database, ISSUER, party("issuer").modulus)
         signers = Signers(
             ISSUER, lambda message: keys.sign_ps256(issuing, message), stand.statement_key.sign
         )
-        self.worker = Worker(store, self.journal, ledger, signers, 10, lambda: self.now)
+        self.worker = Worker(self.store, self.journal, ledger, signers, 10, lambda: self.now)
+
+    def close(self) -> None:
+        self.journal.close()
+        self.store.close()
 
     def step(self, after_s: int = 0) -> None:
         self.now += after_s
@@ -64,7 +68,7 @@ class Issuer:
 def issuer(stand: Stand) -> Iterator[Issuer]:
     made = Issuer(stand)
     yield made
-    made.journal.close()
+    made.close()
 
 
 def logged(stand: Stand) -> list[bytes]:
@@ -256,11 +260,11 @@ def test_a_lost_journal_never_hands_out(stand: Stand) -> None:
     name = stand.request(ask(VEHICLE, NOW), NOW)
     first.step()
     first.journal.drop(name)
-    first.journal.close()
+    first.close()
     stand.log_what_waits()
     second = Issuer(stand)
     second.step()
-    second.journal.close()
+    second.close()
     assert (stand.grant(name).state, stand.grant(name).chain) == ("expired", None)
 
 
@@ -270,7 +274,7 @@ def test_a_damaged_journal_file_is_left_alone(stand: Stand) -> None:
     damaged.write_bytes(b"\xff")
     first = Issuer(stand)
     assert first.journal.load() == [] and damaged.exists()
-    first.journal.close()
+    first.close()
 
 
 def test_one_issuer_at_a_time(stand: Stand, issuer: Issuer) -> None:
