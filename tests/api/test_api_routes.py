@@ -355,6 +355,7 @@ def test_the_operator_sees_a_vehicle_by_the_names_of_vss(stand: ApiStand, client
 def test_the_operator_sees_every_refusal_once(stand: ApiStand, client: Client) -> None:
     for number in range(4):
         stand.quarantined(f"reason-{number}")
+    stand.refused(client.command(stand.present()).json()["id"])
     path, found = "/v1/fleet/refusals?limit=2", []
     while path:
         page = client.operator(path).json()
