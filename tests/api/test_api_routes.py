@@ -12,7 +12,7 @@ from fleet_backend.fleet.chains import Chain
 from fleet_backend.ledger.cose import parse_sign1
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.proof import parse_proof, verify_proof
-from protocol import cbor, command, lock, presentation, record, rsa
+from protocol import cbor, command, lock, presentation, record, refusal, rsa
 from protocol import statement as wire
 from tests.api.api_stand import ApiStand, Client, ride_cose
 from tests.issuer.parties import ask, party, present
@@ -355,7 +355,7 @@ def test_the_operator_sees_a_vehicle_by_the_names_of_vss(stand: ApiStand, client
 def test_the_operator_sees_every_refusal_once(stand: ApiStand, client: Client) -> None:
     for number in range(4):
         stand.quarantined(f"reason-{number}")
-    stand.refused(client.command(stand.present()).json()["id"])
+    stand.record(VEHICLE, record.REFUSAL, {0: os.urandom(16), 1: refusal.CHALLENGE, 2: 1, 3: 0})
     path, found = "/v1/fleet/refusals?limit=2", []
     while path:
         page = client.operator(path).json()

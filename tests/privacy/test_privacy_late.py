@@ -134,7 +134,7 @@ class Interrupted(Database):
     """Something happens before its fourth transaction: the bodies were looked through by then."""
 
     def __init__(self, of: Database, happens: Callable[[], None]) -> None:
-        super().__init__(of._writers, of._readers)
+        super().__init__(of._writers, of._readers, of._path)
         self._happens = happens
         self.begun = 0
 
