@@ -261,11 +261,25 @@ def test_an_application_with_a_watchdog_does_not_disturb_the_work(board: Virtual
         assert (board.boots, board.reset_cause) == (boots, 2)
 
 
+def by_hand(board: VirtualBoard, line: list[str]) -> "subprocess.CompletedProcess[str]":
+    """Who holds a board that starts again at that moment waits for ever, and then tries again.
+
+    Our own tool notices it; mpremote does not.
+    """
+    for _ in range(3):
+        boots = board.boots
+        try:
+            return subprocess.run(line, capture_output=True, text=True, timeout=40)
+        except subprocess.TimeoutExpired as error:
+            assert board.boots > boots, error
+    pytest.fail("the board starts again and again")
+
+
 def test_mpremote_works_on_a_board_that_runs_the_projects_application(board: VirtualBoard) -> None:
     flash.flash_application(board.tty)
     code = "import vcu, sys; print(vcu.__file__, sys.path[0])"
     line = [str(MPREMOTE), "connect", board.tty, "exec", code, "+", "fs", "ls"]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=120)
+    done = by_hand(board, line)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "/rom/vcu/__init__.mpy /rom" in done.stdout and "boot.py" in done.stdout
 
