@@ -58,7 +58,7 @@ def _settings(writes: bool) -> tuple[str, ...]:
 
 
 class Changes:
-    """Was anything committed since this was last asked? A thirtieth of what a query costs.
+    """Was anything committed since this was last asked? Much cheaper than a query.
 
     For one thread, which looks again and again.
     """
