@@ -92,7 +92,7 @@ bench: setup-dev ## measure, and print what README.md shows
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 lock: setup-dev ## resolve requirements*.in into the hashed requirements*.txt
-	@for name in requirements requirements-anchors requirements-dev requirements-stubs requirements-oracles; do \
+	@for name in requirements requirements-anchors requirements-scale requirements-dev requirements-stubs requirements-oracles; do \
 	  case $$name in *-oracles) python=3.12 ;; *) python=3.11 ;; esac; \
 	  $(BIN)/uv pip compile --quiet --universal --python-version $$python --generate-hashes \
 	    --no-emit-index-url --no-annotate --no-header $$name.in -o $$name.txt; done
