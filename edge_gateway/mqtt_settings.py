@@ -101,7 +101,7 @@ def _check_password(path: Path | None) -> None:
 def _common_name(path: Path) -> str:
     subject = x509.load_pem_x509_certificate(path.read_bytes()).subject
     names = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if len(names) == 1 and len(list(subject)) == 1 else ""
+    return str(names[0].value) if len(names) == 1 else ""
 
 
 def _optional(check: Check) -> Check:

@@ -66,10 +66,10 @@ class Authority:
         """All that was ever issued, in this order."""
         return register.load(self._register)
 
-    def keys_of(self, name: str) -> tuple[str, ...]:
-        """SHA-256 of the public keys that a client of this name may come with now."""
+    def serials_of(self, name: str) -> tuple[int, ...]:
+        """Serial numbers of the certificates that a client of this name may come with now."""
         return tuple(
-            one.key
+            one.serial
             for one in self.entries()
             if one.name == name and one.use is Use.CLIENT and one.good_at(self._now())
         )

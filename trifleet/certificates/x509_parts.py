@@ -21,6 +21,13 @@ def moment(seconds: int) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
 
 
+def client_subject(name: str, serial: int) -> x509.Name:
+    """The name, and the certificate's own serial number: nats-server knows a user by the subject
+    alone, so that each certificate is let in, or not, by itself."""
+    unit = x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, f"{serial:x}")
+    return x509.Name([unit, x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
 def common_name(text: str) -> x509.Name:
     """A subject with one common name and nothing else."""
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
@@ -64,7 +71,7 @@ def client(
 ) -> x509.Certificate:
     """What a gateway or a program shows: its name is the common name; it is no server."""
     usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
-    builder = _leaf(issuer, common_name(name), public_key, serial, life)
+    builder = _leaf(issuer, client_subject(name, serial), public_key, serial, life)
     return builder.add_extension(usage, critical=False).sign(key, _HASH)
 
 
