@@ -50,6 +50,7 @@ class RabbitMqSettings:
     # Names of all nodes of a cluster, this one included; empty: no cluster.
     nodes: tuple[str, ...] = ()
     cookie: str = ""  # what the nodes of a cluster share; empty: one's own
+    # Of the port mapper that serves all nodes of a cluster; 0: the node runs its own.
     epmd_port: int = 0
     limits: Limits = field(default_factory=Limits)
     start_timeout_s: float = 60.0
@@ -109,9 +110,10 @@ class RabbitMq:
         write_private(folder / "env.conf", "")
         write_private(folder / "definitions.json", self._definitions())
         write_hashed(s.tls.revoked_file, folder / "revoked")
+        mapper = [find_program("epmd"), "-port", str(self.ports.epmd), "-address", LOOPBACK]
         plan = {
             "environment": self._environment(),
-            "port_mapper": [_which("epmd"), "-port", str(self.ports.epmd), "-address", LOOPBACK],
+            "port_mapper": [] if s.epmd_port else mapper,
             "server": [str(self._home / "sbin/rabbitmq-server")],
         }
         write_private(folder / "node.json", json.dumps(plan))
@@ -121,30 +123,38 @@ class RabbitMq:
         """Start the node and return when it takes connections. Raises BrokerError."""
         self.write_config()
         self.child.start(self.command(), self.settings.folder / "rabbitmq.log")
+        self._delete_unlisted()
 
     def wait_until_ready(self) -> None:
-        """Raises BrokerError when nobody listens within the start timeout."""
+        """Until it takes connections and knows no user but the listed ones.
+
+        Its own database outlives a restart, and with it who was taken out in between. Raises
+        BrokerError.
+        """
         self.child.wait_until_ready()
+        self._delete_unlisted()
 
     def set_users(self, users: Iterable[User]) -> None:
-        """Import rights and users; delete who is gone; end the connections of who lost something.
+        """Import rights and users; delete who is gone, which ends his connections; end those of
+        who may not come with everything that he had."""
+        lost = self.write_users(users)
+        if self.child.pid is not None:
+            self.enforce(lost)
 
-        On a cluster it holds on every node, but each node reads the list of revoked certificates
-        from its own folder.
-        """
+    def write_users(self, users: Iterable[User]) -> list[str]:
+        """The files alone; returns who lost something. In a cluster each node has its own."""
         before, self._users = self._users, checked_users(users)
-        s = self.settings
-        write_private(s.folder / "definitions.json", self._definitions())
-        write_hashed(s.tls.revoked_file, s.folder / "revoked")
-        if self.child.pid is None:
-            return
-        listed = {user.name for user in with_certificates(self._users)}
-        lost = lost_something(before, with_certificates(self._users))
-        self.control("import_definitions", str(s.folder / "definitions.json"))
+        write_private(self.settings.folder / "definitions.json", self._definitions())
+        write_hashed(self.settings.tls.revoked_file, self.settings.folder / "revoked")
+        return lost_something(with_certificates(before), with_certificates(self._users))
+
+    def enforce(self, lost: Iterable[str]) -> None:
+        """What the files say, in the running broker; in a cluster it holds on all nodes."""
+        self.control("import_definitions", str(self.settings.folder / "definitions.json"))
+        deleted = self._delete_unlisted()
         for name in lost:
-            if name not in listed:
-                self.control("delete_user", name)
-            self.control("close_all_user_connections", name, "access was taken back")
+            if name not in deleted:
+                self.control("close_all_user_connections", name, "access was taken back")
 
     def revoke(self, name: str) -> None:
         """The user is deleted and its connections are closed."""
@@ -172,6 +182,14 @@ class RabbitMq:
         if done.returncode != 0:
             raise BrokerError(f"{tool} {arguments[0]}: {_last_lines(done.stdout + done.stderr)}")
         return done.stdout
+
+    def _delete_unlisted(self) -> list[str]:
+        listed = {user.name for user in with_certificates(self._users)}
+        table = json.loads(self.control("list_users", "--formatter", "json"))
+        unlisted = [row["user"] for row in table if row["user"] not in listed]
+        for name in unlisted:
+            self.control("delete_user", name)
+        return unlisted
 
     def _definitions(self) -> str:
         # On a cluster the queues are declared when all nodes are there: see cluster.py.
@@ -207,7 +225,8 @@ class RabbitMq:
             write_private(path, secrets.token_hex(32))
 
 
-def _which(name: str) -> str:
+def find_program(name: str) -> str:
+    """Its path. Raises BrokerError where it is not installed."""
     found = shutil.which(name)
     if found is None:
         raise BrokerError(f"{name} is not installed: apt-get install rabbitmq-server")
@@ -218,6 +237,6 @@ def _last_lines(text: str) -> str:
     return " ".join([line.strip() for line in text.splitlines() if line.strip()][-3:])
 
 
-def names(nodes: Sequence[str]) -> tuple[str, ...]:
+def full_names(nodes: Sequence[str]) -> tuple[str, ...]:
     """Full names of nodes on this machine."""
     return tuple(f"{node}@localhost" for node in nodes)

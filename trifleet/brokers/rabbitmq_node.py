@@ -22,7 +22,7 @@ def main(folder: Path) -> int:
     """Until the node ends, or SIGTERM."""
     plan = json.loads((folder / "node.json").read_text())
     environment = {**os.environ, **plan["environment"]}
-    mapper = _start(plan["port_mapper"], environment)
+    mapper = _start(plan["port_mapper"], environment) if plan["port_mapper"] else None
     node = _start(plan["server"], environment)
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -33,8 +33,9 @@ def main(folder: Path) -> int:
     try:
         return node.wait()
     finally:
-        mapper.kill()
-        mapper.wait()
+        if mapper is not None:
+            mapper.kill()
+            mapper.wait()
 
 
 def _start(command: Sequence[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
