@@ -75,6 +75,10 @@ class BrokerChild:
             return False
         return True
 
+    def restart_elsewhere(self) -> None:
+        """End it; the supervisor that it was lent from starts it again."""
+        self.send(signal.SIGTERM)
+
     def end(self, number: signal.Signals, patience_s: float = 10.0) -> None:
         """End what was started here, and all that it started."""
         if self._child is None:

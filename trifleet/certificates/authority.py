@@ -62,9 +62,14 @@ class Authority:
         """The list of revoked certificates (PEM)."""
         return self.folder / "revoked.pem"
 
+    @property
+    def register_file(self) -> Path:
+        """What was issued and taken back; replaced whole at each change."""
+        return self.folder / "register.json"
+
     def entries(self) -> tuple[Entry, ...]:
         """All that was ever issued, in this order."""
-        return register.load(self._register)
+        return register.load(self.register_file)
 
     def serials_of(self, name: str) -> tuple[int, ...]:
         """Serial numbers of the certificates that a client of this name may come with now."""
@@ -131,10 +136,6 @@ class Authority:
             )
         return gone
 
-    @property
-    def _register(self) -> Path:
-        return self.folder / "register.json"
-
     def _now(self) -> int:
         return int(self._clock())
 
@@ -151,7 +152,7 @@ class Authority:
         return serial
 
     def _save(self, entries: tuple[Entry, ...]) -> None:
-        register.save(self._register, entries)
+        register.save(self.register_file, entries)
         _write_list(self.folder, self._key, self._root, entries, self._now())
 
     @contextlib.contextmanager

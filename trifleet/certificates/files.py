@@ -24,6 +24,8 @@ from trifleet.certificates.authority import (
 from trifleet.certificates.register import Use
 from trifleet.layout import write_private
 
+__all__ = ["BROKER", "Party", "broker_party", "ensure", "renew", "replace_key"]
+
 RENEW_BEFORE_S = 30 * DAY_S
 
 
