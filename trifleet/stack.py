@@ -28,7 +28,8 @@ from trifleet.supervisor import Program, Supervisor
 from trifleet.transport import AnyBroker, Transport
 
 LEAST_VEHICLES = 3
-_READY_S = 60.0
+# A vehicle tells its challenge once a minute, and RabbitMQ keeps none for an ingest yet to come.
+_READY_S = 90.0
 _TEND_S = 0.1
 
 

@@ -16,13 +16,15 @@ from trifleet.brokers.rabbitmq import RabbitMq, RabbitMqSettings
 from trifleet.certificates import files
 from trifleet.certificates.authority import Authority, create
 from trifleet.certificates.files import Party
+from trifleet.certificates.register import Use
 from trifleet.installation import origin
 from trifleet.layout import Layout, write_private
 from trifleet.ports import free_port
 
 log = logging.getLogger("trifleet.transport")
 
-PROGRAMS = {"ingest": Role.INGEST, "api": Role.API}
+PROGRAMS = {"ingest": Use.INGEST, "api": Use.API}
+_ROLES = {Use.GATEWAY: Role.GATEWAY, Use.INGEST: Role.INGEST, Use.API: Role.API}
 _RENEW_S = 3600.0
 
 
@@ -34,11 +36,10 @@ class Transport:
 
     def __init__(self, layout: Layout, gateways: Sequence[str], hosts: Sequence[str] = ()) -> None:
         self._layout = layout
-        self._gateways = list(gateways)
         self.authority = open_authority(layout)
         self._server = files.broker_party(layout.tls(files.BROKER), hosts)
-        self._clients = [Party(name, layout.tls(name)) for name in PROGRAMS]
-        self._clients += [gateway_party(layout, name) for name in self._gateways]
+        self._clients = [program_party(layout, name) for name in PROGRAMS]
+        self._clients += [gateway_party(layout, name) for name in gateways]
         self._seen = self._register_state()
         self._renewed = time.monotonic()
 
@@ -61,11 +62,10 @@ class Transport:
         return EmbeddedBroker(BrokerSettings(folder, free_port(), tls), users)
 
     def users(self) -> list[User]:
-        """Who may connect now, with which certificates."""
-        roles = {**dict.fromkeys(self._gateways, Role.GATEWAY), **PROGRAMS}
+        """Who may connect now, with which certificates: whoever has one that is good."""
         return [
-            User(name, role, serials=self.authority.serials_of(name))
-            for name, role in roles.items()
+            User(name, _ROLES[use], serials=serials)
+            for name, (use, serials) in self.authority.holders().items()
         ]
 
     def tend(self, broker: AnyBroker) -> None:
@@ -114,6 +114,18 @@ class Transport:
 def open_authority(layout: Layout) -> Authority:
     """The folder's own authority, which is made where there is none. Raises CertificateError."""
     return create(layout.authority, f"{origin(layout).removesuffix('/ledger')} authority")
+
+
+def program_party(layout: Layout, name: str) -> Party:
+    """The files of the ingest or the API."""
+    return Party(name, layout.tls(name), PROGRAMS[name])
+
+
+def party_of(layout: Layout, name: str) -> Party:
+    """Whom a name means in this folder."""
+    if name == files.BROKER:
+        return files.broker_party(layout.tls(name))
+    return program_party(layout, name) if name in PROGRAMS else gateway_party(layout, name)
 
 
 def gateway_party(layout: Layout, gateway: str) -> Party:

@@ -130,7 +130,6 @@ class Mosquitto:
             "sys_interval 0",
             "allow_zero_length_clientid false",
             f"persistent_client_expiration {SESSION_HOURS}h",
-            f"message_size_limit {limits.payload_bytes}",
             f"max_packet_size {limits.payload_bytes + 1024}",
             f"max_inflight_messages {limits.inflight}",
             f"max_queued_messages {limits.queue_messages}",
