@@ -144,7 +144,9 @@ class RabbitMq:
     def write_users(self, users: Iterable[User]) -> list[str]:
         """The files alone; returns who lost something. In a cluster each node has its own."""
         before, self._users = self._users, checked_users(users)
-        write_private(self.settings.folder / "definitions.json", self._definitions())
+        write_private(
+            private_folder(self.settings.folder) / "definitions.json", self._definitions()
+        )
         write_hashed(self.settings.tls.revoked_file, self.settings.folder / "revoked")
         return lost_something(with_certificates(before), with_certificates(self._users))
 
