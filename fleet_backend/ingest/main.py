@@ -3,7 +3,7 @@
 import gc
 import logging
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 from fleet_backend.fleet.database import open_database
 from fleet_backend.fleet.keys import load_ed25519
@@ -61,8 +61,9 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
                     committed=sequencer.wake,
                     asked=answers.ask,
                 )
-                _LOG.info("ready")
-                worker.run(stop)
+                with closing(worker):
+                    _LOG.info("ready")
+                    worker.run(stop)
             finally:
                 answers.stop()
         finally:
