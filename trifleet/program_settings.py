@@ -46,6 +46,7 @@ class ProgramSettings:
                     "user": "ingest",
                     "password_file": str(mqtt_password(layout, "ingest")),
                 },
+                "worker": {"notes": str(layout.ingest_notes)},
                 "ledger": {
                     "directory": str(layout.ledger),
                     "origin": installation.origin(layout),

@@ -7,8 +7,8 @@ takes less holds back everybody up to the gateway.
 
 `done` tells the broker to forget messages that `receive` handed out: what they say is committed, or
 durably set aside. It is told in the order of their arrival, for all of a batch at once or for parts
-of it. What was not `done` comes again, after a reconnect at the latest, and so may what was: a
-`done` may be lost, and one for a message of an earlier connection does nothing.
+of it. What was not `done` comes again, when the broker has lost patience or the connection, and so
+may what was: a `done` may be lost, and one for a message of an earlier connection does nothing.
 
 `send` may lose or double its message; it does not block on the network and raises nothing: gateways
 ask again. `receive` and `done` are called from one thread, `send` from any. `close` ends them all.
