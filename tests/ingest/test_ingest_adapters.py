@@ -1,5 +1,6 @@
 """One suite for every adapter: what the worker may rely on, whatever the broker is."""
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from adapter_stands import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from ingest_fleet import FakeGateway, FakeVehicle, open_fleet
+from worker_site import WorkerSite
 
 from fleet_backend.fleet.errors import SettingsError
 from fleet_backend.ingest.amqp import AmqpAdapter, AmqpSettings, parse_key, routing_key
@@ -301,3 +304,39 @@ def test_a_delivery_of_an_earlier_channel_acknowledges_nothing() -> None:
     assert deliveries.done([old]) == (None, [])
     assert deliveries.done([new]) == (1, [])
     assert deliveries.done([new, 0]) == (None, [])
+
+
+def test_three_workers_that_share_a_queue_are_killed_and_everything_is_there_once(
+    rabbit: AmqpStand, tmp_path: Path
+) -> None:
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    gateway, vehicle = FakeGateway("gw-1"), FakeVehicle("v-1")
+    database = open_fleet(tmp_path, (gateway, [vehicle]))
+    url = f"sqlite:///{tmp_path / 'fleet.db'}"
+    site = WorkerSite(tmp_path, url, database, gateway, vehicle)
+    tls = rabbit.tls["ingest"]
+    files = {
+        "ca_file": str(tls.ca_file),
+        "certificate_file": str(tls.certificate_file),
+        "private_key_file": str(tls.private_key_file),
+    }
+    amqp = {"host": "127.0.0.1", "port": rabbit.broker.amqp_port, "user": "ingest", "tls": files}
+
+    def start(name: str) -> None:
+        site.start(name, {"amqp": {**amqp, "reconnect_max_s": 1}})
+
+    try:
+        for name in ("w-1", "w-2", "w-3"):
+            start(name)
+        for _ in range(3):
+            for _ in range(rng.randint(20, 80)):
+                rabbit.publish(site.message()[1])
+            site.kill_at_random(rng, start, 1)
+        # No gateway sends again here: what a killed worker had comes from the queue.
+        site.assert_exactly_once(gateway.seq)
+        site.check_alive()
+    finally:
+        site.close()
+        rabbit.empty()
