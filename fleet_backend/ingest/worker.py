@@ -155,7 +155,7 @@ class Worker:
         try:
             outcome = self._commit(part)
         except Exception as error:
-            if faults.is_operational(error):
+            if not faults.is_of_a_message(error):
                 raise
             self._take_apart(part, error, tries)
             return

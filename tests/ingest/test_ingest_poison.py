@@ -15,7 +15,7 @@ from memory_adapter import MemoryAdapter
 from sqlalchemy.exc import OperationalError
 
 from fleet_backend.fleet import counters, quarantine, statements
-from fleet_backend.fleet.errors import DatabaseError, SchemaVersionError
+from fleet_backend.fleet.errors import DatabaseError, SchemaVersionError, SettingsError
 from fleet_backend.ingest import faults, inhand, poison, reasons, transaction
 from fleet_backend.ingest.adapter import Message
 from fleet_backend.ingest.errors import IngestError
@@ -134,6 +134,9 @@ def test_whose_fault_an_error_is() -> None:
     newer = SchemaVersionError("newer")
     newer.__cause__ = lost
     assert not faults.is_operational(newer)
+    of_messages = (ValueError(), OverflowError(), KeyError(), DatabaseError("does not fit"))
+    assert all(map(faults.is_of_a_message, of_messages))
+    assert not any(map(faults.is_of_a_message, (newer, lost, MemoryError(), SettingsError())))
 
 
 # A child that dies on one message, as an interpreter that crashes does.
