@@ -28,6 +28,11 @@ class Layout:
         return self.root / "ingest/ack.key"
 
     @property
+    def ingest_notes(self) -> Path:
+        """Digests of what each worker of the ingest has in hand."""
+        return self.root / "ingest/notes"
+
+    @property
     def ledger(self) -> Path:
         return self.root / "ledger"
 

@@ -47,6 +47,7 @@ class ProgramSettings:
                     "user": "ingest",
                     "tls": _tls(Party("ingest", layout.tls("ingest"))),
                 },
+                "worker": {"notes": str(layout.ingest_notes)},
                 "ledger": {
                     "directory": str(layout.ledger),
                     "origin": installation.origin(layout),

@@ -1,11 +1,13 @@
 """The MQTT 3.1.1 adapter (paho-mqtt): persistent session, QoS 1, a broker that may be down.
 
-The broker's acknowledgement is flow control only; ours, after the commit, is the one that counts.
+The broker gets its PUBACK for a message when the worker is done with it: so it hands out no more
+than its own window, and gives back to us, or to another worker of the group, what we did not do.
 """
 
 import logging
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +27,7 @@ from protocol.errors import DecodeError
 _LOG = logging.getLogger("fleet_backend.ingest")
 _SUBSCRIPTION = courier.topic("+", "up/#")
 _PREFIX = f"tf/{fields.VERSION}/"
+_PACKETS = 1 << 16  # packet identifiers are 16 bits, and never 0
 _NOT_ALLOWED = ("Bad user name or password", "Not authorized")
 
 
@@ -54,6 +57,8 @@ class MqttAdapter:
         self._inbox = Inbox(settings.queue_messages, settings.queue_bytes)
         self._closed = threading.Event()
         self._refused: str | None = None
+        # Of which connection a delivery is: packet identifiers begin anew with each.
+        self._connection = 0
         self._subscription = _subscription(settings.group)
         self._client = _new_client(settings)
         self._client.reconnect_delay_set(1, settings.reconnect_max_s)
@@ -69,6 +74,13 @@ class MqttAdapter:
         if self._refused is not None:
             raise BrokerRefusedError(f"the broker refuses us: {self._refused}")
         return self._inbox.get(limit, wait_s, gather_s)
+
+    def done(self, messages: Sequence[Message]) -> None:
+        """One of an earlier connection is the broker's again: it gives it out anew."""
+        for message in messages:
+            connection, packet = divmod(message.tag, _PACKETS)
+            if packet and connection == self._connection:
+                self._client.ack(packet, 1)
 
     def send(self, gateway: str, name: str, payload: bytes) -> None:
         """A message that does not get through is sent again when the gateway asks again."""
@@ -89,6 +101,7 @@ class MqttAdapter:
             if str(reason) in _NOT_ALLOWED:
                 self._refused = str(reason)
             return
+        self._connection += 1
         _LOG.info("connected to the broker")
         client.subscribe(self._subscription, qos=1)
 
@@ -103,10 +116,13 @@ class MqttAdapter:
             _LOG.warning("the broker is gone (%s); trying again", reason)
 
     def _on_message(self, client: paho.Client, _: Any, message: paho.MQTTMessage) -> None:
+        packet = message.mid if message.qos else 0
         found = parse_topic(message.topic, bytes(message.payload))
         if found is None:
             _LOG.warning("a message on a topic that no gateway has: %r", message.topic[:80])
+            client.ack(packet, message.qos)
             return
+        found = found._replace(tag=self._connection * _PACKETS + packet)
         while not self._closed.is_set() and not self._inbox.put(found, 0.2):
             pass
 
@@ -129,6 +145,7 @@ def _new_client(settings: MqttSettings) -> paho.Client:
         client_id=f"trifleet-{name}" if settings.tls is None else settings.tls.client_id(name),
         clean_session=False,
         protocol=paho.MQTTv311,
+        manual_ack=True,
     )
     if settings.tls is not None:
         client.tls_set_context(settings.tls.context())

@@ -34,7 +34,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     ),
     "fleet_backend.ingest": (
         {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},
-        {"paho", "cryptography", "sqlalchemy"},
+        {"paho", "pika", "cryptography", "nacl", "sqlalchemy"},
     ),
     "fleet_backend.issuer": (
         {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},

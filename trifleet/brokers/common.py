@@ -69,6 +69,7 @@ class Limits:
     # To one client, without an acknowledgement: two batches of the ingest, which acknowledges what
     # is committed.
     inflight: int = 1_000
+    again_s: int = 30  # without one, it is sent again
     # What waits for one who is away: he is sent it again by who keeps it, so little is enough.
     queue_messages: int = 10_000
     queue_bytes: int = 64 * 1024 * 1024

@@ -154,6 +154,8 @@ class EmbeddedBroker:
                 "host": LOOPBACK,
                 "port": self.port,
                 "max_ack_pending": s.limits.inflight,
+                # What is not acknowledged by then comes again, in the same connection too.
+                "ack_wait": f"{s.limits.again_s}s",
                 **self._tls(),
             },
             **self._tls(),
