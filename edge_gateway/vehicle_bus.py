@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping
 import can
 
 from edge_gateway.backoff import Backoff
+from edge_gateway.bus_settings import SLCAN, BusSettings
 from edge_gateway.can_slcan import SlcanBus
 from edge_gateway.downlink import Delivery, Report
 from edge_gateway.errors import CanLostError
 from edge_gateway.events import Inbox, LinkMessage
 from edge_gateway.isotp_channel import MAX_BYTES, IsoTpChannel
-from edge_gateway.settings import SLCAN, BusSettings
 from edge_gateway.window import Name
 from protocol import can as codec
 from protocol import courier, link
@@ -135,6 +135,10 @@ class VehicleBus:
             try:
                 _Session(self, bus).serve()
             except (CanLostError, can.CanError, OSError) as error:
+                self._pause(error, backoff)
+            except Exception as error:
+                # A fault of an adapter's driver, or of ours: with its trace, and this bus alone.
+                log.exception("bus of %s", self._settings.vehicle)
                 self._pause(error, backoff)
             finally:
                 self.connected = False
