@@ -8,9 +8,6 @@ from collections.abc import Iterable
 
 from edge_gateway.flight import Flight
 
-# More than so many new ones waiting are backlog themselves: what is made next shall not queue.
-_LIVE_WAITING = 64
-
 
 class Lanes:
     """`boundary`: the first number of the live lane. Below it everything is backlog."""
@@ -18,6 +15,7 @@ class Lanes:
     def __init__(self, each: int, first_s: float, longest_s: float) -> None:
         self.live = Flight(each, first_s, longest_s)
         self.backlog = Flight(each, first_s, longest_s)
+        self._each = each
         self._boundary = 0
 
     @property
@@ -28,16 +26,18 @@ class Lanes:
         return len(self.live) + len(self.backlog)
 
     def reset(self, next_seq: int) -> None:
-        """A new connection: nothing is under way, and all that there is has waited."""
+        """A new connection: nothing is under way, and all but the newest few has waited."""
         self.live.reset()
         self.backlog.reset()
-        self._boundary = next_seq
+        self._boundary = max(0, next_seq - self._each)
 
     def advance(self, next_seq: int) -> None:
-        """The next statement will have this number: is the live lane too far behind it?"""
+        """The next statement will have this number. What is made then shall not queue: where more
+        wait in the live lane than it carries at once, all but the newest are backlog.
+        """
         sent = max(self.live.last, self._boundary - 1)
-        if next_seq - 1 - sent > _LIVE_WAITING:
-            self._boundary = next_seq
+        if next_seq - 1 - sent > self._each:
+            self._boundary = next_seq - 1
 
     def next_live(self) -> tuple[int, int]:
         """(after which number, how many) may be sent at once."""

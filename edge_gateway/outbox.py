@@ -180,11 +180,8 @@ class Outbox:
             choice = thinning.choose(self._thinnable(after)) or thinning.choose(self._thinnable(-1))
             if choice is None:
                 return None
-            rows = [(seq,) for seq in choice.seqs]
-            self._db.executemany(
-                "UPDATE statements SET salt = x'', packed = x'' WHERE seq = ?", rows
-            )
-            self._db.executemany("DELETE FROM thinnable WHERE seq = ?", rows)
+            for seq in choice.seqs:
+                self._release(seq)
             self._db.execute(
                 "UPDATE thinning SET after = ?, samples = samples + ?",
                 (choice.after, choice.samples),
@@ -231,6 +228,14 @@ class Outbox:
         if salt:
             return statement.encode_message(sign1, salt, packed)
         return statement.encode_release(sign1, self._sign)
+
+    def _release(self, seq: int) -> None:
+        # Deleted and made anew: SQLite gives pages back when rows go, not when they shrink.
+        query = "SELECT sign1 FROM statements WHERE seq = ?"
+        (sign1,) = self._db.execute(query, (seq,)).fetchone()
+        self._db.execute("DELETE FROM statements WHERE seq = ?", (seq,))
+        self._db.execute("INSERT INTO statements VALUES (?, ?, x'', x'')", (seq, sign1))
+        self._db.execute("DELETE FROM thinnable WHERE seq = ?", (seq,))
 
     def _thinnable(self, after: int) -> list[tuple[int, int]]:
         return self._db.execute(
