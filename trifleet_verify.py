@@ -70,8 +70,7 @@ def read_key(text: str, *kinds: bytes) -> Key:
     due = sha256(check_name(name).encode() + b"\n" + data).hexdigest()[:8]
     need(len(text) <= 4096 and key_id == due, "a key is not the one that its id says")
     key = Key(name, data[:1], data[1:], key_id)
-    length = 1312 if key.kind == ML_DSA else 32
-    need(key.kind in kinds and len(key.public) == length, "a key of another type or length")
+    need(key.kind in kinds and len(key.public) == {ML_DSA: 1312}.get(key.kind, 32), "another key")
     return key
 
 
@@ -161,11 +160,10 @@ def climb(index: int, size: int, entry: bytes, path: list[bytes]) -> bytes:
     if size == 1:
         return sha256(b"\x00" + entry).digest()
     need(len(path[-1]) == 32, "not a path of hashes")
-    left_size = 1 << (size - 1).bit_length() - 1
-    if index < left_size:
-        return sha256(b"\x01" + climb(index, left_size, entry, path[:-1]) + path[-1]).digest()
-    right = climb(index - left_size, size - left_size, entry, path[:-1])
-    return sha256(b"\x01" + path[-1] + right).digest()
+    left = 1 << (size - 1).bit_length() - 1
+    if index < left:
+        return sha256(b"\x01" + climb(index, left, entry, path[:-1]) + path[-1]).digest()
+    return sha256(b"\x01" + path[-1] + climb(index - left, size - left, entry, path[:-1])).digest()
 
 
 # ---- 4. CBOR in its deterministic form: RFC 8949 sections 3 and 4.2.1
@@ -257,16 +255,19 @@ def verify(data: bytes, policy: Policy, known_key: bytes | None = None) -> list[
     payload, signature = read(statement, b"\x84\x43\xa1\x01\x27\xa0", BYTES, BYTES)
     signed = signed_bytes(b"\xa1\x01\x27", b"trifleet/statement/v1", payload)
     Ed25519PublicKey.from_public_bytes(key).verify(signature, signed)
-    shape = b"\x87\x01", TEXT, UINT, BYTES, UINT, UINT, BYTES
-    gateway, seq, previous, time, kind, commitment = read(payload, *shape)
+    need(payload[:2] in (b"\x87\x01", b"\x89\x02"), "a statement of another version")
+    shape = payload[:2], TEXT, UINT, BYTES, UINT, UINT, BYTES, *[UINT] * (2 * payload[1] - 2)
+    gateway, seq, previous, time, kind, commitment, *clock = read(payload, *shape)
     need(bool(re.fullmatch(b"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", gateway)), "not a gateway's name")
     need(seq < 1 << 63 and time < 1 << 32 and len(previous) == 32, "a number out of its range")
+    known = clock == [] or (clock[0] in ((1, 2, 3) if time else (0,)) and clock[1] < 1 << 32)
     need(commitment == sha256(b"trifleet/commitment/v1" + salt + body).digest(), "another body")
     records = read(body, ARRAY) if kind == 1 else [body]
-    need(kind in (1, 2, 3) and records != [], "a statement of another kind, or without records")
+    need(known and kind in (1, 2, 3) and records != [], "another kind or clock, or no records")
     words = [
         f"THIS RECEIPT HOLDS. It is entry {index} of the log {log!a}, statement {seq} of the",
-        f"  gateway {gateway.decode()}, sent {datetime.fromtimestamp(time, UTC)} by its clock.",
+        f"  gateway {gateway.decode()}, sent {datetime.fromtimestamp(time, UTC)} by its clock:",
+        f"  {clock} (1 free-running, 2 network, 3 satellites; error in ms; 4294967295 unknown).",
         f"Proved: the log had {size} entries, the root {root.hex()},",
         f"  signed with the log's key; cosigners that the policy asks for: {policy.quorum!a}.",
         f"Proved: whoever holds the key {key.hex()} signed the entry,",
@@ -287,12 +288,11 @@ def verify(data: bytes, policy: Policy, known_key: bytes | None = None) -> list[
 
 def main(receipt: str, policy: str, gateway_key: str = "") -> int:
     try:
-        known_key = bytes.fromhex(gateway_key) or None
-        words = verify(Path(receipt).read_bytes(), Policy(Path(policy).read_bytes()), known_key)
+        data, trusted = Path(receipt).read_bytes(), Policy(Path(policy).read_bytes())
+        print("\n".join(verify(data, trusted, bytes.fromhex(gateway_key) or None)))
     except (OSError, ValueError, InvalidSignature, ImportError, UnsupportedAlgorithm) as error:
         print("REFUSED:", str(error) or "a signature does not verify")
         return 1
-    print("\n".join(words))
     return 0
 
 

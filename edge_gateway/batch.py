@@ -1,6 +1,8 @@
 """Which records share a statement, and when it is due. Pure: the caller brings the time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from edge_gateway.settings import FlushSettings, Limits
 from edge_gateway.window import Name, digest
@@ -8,6 +10,13 @@ from protocol import record
 
 # What CBOR adds to a record (a byte string of up to 65,535) and to the array of 64.
 _HEAD_BYTES = 3
+
+
+class Part(NamedTuple):
+    """Records that share a statement; `samples` of them where all are telemetry, else 0."""
+
+    records: Sequence[bytes]
+    samples: int = 0
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,20 @@ def read_item(data: bytes) -> Item:
 def _unsent(found: record.Record) -> int | None:
     count = found.body[4] if found.kind == record.BOOT and found.seq == 0 else None
     return count if isinstance(count, int) else None
+
+
+def share(items: Sequence[Item], *, apart: bool) -> list[Part]:
+    """Which of them share a statement: all, or `apart` events and telemetry for themselves.
+
+    Only statements of telemetry alone can be thinned.
+    """
+    events = [item.data for item in items if item.is_event]
+    samples = [item.data for item in items if not item.is_event]
+    if not events:
+        return [Part(samples, len(samples))]
+    if not samples or not apart:
+        return [Part([item.data for item in items])]
+    return [Part(events), Part(samples, len(samples))]
 
 
 class Batch:

@@ -11,8 +11,8 @@ from typing import Any
 
 import can
 
+from edge_gateway.bus_settings import socket_address
 from edge_gateway.errors import CanLostError, SettingsError
-from edge_gateway.settings import socket_address
 
 _BITRATE_500K = b"S6\r"
 _CHUNK_BYTES = 65536

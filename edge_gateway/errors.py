@@ -1,5 +1,7 @@
 """The errors of this package."""
 
+from collections.abc import Sequence
+
 
 class GatewayError(Exception):
     """Root of everything that this package raises."""
@@ -10,8 +12,21 @@ class SettingsError(GatewayError):
 
     def __init__(self, file: object, key: str, expected: str) -> None:
         super().__init__(f"{file}: {key}: {expected}")
+        self.file = file
         self.key = key
         self.expected = expected
+        # All that is wrong; this error itself speaks of the first.
+        self.faults: tuple[SettingsError, ...] = (self,)
+
+    @classmethod
+    def of(cls, faults: "Sequence[SettingsError]") -> "SettingsError":
+        """One error for several faults."""
+        first = faults[0]
+        error = cls(first.file, first.key, first.expected)
+        error.faults = tuple(faults)
+        if len(faults) > 1:
+            error.args = (f"{error.args[0]} (and {len(faults) - 1} more: trifleet gateway check)",)
+        return error
 
 
 class CanLostError(GatewayError):

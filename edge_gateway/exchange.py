@@ -4,15 +4,17 @@ Nothing leaves the disk before the backend's signed word.
 """
 
 import logging
-import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from edge_gateway.clock import Clock
 from edge_gateway.downlink import Commands, Delivery, Report, open_ack
+from edge_gateway.errors import OutboxFullError
 from edge_gateway.events import Arrived
-from edge_gateway.flight import Flight
 from edge_gateway.gossip import Gossip
-from edge_gateway.outbox import Outbox, known_time
+from edge_gateway.lanes import Lanes
+from edge_gateway.outbox import Outbox
+from edge_gateway.room import Room
 from edge_gateway.settings import GatewaySettings
 from edge_gateway.uplink import Uplink
 from edge_gateway.vehicle_bus import VehicleBus
@@ -34,37 +36,44 @@ class Exchange:
         self,
         settings: GatewaySettings,
         outbox: Outbox,
-        bus: VehicleBus,
+        buses: Mapping[str, VehicleBus],
         uplink: Uplink,
         verify_ack: Callable[[bytes, bytes], bool],
         gossip: Gossip,
         tell: Callable[[int, str], bool],
+        clock: Clock,
+        room: Room,
     ) -> None:
         limits = settings.limits
         self.counters: Counter[str] = Counter()
         self._gateway = settings.gateway
         self._outbox = outbox
-        self._bus = bus
+        self._buses = buses
+        self._clock = clock
+        self._room = room
         self._uplink = uplink
         self._verify_ack = verify_ack
         self._gossip = gossip
         self._tell = tell
-        self._flight = Flight(
+        self._lanes = Lanes(
             limits.statements_in_flight, limits.first_resend_s, limits.longest_resend_s
         )
-        self._commands = Commands(settings.bus.vehicle, limits.commands_remembered)
+        kept = limits.commands_remembered
+        self._commands = Commands(buses, kept, outbox.commands(kept), self._remember)
+        self._commands_kept = kept
         self._reports: deque[Report] = deque(maxlen=_REPORTS_KEPT)
         self._session = 0
-        self._challenge_out: bytes | None = None
+        # By vehicle, what is retained on its topic.
+        self._challenges_out: dict[str, bytes] = {}
 
     @property
     def due_s(self) -> float | None:
         """When a statement is to be sent again, in the time of `time.monotonic`."""
-        return self._flight.next_due_s() if self._uplink.connected else None
+        return self._lanes.next_due_s() if self._uplink.connected else None
 
     @property
     def in_flight(self) -> int:
-        return len(self._flight)
+        return len(self._lanes)
 
     def report(self, report: Report) -> None:
         """How a command ended."""
@@ -88,8 +97,14 @@ class Exchange:
 
     def _on_ack(self, unverified: bytes) -> None:
         verified = open_ack(unverified, self._gateway, self._verify_ack)
-        deleted = self._outbox.delete(verified)
-        self._flight.acknowledged([*verified.accepted, *verified.refused])
+        try:
+            deleted = self._outbox.delete(verified)
+        except OutboxFullError as error:
+            # Nothing was forgotten. It is sent again, and acknowledged again.
+            self._room.refused("acknowledgements", error)
+            return
+        self._room.stored()
+        self._lanes.acknowledged([*verified.accepted, *verified.refused])
         self.counters["statements accepted"] += deleted.accepted
         if deleted.refused:
             log.error(
@@ -102,12 +117,20 @@ class Exchange:
         self.chain_disagreements()
 
     def _on_command(self, unverified: bytes) -> None:
-        decided = self._commands.receive(unverified, known_time(time.time()))
+        decided = self._commands.receive(unverified, self._clock.read().time)
         if isinstance(decided, Report):
             self._reports.append(decided)
-        elif isinstance(decided, Delivery) and not self._bus.deliver(decided):
+        elif isinstance(decided, Delivery) and not self._buses[decided.vehicle].deliver(decided):
             # So many wait that the vehicle cannot be taking them.
             self.report(Report(decided.command_id, courier.SILENT))
+
+    def _remember(self, command_id: bytes, status: int) -> None:
+        """On disk before the first frame, so that a copy is known after a restart as well."""
+        try:
+            self._outbox.remember_command(command_id, status, self._commands_kept)
+        except OutboxFullError as error:
+            # A full disk closes no vehicle: this run knows it, and the vehicle by its challenge.
+            self._room.refused("commands", error)
 
     def _on_checkpoint(self, unverified: bytes) -> None:
         found = self._gossip.received(unverified)
@@ -122,46 +145,55 @@ class Exchange:
         """
         self._gossip.to_chain(lambda text: self._tell(statement.LOG_DISAGREES, text))
 
-    def publish(self, now: float, challenge: bytes | None) -> None:
-        """Whatever is due, and the vehicle's newest challenge where it is not out yet."""
+    def publish(self, now: float, challenges: Mapping[str, bytes | None]) -> None:
+        """Whatever is due, and each vehicle's newest challenge where it is not out yet."""
         if self._uplink.session != self._session:
             self._session = self._uplink.session
-            self._flight.reset()
-            self._challenge_out = None
+            self._lanes.reset(self._outbox.next_seq)
+            self._challenges_out.clear()
             self._gossip.connected()
         if not self._uplink.connected:
             return
-        self._publish_challenge(challenge)
+        for vehicle, challenge in challenges.items():
+            self._publish_challenge(vehicle, challenge)
         for message in self._gossip.due(now):
             if not self._uplink.publish(courier.UP_SIGHTING, message):
                 break
         while self._reports and self._publish_report(self._reports[0]):
             self._reports.popleft()
         self._resend(now)
-        if self._flight.room > 0:
-            self._send_next(now)
+        self._send_next(now)
 
-    def _publish_challenge(self, challenge: bytes | None) -> None:
-        if challenge is None or challenge == self._challenge_out:
+    def _publish_challenge(self, vehicle: str, challenge: bytes | None) -> None:
+        if challenge is None or challenge == self._challenges_out.get(vehicle):
             return
-        if self._uplink.publish(courier.UP_CHALLENGE, challenge, retain=True):
-            self._challenge_out = challenge
+        if self._uplink.publish(courier.challenge_name(vehicle), challenge, retain=True):
+            self._challenges_out[vehicle] = challenge
 
     def _publish_report(self, report: Report) -> bool:
         message = courier.encode_command_status(report.command_id, report.status)
         return self._uplink.publish(courier.UP_COMMAND, message)
 
     def _resend(self, now: float) -> None:
-        for seq in self._flight.due(now):
+        for seq in self._lanes.due(now):
             message = self._outbox.message(seq)
             if message is None:
-                self._flight.forget(seq)
+                self._lanes.forget(seq)
             elif self._uplink.publish(courier.UP_STATEMENT, message):
                 self.counters["statements sent again"] += 1
-                self._flight.sent(seq, now)
+                self._lanes.again(seq, now)
 
     def _send_next(self, now: float) -> None:
-        for pending in self._outbox.pending(self._flight.last, self._flight.room):
+        lanes = self._lanes
+        lanes.advance(self._outbox.next_seq)
+        after, room = lanes.next_live()
+        for pending in self._outbox.pending(after, room) if room > 0 else ():
             if not self._uplink.publish(courier.UP_STATEMENT, pending.message):
                 return
-            self._flight.sent(pending.seq, now)
+            lanes.sent_live(pending.seq, now)
+        after, room = lanes.next_backlog()
+        for pending in self._outbox.pending(after, room, lanes.boundary) if room > 0 else ():
+            is_out = pending.seq in lanes.live
+            if not is_out and not self._uplink.publish(courier.UP_STATEMENT, pending.message):
+                return
+            lanes.sent_backlog(pending.seq, now)

@@ -36,6 +36,13 @@ class Flight:
     def __len__(self) -> int:
         return len(self._legs)
 
+    def __contains__(self, seq: int) -> bool:
+        return seq in self._legs
+
+    def skip(self, seq: int) -> None:
+        """Go past a number that is not for this flight."""
+        self._last = max(self._last, seq)
+
     def sent(self, seq: int, now_s: float) -> None:
         """Sent, for the first time or again."""
         leg = self._legs.get(seq)

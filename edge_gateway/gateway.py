@@ -7,15 +7,17 @@ threads of bus and broker only carry messages.
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from edge_gateway.clock import Clock
 from edge_gateway.downlink import Report
 from edge_gateway.errors import OutboxFullError
 from edge_gateway.events import Arrived, Event, Inbox, LinkMessage
 from edge_gateway.exchange import Exchange
 from edge_gateway.gossip import Gossip
 from edge_gateway.intake import Intake
-from edge_gateway.outbox import Outbox, known_time
+from edge_gateway.outbox import Outbox
+from edge_gateway.room import Room
 from edge_gateway.settings import GatewaySettings
 from edge_gateway.uplink import Uplink
 from edge_gateway.vehicle_bus import VehicleBus
@@ -34,18 +36,27 @@ class Gateway:
         self,
         settings: GatewaySettings,
         outbox: Outbox,
-        bus: VehicleBus,
+        buses: Mapping[str, VehicleBus],
         uplink: Uplink,
         inbox: Inbox,
         verify_ack: Callable[[bytes, bytes], bool],
         gossip: Gossip,
+        clock: Clock,
     ) -> None:
+        """`buses` by vehicle."""
         tell = self._store_event
-        self.intake = Intake(settings, outbox, bus, tell)
-        self.exchange = Exchange(settings, outbox, bus, uplink, verify_ack, gossip, tell)
+        self.room = Room(outbox, clock)
+        self.intakes = {
+            vehicle: Intake(settings, vehicle, outbox, bus, tell, clock, self.room)
+            for vehicle, bus in buses.items()
+        }
+        self.exchange = Exchange(
+            settings, outbox, buses, uplink, verify_ack, gossip, tell, clock, self.room
+        )
         self.counters: Counter[str] = Counter()
         self._outbox = outbox
-        self._bus = bus
+        self._buses = buses
+        self._clock = clock
         self._uplink = uplink
         self._inbox = inbox
         self._gossip = gossip
@@ -54,13 +65,14 @@ class Gateway:
     def wait_s(self) -> float:
         """How long nothing is due."""
         now = time.monotonic()
-        due = [at - now for at in (self.intake.due_s, self.exchange.due_s) if at is not None]
+        times = [self.exchange.due_s, *(one.due_s for one in self.intakes.values())]
+        due = [at - now for at in times if at is not None]
         return max(0.0, min([_LONGEST_WAIT_S, *due]))
 
     def handle(self, event: Event) -> None:
         """One event. Bad input is counted and named; it raises only OutboxError."""
         if isinstance(event, LinkMessage):
-            self.intake.take(event.data)
+            self.intakes[event.vehicle].take(event.data)
         elif isinstance(event, Arrived):
             self.exchange.take(event)
         elif isinstance(event, Report):
@@ -69,8 +81,14 @@ class Gateway:
     def tick(self) -> None:
         """Whatever is due."""
         now = time.monotonic()
-        self.intake.tick(now)
-        self.exchange.publish(now, self.intake.challenge)
+        if (jump_s := self._clock.jumped_s()) is not None:
+            log.warning("the clock was set by %+d s", jump_s)
+            self.counters["clock jumps"] += 1
+            self._store_event(statement.CLOCK_JUMPED, f"the clock was set by {jump_s:+d} s")
+        for intake in self.intakes.values():
+            intake.tick(now)
+        self.room.tick()
+        self.exchange.publish(now, {name: one.challenge for name, one in self.intakes.items()})
         if now >= self._health_at:
             self._health_at = now + _HEALTH_S
             self.log_health()
@@ -83,28 +101,41 @@ class Gateway:
 
     def finish(self) -> None:
         """Before the end: what waits for others to share its statement waits no longer."""
-        self.intake.flush()
+        for intake in self.intakes.values():
+            intake.flush()
 
     def log_health(self) -> None:
-        parts = (self, self.intake, self.exchange, self._inbox, self._bus, self._gossip)
-        counts = {name: count for part in parts for name, count in part.counters.items()}
+        up = [name for name, bus in self._buses.items() if bus.connected]
         log.info(
-            "health: bus %s, broker %s, outbox %d, in flight %d, refused %d, told stored %s, %s",
-            "up" if self._bus.connected else "down",
+            "health: buses up %d of %d, broker %s, outbox %d, in flight %d, refused %d, %s",
+            len(up),
+            len(self._buses),
             "up" if self._uplink.connected else "down",
             self._outbox.count(),
             self.exchange.in_flight,
             self._outbox.refused_total(),
-            self.intake.told,
-            counts,
+            dict(self.counts()),
         )
+
+    def counts(self) -> Counter[str]:
+        """Everything that is counted, of all buses together."""
+        ours = [
+            self.counters,
+            self.room.counters,
+            self.exchange.counters,
+            self._inbox.counters,
+            self._gossip.counters,
+        ]
+        ours += [one.counters for one in self.intakes.values()]
+        ours += [one.counters for one in self._buses.values()]
+        return sum(ours, Counter())
 
     def _store_event(self, event: int, text: str) -> bool:
         """Into the chain; False where the outbox is full."""
         try:
-            self._outbox.store_event(event, text, known_time(time.time()))
+            self._outbox.store_event(event, text, self._clock.read())
         except OutboxFullError as error:
-            self.counters["events without room"] += 1
-            log.error("outbox full, not stored: %s: %s", text, error)
+            self.room.refused("events", error)
             return False
+        self.room.stored()
         return True

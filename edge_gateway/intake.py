@@ -8,10 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from edge_gateway.batch import Batch, Item, read_item
+from edge_gateway.batch import Batch, Item, read_item, share
+from edge_gateway.clock import Clock
 from edge_gateway.errors import OutboxFullError
-from edge_gateway.outbox import Outbox, known_time
+from edge_gateway.outbox import Outbox
 from edge_gateway.refusals import Refusals
+from edge_gateway.room import Room
 from edge_gateway.settings import GatewaySettings
 from edge_gateway.variants import AT_ONCE, Pace, Variants
 from edge_gateway.vehicle_bus import VehicleBus
@@ -23,7 +25,7 @@ log = logging.getLogger("edge_gateway")
 
 
 class Intake:
-    """The vehicle's side of the gateway. Bad input is counted and named; one thread only.
+    """One vehicle's side of the gateway. Bad input is counted and named; one thread only.
 
     `tell` puts an event into the gateway's chain; False where there is no room.
     """
@@ -31,16 +33,21 @@ class Intake:
     def __init__(
         self,
         settings: GatewaySettings,
+        vehicle: str,
         outbox: Outbox,
         bus: VehicleBus,
         tell: Callable[[int, str], bool],
+        clock: Clock,
+        room: Room,
     ) -> None:
         self.counters: Counter[str] = Counter()
         # What the vehicle asks grants to answer to; None while it has not said, or is another one.
         self.challenge: bytes | None = None
         self.told: Name | None = None
         self._limits = settings.limits
-        self._vehicle = settings.bus.vehicle
+        self._vehicle = vehicle
+        self._clock = clock
+        self._room = room
         self._outbox = outbox
         self._bus = bus
         self._tell = tell
@@ -65,7 +72,7 @@ class Intake:
         if self._batch.due_ms is not None and self._batch.due_ms <= now * 1000:
             self.flush()
         if (text := self._refusals.due(now)) is not None:
-            self._tell(statement.RECORDS_REFUSED, text)
+            self._tell(statement.RECORDS_REFUSED, f"{self._vehicle}: {text}")
 
     def take(self, message: bytes) -> None:
         """One message of the record channel. Raises OutboxError, nothing else."""
@@ -142,11 +149,10 @@ class Intake:
             self._outbox.save_window(self._vehicle, self._window.state)
         except OutboxFullError as error:
             # It says less than is true, and the vehicle's next rounds will tell the same.
-            self.counters["windows without room"] += 1
-            log.error("outbox full: %s", error)
+            self._room.refused("windows", error)
 
     def _on_challenge(self, challenge: bytes, life_s: int) -> None:
-        now = known_time(time.time())
+        now = self._clock.read().time
         if not now or self._is_other_vehicle:
             self.counters["challenges not published"] += 1
             return
@@ -183,20 +189,20 @@ class Intake:
         window = self._window.after([item.mark for item in items], settled, self._attached_boot)
         try:
             # 1. On disk, whole. Without power from here on, nothing is lost or doubled.
-            self._outbox.store_records(
-                [item.data for item in items],
-                known_time(time.time()),
+            self._outbox.store_parts(
+                share(items, apart=self._room.is_scarce),
+                self._clock.read(),
                 self._vehicle,
                 window.state,
             )
         except OutboxFullError as error:
             # The vehicle keeps them and sends them again.
-            self.counters["batches without room"] += 1
-            log.error("outbox full, %d records left to the vehicle: %s", len(items), error)
+            self._room.refused("batches", error)
             for item in items:
                 self._variants.hold(*item.mark, time.monotonic())
             return
         self._window = window
+        self._room.stored()
         self.counters["records stored"] += len(items)
         # 2. Only now may the vehicle forget them.
         self._tell_stored([item.name for item in items])

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from edge_gateway.checkpoints import Checkpoints
+from edge_gateway.clock import Clock
 from edge_gateway.errors import CheckpointsError, GatewayError, SettingsError
 from edge_gateway.events import Inbox
 from edge_gateway.gateway import Gateway
@@ -62,25 +63,29 @@ def _run(settings: GatewaySettings, outbox: Outbox, gossip: Gossip, stop: thread
         "BootCount": outbox.count_start() & 0xFFFF,
         "SoftwareHash": _software_hash(),
     }
-    bus = VehicleBus(settings.bus, settings.limits.commands_waiting, inbox, heartbeat)
+    waiting = settings.limits.commands_waiting
+    buses = {one.vehicle: VehicleBus(one, waiting, inbox, heartbeat) for one in settings.buses}
     uplink = Uplink(settings.mqtt, settings.gateway, inbox)
     verify = _verifier(settings.ack_public_key)
-    gateway = Gateway(settings, outbox, bus, uplink, inbox, verify, gossip)
+    clock = Clock(settings.clock)
+    gateway = Gateway(settings, outbox, buses, uplink, inbox, verify, gossip, clock)
     gateway.start()
-    log.info("gateway %s for vehicle %s", settings.gateway, settings.bus.vehicle)
-    bus.start()
+    log.info("gateway %s for %s", settings.gateway, ", ".join(buses))
+    for bus in buses.values():
+        bus.start()
     uplink.start()
     try:
         while not stop.is_set():
             for event in inbox.take(gateway.wait_s()):
                 gateway.handle(event)
             gateway.tick()
-            if not (bus.alive and uplink.alive):
+            if not uplink.alive or not all(bus.alive for bus in buses.values()):
                 # A fault of ours, with its trace in the log: better restarted than half alive.
-                raise GatewayError("the thread of the bus or of the broker has ended")
+                raise GatewayError("the thread of a bus or of the broker has ended")
         gateway.finish()
     finally:
-        bus.stop()
+        for bus in buses.values():
+            bus.stop()
         uplink.stop()
 
 

@@ -3,31 +3,18 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from edge_gateway import mqtt_settings, tables
+from edge_gateway.bus_settings import BusSettings, read_buses
+from edge_gateway.clock import REFERENCES, ClockSettings
 from edge_gateway.errors import SettingsError
 from edge_gateway.mqtt_settings import MqttSettings
-from edge_gateway.tables import Check, Place
+from edge_gateway.tables import Check, Faults, Place
 from fleet_backend.ledger.errors import NoteError
 from fleet_backend.ledger.note import ED25519, Verifier, parse_vkey
 
-SLCAN = "slcan"
-SOCKETCAN = "socketcan"
 MAX_LOG_KEYS = 16
 MAX_ORIGIN = 255
-
-
-@dataclass(frozen=True)
-class BusSettings:
-    """One vehicle and the bus that it is on."""
-
-    vehicle: str
-    interface: str
-    # slcan: socket://host:port; socketcan: the name of the network interface.
-    channel: str
-    # Sets the adapter's acceptance filter, plain identifiers as hw/virtual_bus reads them.
-    acceptance_filter: bool
 
 
 @dataclass(frozen=True)
@@ -36,6 +23,13 @@ class FlushSettings:
 
     event_ms: int = 200
     telemetry_ms: int = 1000
+
+
+@dataclass(frozen=True)
+class HealthSettings:
+    """The health page on loopback; port 0: none."""
+
+    port: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,10 +65,12 @@ class GatewaySettings:
     checkpoints_file: Path
     # Keys of the logs that it follows; several of one log where its key is changed.
     logs: tuple[Verifier, ...]
-    bus: BusSettings
+    buses: tuple[BusSettings, ...]
     mqtt: MqttSettings
     flush: FlushSettings = FlushSettings()
     limits: Limits = Limits()
+    clock: ClockSettings = ClockSettings()  # noqa: RUF009 - frozen
+    health: HealthSettings = HealthSettings()
 
 
 def load(file: Path) -> GatewaySettings:
@@ -85,32 +81,44 @@ def load(file: Path) -> GatewaySettings:
         raise SettingsError(file, "file", error.strerror or "readable") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(file, "file", f"TOML: {error}") from error
-    top = tables.table(Place(file, ""), value, _TOP, _OPTIONAL)
+    return read(file, value)
+
+
+def read(file: Path, value: dict[str, object]) -> GatewaySettings:
+    """The settings in a document of this file. Raises SettingsError, which names every fault."""
+    faults = Faults()
+    given = {**_OPTIONAL, **value}
+    top = faults.of(lambda: tables.table(Place(file, ""), value, _TOP, _OPTIONAL))
+    logs = faults.of(lambda: _logs(file, given["log"]))
+    buses = faults.of(lambda: read_buses(file, given["bus"])) if "bus" in given else ()
+    name = str(given.get("gateway"))
+    mqtt = (
+        faults.of(lambda: mqtt_settings.read(file, given["mqtt"], name))
+        if "mqtt" in given
+        else None
+    )
+    flush = faults.of(lambda: tables.numbers(file, "flush", given["flush"], _FLUSH))
+    limits = faults.of(lambda: tables.numbers(file, "limits", given["limits"], _LIMITS))
+    clock = faults.of(lambda: tables.table(Place(file, "clock"), given["clock"], _CLOCK, _CLOCK_0))
+    health = faults.of(
+        lambda: tables.table(Place(file, "health"), given["health"], _HEALTH, {"port": 0})
+    )
+    faults.raise_any()
+    assert top and mqtt and clock and health
     return GatewaySettings(
         gateway=str(top["gateway"]),
         key_file=_as_path(top["key_file"]),
         ack_public_key=_as_bytes(top["ack_public_key"]),
         outbox_file=_as_path(top["outbox_file"]),
         checkpoints_file=_as_path(top["checkpoints_file"]),
-        logs=_logs(file, top["log"]),
-        bus=_bus(file, top["bus"]),
-        mqtt=mqtt_settings.read(file, top["mqtt"], str(top["gateway"])),
-        flush=FlushSettings(**tables.numbers(file, "flush", top["flush"], _FLUSH)),
-        limits=Limits(**tables.numbers(file, "limits", top["limits"], _LIMITS)),
+        logs=logs or (),
+        buses=buses or (),
+        mqtt=mqtt,
+        flush=FlushSettings(**(flush or {})),
+        limits=Limits(**(limits or {})),
+        clock=ClockSettings(**clock),  # type: ignore[arg-type]
+        health=HealthSettings(**health),  # type: ignore[arg-type]
     )
-
-
-def _bus(file: Path, value: object) -> BusSettings:
-    place = Place(file, "bus")
-    if not isinstance(value, list) or len(value) != 1:
-        raise place.fails("exactly one [[bus]] table")
-    bus = tables.table(place, value[0], _BUS, {"acceptance_filter": False})
-    channel = str(bus["channel"])
-    if bus["interface"] == SLCAN:
-        socket_address(channel, file)
-    elif not 1 <= len(channel) <= 15 or "/" in channel:
-        raise Place(file, "bus.channel").fails("the name of a network interface, such as can0")
-    return BusSettings(**bus)  # type: ignore[arg-type]
 
 
 def _logs(file: Path, value: object) -> tuple[Verifier, ...]:
@@ -126,24 +134,7 @@ def _logs(file: Path, value: object) -> tuple[Verifier, ...]:
     return tuple(found)
 
 
-def socket_address(channel: str, file: object = "settings") -> tuple[str, int]:
-    """(host, port) of socket://host:port. Raises SettingsError."""
-    try:
-        parts = urlsplit(channel)
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    if parts.scheme != "socket" or not parts.hostname or not port or parts.path:
-        raise SettingsError(file, "bus.channel", "socket://host:port")
-    return parts.hostname, port
-
-
-def _interface(place: Place, value: object) -> str:
-    if value not in (SLCAN, SOCKETCAN):
-        raise place.fails(f"{SLCAN} or {SOCKETCAN}")
-    return str(value)
-
-
+@tables.shaped(type="string", pattern="^[0-9a-fA-F]{64}$")
 def _public_key(place: Place, value: object) -> bytes:
     try:
         key = bytes.fromhex(tables.text(place, value))
@@ -154,6 +145,7 @@ def _public_key(place: Place, value: object) -> bytes:
     return key
 
 
+@tables.shaped(type="string", minLength=1)
 def _vkey(place: Place, value: object) -> Verifier:
     try:
         key = parse_vkey(tables.text(place, value))
@@ -183,20 +175,24 @@ _TOP: dict[str, Check] = {
     "mqtt": tables.anything,
     "flush": tables.anything,
     "limits": tables.anything,
+    "clock": tables.anything,
+    "health": tables.anything,
 }
 _OPTIONAL: dict[str, object] = {
     "flush": {},
     "limits": {},
+    "clock": {},
+    "health": {},
     "log": [],
     "checkpoints_file": "checkpoints.db",
 }
 _LOG: dict[str, Check] = {"vkey": _vkey}
-_BUS: dict[str, Check] = {
-    "vehicle": tables.identifier,
-    "interface": _interface,
-    "channel": tables.text,
-    "acceptance_filter": tables.flag,
+_CLOCK: dict[str, Check] = {
+    "reference": tables.one_of(*REFERENCES),
+    "jump_s": tables.number(1, 3600),
 }
+_CLOCK_0: dict[str, object] = {"reference": "network", "jump_s": 2}
+_HEALTH: dict[str, Check] = {"port": tables.number(0, 65535)}
 _FLUSH = {"event_ms": 10_000, "telemetry_ms": 60_000}
 _LIMITS = {
     "records_per_statement": 64,

@@ -1,14 +1,21 @@
-"""Checked tables of TOML: known keys only, each with a check, and every fault named by its key."""
+"""Checked tables of TOML: known keys only, each with a check, and every fault named by its key.
+
+A check says what it demands as JSON Schema too (`shape`), so the schema and the program agree.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from edge_gateway.errors import SettingsError
 from protocol import fields
 from protocol.errors import DecodeError
 
 Check = Callable[["Place", object], object]
+_Any = TypeVar("_Any")
+_AnyCheck = TypeVar("_AnyCheck", bound=Callable[..., object])
+_SHAPES: dict[Callable[..., object], Mapping[str, object]] = {}
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,44 @@ class Place:
         return SettingsError(self.file, self.key, expected)
 
 
+class Faults:
+    """Collects faults, so that all are told and not the first alone."""
+
+    def __init__(self) -> None:
+        self._found: list[SettingsError] = []
+
+    def of(self, read: Callable[[], _Any]) -> _Any | None:
+        """What `read` returns; None, its faults noted, where it raises SettingsError."""
+        try:
+            return read()
+        except SettingsError as error:
+            self._found.extend(error.faults)
+            return None
+
+    def add(self, fault: SettingsError) -> None:
+        self._found.append(fault)
+
+    def raise_any(self) -> None:
+        """Raises SettingsError with everything that was noted."""
+        if self._found:
+            raise SettingsError.of(self._found)
+
+
+def shaped(**shape: object) -> Callable[[_AnyCheck], _AnyCheck]:
+    """Says what a check demands, in the words of JSON Schema."""
+
+    def note(check: _AnyCheck) -> _AnyCheck:
+        _SHAPES[check] = shape
+        return check
+
+    return note
+
+
+def shape(check: Check) -> Mapping[str, object]:
+    """What is known of a check's demands; nothing where it did not say."""
+    return _SHAPES.get(check, {})
+
+
 def table(
     place: Place,
     value: object,
@@ -32,32 +77,62 @@ def table(
     if not isinstance(value, dict):
         raise place.fails("a table")
     prefix = f"{place.key}." if place.key else ""
+    faults = Faults()
     for key in value:
         if key not in checks:
-            raise Place(place.file, prefix + key).fails(f"no such key; known: {', '.join(checks)}")
+            at = Place(place.file, prefix + key)
+            faults.add(at.fails(f"no such key; {_known(key, checks)}"))
     given = {**defaults, **value}
     out = {}
     for key, check in checks.items():
-        if key not in given:
-            raise Place(place.file, prefix + key).fails("missing")
-        out[key] = check(Place(place.file, prefix + key), given[key])
+        at = Place(place.file, prefix + key)
+        out[key] = faults.of(
+            lambda key=key, check=check, at=at: (  # type: ignore[misc]
+                check(at, given[key]) if key in given else _raise(at.fails("missing"))
+            )
+        )
+    faults.raise_any()
     return out
 
 
 def numbers(file: Path, key: str, value: object, most: Mapping[str, int]) -> dict[str, int]:
     """A table of positive integers with a maximum each; what is left out keeps its default."""
-    place = Place(file, key)
-    if not isinstance(value, dict):
-        raise place.fails("a table")
-    for name, number in value.items():
-        at = Place(file, f"{key}.{name}")
-        if name not in most:
-            raise at.fails(f"no such key; known: {', '.join(most)}")
-        if type(number) is not int or not 1 <= number <= most[name]:
-            raise at.fails(f"an integer from 1 to {most[name]}")
-    return dict(value)
+    checks = {name: number(1, limit) for name, limit in most.items()}
+    given = value if isinstance(value, dict) else {}
+    wanted = {name: check for name, check in checks.items() if name in given}
+    try:
+        found = table(Place(file, key), value, wanted, {})
+    except SettingsError as error:
+        # The keys that may be there are all of them, not those that are.
+        raise SettingsError.of([_named(fault, file, checks) for fault in error.faults]) from error
+    return {name: number for name, number in found.items() if isinstance(number, int)}
 
 
+def number(least: int, most: int) -> Check:
+    """An integer within bounds, both included."""
+
+    @shaped(type="integer", minimum=least, maximum=most)
+    def check(place: Place, value: object) -> object:
+        if type(value) is not int or not least <= value <= most:
+            raise place.fails(f"an integer from {least} to {most}")
+        return value
+
+    return check
+
+
+def one_of(*names: str) -> Check:
+    """One of a few words."""
+
+    @shaped(enum=list(names))
+    def check(place: Place, value: object) -> object:
+        if value not in names:
+            raise place.fails(" or ".join(names))
+        return value
+
+    return check
+
+
+@shaped(type="string", pattern="^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")
 def identifier(place: Place, value: object) -> str:
     try:
         return fields.identifier(value, place.key)
@@ -65,22 +140,26 @@ def identifier(place: Place, value: object) -> str:
         raise place.fails("1 to 32 characters of a-z 0-9 -, no hyphen at either end") from error
 
 
+@shaped(type="string", minLength=1)
 def text(place: Place, value: object) -> str:
     if not isinstance(value, str) or not value or not value.isprintable():
         raise place.fails("a text")
     return value
 
 
+@shaped(type="string", minLength=1)
 def path(place: Place, value: object) -> Path:
     return place.file.parent / text(place, value)
 
 
+@shaped(type="integer", minimum=1, maximum=65535)
 def port(place: Place, value: object) -> int:
     if type(value) is not int or not 1 <= value <= 65535:
         raise place.fails("a port from 1 to 65535")
     return value
 
 
+@shaped(type="boolean")
 def flag(place: Place, value: object) -> bool:
     if not isinstance(value, bool):
         raise place.fails("true or false")
@@ -89,3 +168,19 @@ def flag(place: Place, value: object) -> bool:
 
 def anything(_: Place, value: object) -> object:
     return value
+
+
+def _known(key: str, checks: Mapping[str, Check]) -> str:
+    close = [name for name in checks if sorted(name) == sorted(key) or name in key or key in name]
+    return f"did you mean {close[0]}?" if close else f"known: {', '.join(checks)}"
+
+
+def _named(fault: SettingsError, file: Path, checks: Mapping[str, Check]) -> SettingsError:
+    if not fault.expected.startswith("no such key"):
+        return fault
+    key = fault.key.rpartition(".")[2]
+    return SettingsError(file, fault.key, f"no such key; {_known(key, checks)}")
+
+
+def _raise(error: SettingsError) -> object:
+    raise error

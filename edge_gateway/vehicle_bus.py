@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping
 import can
 
 from edge_gateway.backoff import Backoff
+from edge_gateway.bus_settings import SLCAN, BusSettings
 from edge_gateway.can_slcan import SlcanBus
 from edge_gateway.downlink import Delivery, Report
 from edge_gateway.errors import CanLostError
 from edge_gateway.events import Inbox, LinkMessage
 from edge_gateway.isotp_channel import MAX_BYTES, IsoTpChannel
-from edge_gateway.settings import SLCAN, BusSettings
 from edge_gateway.window import Name
 from protocol import can as codec
 from protocol import courier, link
@@ -131,14 +131,24 @@ class VehicleBus:
                 continue
             backoff.reset()
             log.info("bus of %s opened", self._settings.vehicle)
-            self.connected = True
-            try:
-                _Session(self, bus).serve()
-            except (CanLostError, can.CanError, OSError) as error:
+            if (error := self._serve(bus)) is not None:
                 self._pause(error, backoff)
-            finally:
-                self.connected = False
-                bus.shutdown()
+
+    def _serve(self, bus: can.BusABC) -> Exception | None:
+        """One session; why the bus was lost, or None where we stop."""
+        self.connected = True
+        try:
+            _Session(self, bus).serve()
+        except (CanLostError, can.CanError, OSError) as error:
+            return error
+        except Exception as error:
+            # A fault of an adapter's driver, or of ours: with its trace, and this bus alone.
+            log.exception("bus of %s", self._settings.vehicle)
+            return error
+        finally:
+            self.connected = False
+            bus.shutdown()
+        return None
 
     def _pause(self, error: Exception, backoff: Backoff) -> None:
         log.warning("bus of %s: %s", self._settings.vehicle, error)

@@ -33,6 +33,22 @@ def topic(gateway: str, name: str) -> str:
     return f"tf/{fields.VERSION}/{gateway}/{name}"
 
 
+def challenge_name(vehicle: str) -> str:
+    """Where a vehicle's challenge is retained: one topic each, as a gateway may have several."""
+    return UP_CHALLENGE + "/" + vehicle
+
+
+def challenge_vehicle(name: str) -> str | None:
+    """The vehicle that up/challenge/<vehicle> names; None for what is no such topic."""
+    head, separator, vehicle = name.partition(UP_CHALLENGE + "/")
+    if head or not separator:
+        return None
+    try:
+        return fields.identifier(vehicle, "topic.vehicle")
+    except DecodeError:
+        return None
+
+
 def encode_challenge(vehicle: str, challenge: bytes, expires: int) -> bytes:
     """The vehicle's current challenge, published ahead."""
     return cbor.encode([fields.VERSION, vehicle, challenge, expires])

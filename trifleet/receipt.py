@@ -25,6 +25,8 @@ GATEWAY_EVENTS = {
     statement.ATTACHED: "ATTACHED",
     statement.RECORDS_REFUSED: "RECORDS_REFUSED",
     statement.LOG_DISAGREES: "LOG_DISAGREES",
+    statement.THINNED: "THINNED",
+    statement.CLOCK_JUMPED: "CLOCK_JUMPED",
 }
 COSE_START = b"\xd2"  # tag 18, COSE_Sign1; no proof file begins with it
 
@@ -54,6 +56,9 @@ class Receipt:
     gateway_key_is_known: bool
     kind: str
     body: bytes
+    # One of statement.CLOCKS, and the bound of the time's error; None where version 1 says nothing.
+    clock: int | None
+    error_ms: int | None
 
 
 def open_receipt(data: bytes, policy: Policy, gateway_key: bytes | None = None) -> Receipt:
@@ -104,6 +109,8 @@ def _open(verified: proof.VerifiedProof, carried: "_Carried", gateway_key: bytes
         gateway_key is not None,
         statement.KINDS[opened.kind],
         carried.body,
+        opened.clock,
+        opened.error_ms,
     )
 
 

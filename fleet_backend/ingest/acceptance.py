@@ -59,6 +59,8 @@ class Claim(NamedTuple):
     salt: bytes
     packed: bytes
     parts: StatementParts
+    # The gateway's word that it gave the content up; then there is no salt and no body.
+    release: bytes | None = None
 
 
 class BadRecord(NamedTuple):
@@ -87,6 +89,11 @@ class Accepted(NamedTuple):
     set_aside: list[BadRecord]
     event: tuple[int, str] | None
     future: bool
+    # Where `time` comes from and how far it may be off; None in statements of version 1.
+    clock: int | None = None
+    error_ms: int | None = None
+    # The gateway gave salt and body up for room: there is nothing to keep of them.
+    released: bool = False
 
 
 class Duplicate(NamedTuple):
@@ -129,7 +136,7 @@ def read(message: bytes, gateway: str) -> Claim | Refused:
     if len(message) > MAX_MESSAGE_BYTES:
         return Refused(gateway, None, reasons.MESSAGE, "too-large")
     try:
-        sign1, salt, packed = fast.split_message(message) or statement.decode_message(message)
+        sign1, salt, packed, release = _split(message)
     except DecodeError as error:
         return Refused(gateway, None, reasons.MESSAGE, str(error))
     try:
@@ -138,7 +145,15 @@ def read(message: bytes, gateway: str) -> Claim | Refused:
         return Refused(gateway, None, reasons.STATEMENT, str(error))
     except _RefusalError as error:
         return Refused(gateway, None, error.reason, error.detail)
-    return Claim(gateway, sign1, sha256(sign1).digest(), salt, packed, parts)
+    return Claim(gateway, sign1, sha256(sign1).digest(), salt, packed, parts, release)
+
+
+def _split(message: bytes) -> tuple[bytes, bytes, bytes, bytes | None]:
+    """(statement, salt, body, None), or of one whose content was given up (.., b"", b"", word)."""
+    if message[:1] == b"\x82":
+        sign1, release = statement.decode_release(message)
+        return sign1, b"", b"", release
+    return *(fast.split_message(message) or statement.decode_message(message)), None
 
 
 def judge_claim(claim: Claim, view: View, now: int) -> Verdict:
@@ -154,6 +169,8 @@ def judge_claim(claim: Claim, view: View, now: int) -> Verdict:
         return Duplicate(gateway, parts.seq)
     if not verify(parts.message, parts.signature):
         return Refused(gateway, parts.seq, reasons.SIGNATURE)
+    if claim.release is not None:
+        return _judge_release(claim, claim.release, verify, chain, now)
     try:
         body = _inflate(claim.packed)
         if statement.commit(claim.salt, body) != parts.commitment:
@@ -168,6 +185,24 @@ def judge_claim(claim: Claim, view: View, now: int) -> Verdict:
         return Refused(gateway, parts.seq, error.reason, error.detail, authentic=True)
 
 
+def _judge_release(claim: Claim, release: bytes, verify: Verify, chain: Chain, now: int) -> Verdict:
+    """The statement without its content. The gateway's own word for it is needed: who merely took
+    a body away on the way must not make the gateway forget it.
+    """
+    gateway, parts = claim.gateway, claim.parts
+    try:
+        statement.check_release(claim.sign1, release, verify)
+    except VerifyError:
+        return Refused(gateway, parts.seq, reasons.RELEASE)
+    try:
+        if parts.kind != statement.RECORDS:
+            raise _RefusalError(reasons.RELEASE_KIND, statement.KINDS[parts.kind])
+        _check_chain(parts, claim.hash, chain)
+    except _RefusalError as error:
+        return Refused(gateway, parts.seq, error.reason, error.detail, authentic=True)
+    return _accepted(claim, [], [], [], None, now)
+
+
 def _read_statement(sign1: bytes, gateway: str) -> StatementParts:
     found = statement.decode_unverified(sign1)
     if found.gateway != gateway:
@@ -175,7 +210,15 @@ def _read_statement(sign1: bytes, gateway: str) -> StatementParts:
     payload, signature = cose.split(sign1, cose.EDDSA, "statement")
     message = cose.sign1_message(cose.EDDSA, statement.AAD, payload)
     return StatementParts(
-        found.seq, found.prev_hash, found.time, found.kind, found.commitment, message, signature
+        found.seq,
+        found.prev_hash,
+        found.time,
+        found.kind,
+        found.commitment,
+        message,
+        signature,
+        found.clock,
+        found.error_ms,
     )
 
 
@@ -222,6 +265,18 @@ def _open_body(claim: Claim, body: bytes, view: View, now: int) -> Accepted:
         event = _open_event(body)
     else:
         raise _RefusalError(reasons.KIND, statement.KINDS[parts.kind])
+    return _accepted(claim, samples, records, set_aside, event, now)
+
+
+def _accepted(
+    claim: Claim,
+    samples: list[Sample],
+    records: list[record.Record],
+    set_aside: list[BadRecord],
+    event: tuple[int, str] | None,
+    now: int,
+) -> Accepted:
+    parts = claim.parts
     return Accepted(
         claim.gateway,
         parts.seq,
@@ -237,6 +292,9 @@ def _open_body(claim: Claim, body: bytes, view: View, now: int) -> Accepted:
         set_aside,
         event,
         parts.time > now + FUTURE_S,
+        parts.clock,
+        parts.error_ms,
+        claim.release is not None,
     )
 
 

@@ -29,7 +29,8 @@ _STEPS = {
 
 def apply(connection: Connection, message: Message, vehicles: Vehicles, now: int) -> Refused | None:
     """Let one message take effect; the refusal where it cannot. The gateway is registered."""
-    handle = _HANDLERS.get(message.name)
+    topic_vehicle = courier.challenge_vehicle(message.name)
+    handle = _challenge if topic_vehicle else _HANDLERS.get(message.name)
     if handle is None:
         return Refused(message.gateway, None, reasons.TOPIC, message.name[:80])
     try:
@@ -42,6 +43,9 @@ def _challenge(
     connection: Connection, message: Message, vehicles: Vehicles, now: int
 ) -> Refused | None:
     vehicle, challenge, expires = courier.decode_challenge(message.payload)
+    # A gateway of one vehicle may use the plain topic, as all did before there were several.
+    if message.name not in (courier.UP_CHALLENGE, courier.challenge_name(vehicle)):
+        return Refused(message.gateway, None, reasons.COURIER, f"{message.name}: {vehicle}"[:80])
     known = vehicles.get(vehicle)
     if known is None or known.gateway != message.gateway:
         return Refused(message.gateway, None, reasons.COURIER_VEHICLE, vehicle)

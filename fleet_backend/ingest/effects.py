@@ -34,11 +34,21 @@ def apply_record(connection: Connection, entry: record.Record, statement_id: int
         _locked(connection, row, now)
 
 
+_FOR_THE_OPERATOR = (
+    statement.RECORDS_REFUSED,
+    statement.LOG_DISAGREES,
+    statement.THINNED,
+    statement.CLOCK_JUMPED,
+)
+
+
 def report_gateway(connection: Connection, gateway: str, event: tuple[int, str], now: int) -> None:
-    """A gateway that refuses records, or a checkpoint of a log, is something for the operator."""
+    """A gateway that refuses records or a checkpoint, gave samples up for room, or whose clock
+    jumped, is something for the operator.
+    """
     number, text = event
     _LOG.info("gateway %s reports event %d", gateway, number)
-    if number in (statement.RECORDS_REFUSED, statement.LOG_DISAGREES):
+    if number in _FOR_THE_OPERATOR:
         data = {"source": "gateway", "gateway": gateway, "text": text, "server_time": now}
         events.append(connection, [NewEvent(events.REFUSAL, gateway, data)], now)
 

@@ -35,9 +35,9 @@ def _values() -> Iterable[bytes]:
 
 
 _STATEMENT = re.compile(
-    rb"\x84\x43\xa1\x01\x27\xa0((%s)(\x87\x01(%s)(%s)\x58\x20(.{32})"
-    rb"(\x1a(?!\x00\x00).{4})([\x01-\x03])\x58\x20(.{32})))\x58\x40(.{64})"
-    % (_OCTETS_HEAD, _NAME, _U63),
+    rb"\x84\x43\xa1\x01\x27\xa0((%s)((?:\x87\x01|(\x89\x02))(%s)(%s)\x58\x20(.{32})"
+    rb"(\x1a(?!\x00\x00).{4})([\x01-\x03])\x58\x20(.{32})(?(4)([\x01-\x03])(%s))))\x58\x40(.{64})"
+    % (_OCTETS_HEAD, _NAME, _U63, _U32),
     re.DOTALL,
 )
 _SAMPLE = re.compile(
@@ -65,6 +65,9 @@ class StatementParts(NamedTuple):
     commitment: bytes
     message: bytes
     signature: bytes
+    # Of version 2; see protocol/statement.py.
+    clock: int | None = None
+    error_ms: int | None = None
 
 
 class Sample(NamedTuple):
@@ -107,12 +110,21 @@ def read_statement(sign1: bytes, gateway: str) -> StatementParts | None:
     found = _STATEMENT.fullmatch(sign1)
     if found is None:
         return None
-    wrapped, head, payload, name, seq, prev_hash, time, kind, commitment, signature = found.groups()
+    wrapped, head, payload, _, name, *rest, clock, error_ms, signature = found.groups()
+    seq, prev_hash, time, kind, commitment = rest
     if _size(head) != len(payload) or _text(name) != gateway:
         return None
     message = _SIGNED_HEAD + wrapped
     return StatementParts(
-        _integer(seq), prev_hash, _integer(time), kind[0], commitment, message, signature
+        _integer(seq),
+        prev_hash,
+        _integer(time),
+        kind[0],
+        commitment,
+        message,
+        signature,
+        None if clock is None else clock[0],
+        None if error_ms is None else _integer(error_ms),
     )
 
 

@@ -8,6 +8,8 @@ SIGNATURE = "statement-signature"
 INFLATE = "body-inflate"
 COMMITMENT = "commitment"
 KIND = "statement-kind"
+RELEASE = "release-signature"
+RELEASE_KIND = "release-kind"
 BODY = "malformed-body"
 RECORD = "malformed-record"
 RECORD_VEHICLE = "record-vehicle"
@@ -33,6 +35,8 @@ TEXTS = {
     INFLATE: "The body does not inflate, or to more than 65,535 bytes.",
     COMMITMENT: "The body is not the one that the statement commits to.",
     KIND: "Gateways do not make statements of this kind.",
+    RELEASE: "The content is missing, and not by the gateway's own word.",
+    RELEASE_KIND: "A gateway may give up the content of records alone.",
     BODY: "The body of the statement cannot be read.",
     RECORD: "A record in the body cannot be read.",
     RECORD_VEHICLE: "A record names a vehicle that does not belong to this gateway.",

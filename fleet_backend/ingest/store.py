@@ -48,7 +48,8 @@ def _insert(connection: Connection, numbered: Sequence[tuple[int, Accepted]], no
                 one.future,
             )
         )
-        bodies.append((number, one.salt, one.packed))
+        if not one.released:
+            bodies.append((number, one.salt, one.packed))
         for item in one.samples:
             key = (item.vehicle, item.boot, item.seq, number, item.time, now)
             samples.append(key + item.values)

@@ -362,7 +362,7 @@ class FakeBackend:
             self._on_statement(payload)
         elif name == courier.UP_COMMAND:
             self.commands.append(courier.decode_command_status(payload))
-        elif name == courier.UP_CHALLENGE:
+        elif courier.challenge_vehicle(name):
             self.challenges.append(courier.decode_challenge(payload))
         elif name == courier.UP_STATUS:
             self.status.append(courier.decode_status(payload)[0])

@@ -12,6 +12,7 @@ from log_stand import ORIGIN, MemoryLog
 from test_gateway_order import NoBroker, WatchingBus
 
 from edge_gateway.checkpoints import Checkpoints
+from edge_gateway.clock import Clock
 from edge_gateway.errors import CheckpointsError
 from edge_gateway.events import Arrived, Inbox
 from edge_gateway.gateway import Gateway
@@ -45,11 +46,12 @@ class Bench:
         self.gateway = Gateway(
             settings,
             self.outbox,
-            bus,  # type: ignore[arg-type]
+            {"trike-7": bus},  # type: ignore[dict-item]
             broker,  # type: ignore[arg-type]
             Inbox(8),
             self.verify,
             self.gossip,
+            Clock(),
         )
         self.gateway.start()
 
@@ -96,7 +98,7 @@ def test_a_full_outbox_delays_it_until_there_is_room(tmp_path: Path) -> None:
     bench.down(courier.DOWN_CHECKPOINT, bench.log.show(0))
     for seq in range(1_000):
         bench.gateway._store_event(statement.STARTED, f"{seq}" * 20)
-    assert bench.gateway.counters["events without room"]
+    assert bench.gateway.room.counters["events without room"]
     bench.roll_back(7)
     assert bench.told() == []
     answer = ack.encode(ack.Ack(GATEWAY, [(0, 30)], []), bench.key.sign)

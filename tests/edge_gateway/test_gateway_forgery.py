@@ -14,10 +14,10 @@ from gateway_stand import GATEWAY, VEHICLE, WINDOW, boot_record, sealed, telemet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import edge_gateway.exchange
 import edge_gateway.gateway
 import edge_gateway.intake
 from edge_gateway.batch import read_item
+from edge_gateway.clock import Clock as WallClock
 from edge_gateway.events import Inbox, LinkMessage
 from edge_gateway.gateway import Gateway
 from edge_gateway.gossip import Gossip
@@ -105,11 +105,12 @@ class Model:
         self.gateway = Gateway(
             self._config,
             self.outbox,
-            self,  # type: ignore[arg-type]
+            {VEHICLE: self},  # type: ignore[dict-item]
             NoBroker(),  # type: ignore[arg-type]
             Inbox(8),
             lambda message, signature: False,
             Gossip(self._config, None, KEY.sign),
+            WallClock(),
         )
         if self._boot:
             self.hello()
@@ -200,7 +201,7 @@ steps = st.one_of(
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (edge_gateway.gateway, edge_gateway.intake, edge_gateway.exchange):
+    for module in (edge_gateway.gateway, edge_gateway.intake):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
@@ -270,7 +271,7 @@ def test_names_filled_before_their_time_only_delay(clock: Clock, config: Gateway
         model.make(sample=False)
     model.finish()
     assert all(model.on_disk()[data] == 1 for data in model.genuine)
-    assert model.gateway.intake.counters["records refused"] > 0
+    assert model.gateway.intakes["trike-7"].counters["records refused"] > 0
     assert model.outbox is not None
     model.wait(60.0)
     events = [
@@ -301,7 +302,7 @@ def test_a_record_that_has_to_wait_is_not_called_stored(
         model.send(8)
         model.wait(0.3)
         model.round()
-    assert model.gateway.intake.counters["records refused"] > 0
+    assert model.gateway.intakes["trike-7"].counters["records refused"] > 0
     model.finish()
     assert all(model.on_disk()[data] == 1 for data in model.genuine)
 
@@ -318,7 +319,7 @@ def test_a_flood_of_forged_names_does_not_stop_the_vehicle(
         model.send(8)
         model.wait(1.5)
     model.finish()
-    window = model.gateway.intake._window.state
+    window = model.gateway.intakes["trike-7"]._window.state
     assert len(window) <= 16 and all(len(kept.marks) <= 256 for kept in window.values())
     assert all(model.on_disk()[data] == 1 for data in model.genuine)
 

@@ -10,6 +10,7 @@ import pytest
 from gateway_stand import GATEWAY, boot_record, sealed, telemetry, write_gateway
 
 from edge_gateway.batch import read_item
+from edge_gateway.clock import Clock
 from edge_gateway.downlink import Delivery
 from edge_gateway.events import Inbox, LinkMessage
 from edge_gateway.gateway import Gateway
@@ -68,11 +69,12 @@ class Bench:
         self.gateway = Gateway(
             settings,
             self.outbox,
-            self.bus,  # type: ignore[arg-type]
+            {"trike-7": self.bus},  # type: ignore[dict-item]
             NoBroker(),  # type: ignore[arg-type]
             Inbox(8),
             lambda message, signature: False,
             Gossip(settings, None, key.sign),
+            Clock(),
         )
 
     def hello(self, boot: int) -> None:
@@ -154,7 +156,7 @@ def test_without_room_the_vehicle_keeps_its_records(tmp_path: Path) -> None:
     for seq in range(200):
         bench.give(boot_record(1, 0) if seq == 0 else sealed(1, seq))
         bench.gateway.finish()
-    assert bench.gateway.intake.counters["batches without room"] > 0
+    assert bench.gateway.room.counters["batches without room"] > 0
     # Each `stored` was checked against the disk; the last one is what is there.
     assert bench.bus.told[-1] == max(bench.bus.on_disk())
     bench.outbox.close()

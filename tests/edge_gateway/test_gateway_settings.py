@@ -8,8 +8,9 @@ from gateway_stand import write_gateway
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_gateway.bus_settings import socket_address
 from edge_gateway.errors import SettingsError
-from edge_gateway.settings import load, socket_address
+from edge_gateway.settings import load
 from fleet_backend.ledger.keys import log_vkey
 from fleet_backend.ledger.note import COSIGNATURE, Verifier
 
@@ -22,7 +23,8 @@ def config(tmp_path: Path) -> Path:
 def test_reads_everything(config: Path) -> None:
     settings = load(config)
     assert settings.gateway == settings.mqtt.username == "gw-7"
-    assert settings.bus.vehicle == "trike-7" and settings.bus.acceptance_filter
+    (bus,) = settings.buses
+    assert bus.vehicle == "trike-7" and bus.acceptance_filter
     assert settings.key_file == config.parent / "gateway.key"
     assert settings.ack_public_key == bytes.fromhex("ab" * 32)
     assert settings.flush.event_ms == 50

@@ -8,9 +8,9 @@ from life_stand import SHORT_REST, Images, stands
 from signer import by_owner
 from vcu import faults, power
 
+from edge_gateway.bus_settings import SLCAN, BusSettings
 from edge_gateway.downlink import Delivery, Report
 from edge_gateway.events import Inbox
-from edge_gateway.settings import SLCAN, BusSettings
 from edge_gateway.vehicle_bus import VehicleBus
 from protocol import courier, link, lock, mac, presentation, record
 

@@ -70,21 +70,35 @@ class FakeGateway:
         kind: int = statement.RECORDS,
         body: bytes | None = None,
         time: int = NOW,
+        clock: tuple[int, int] | None = None,
     ) -> bytes:
         """The next statement of the chain, as it travels."""
         content = cbor.encode(list(records)) if body is None else body
-        sign1, message = self.make(self.seq, self.head, content, kind=kind, time=time)
+        sign1, message = self.make(self.seq, self.head, content, kind=kind, time=time, clock=clock)
         self.seq += 1
         self.head = statement.statement_hash(sign1)
         return message
 
     def make(
-        self, seq: int, prev_hash: bytes, body: bytes, *, kind: int = 1, time: int = NOW
+        self,
+        seq: int,
+        prev_hash: bytes,
+        body: bytes,
+        *,
+        kind: int = 1,
+        time: int = NOW,
+        clock: tuple[int, int] | None = None,
     ) -> tuple[bytes, bytes]:
         """A statement of any number and predecessor: (statement, message)."""
         salt = os.urandom(16)
         made = statement.Statement(
-            self.name, seq, prev_hash, time, kind, statement.commit(salt, body)
+            self.name,
+            seq,
+            prev_hash,
+            time,
+            kind,
+            statement.commit(salt, body),
+            *(clock or (None, None)),
         )
         sign1 = statement.encode(made, self.key.sign)
         return sign1, statement.encode_message(sign1, salt, zlib.compress(body))

@@ -304,3 +304,63 @@ def test_number_zero_begins_the_chain() -> None:
 def test_the_largest_number_is_judged_like_any_other() -> None:
     gateway = FakeGateway("gw-1", GATEWAY.key, seq=(1 << 63) - 1)
     assert isinstance(judge(gateway.message([VEHICLE.sample()])), Accepted)
+
+
+def released(message: bytes, by: FakeGateway = GATEWAY) -> bytes:
+    return statement.encode_release(statement.decode_message(message)[0], by.key.sign)
+
+
+def test_the_clock_of_a_statement_is_told() -> None:
+    gateway = FakeGateway("gw-1")
+    verdict = judge(gateway.message([VEHICLE.sample()], clock=(2, 30)), view_of(gateway, VEHICLE))
+    assert isinstance(verdict, Accepted) and (verdict.clock, verdict.error_ms) == (2, 30)
+    verdict = judge(GOOD)
+    assert isinstance(verdict, Accepted) and (verdict.clock, verdict.error_ms) == (None, None)
+
+
+def test_content_that_the_gateway_gave_up_is_logged_without_it() -> None:
+    verdict = judge(released(GOOD))
+    assert isinstance(verdict, Accepted) and verdict.released
+    assert (verdict.salt, verdict.packed) == (b"", b"")
+    assert not (verdict.samples or verdict.records or verdict.set_aside)
+    assert verdict.statement == statement.decode_message(GOOD)[0]
+    assert not judge(GOOD).released  # type: ignore[attr-defined]
+
+
+def test_whoever_takes_the_content_away_on_the_road_takes_nothing() -> None:
+    sign1 = statement.decode_message(GOOD)[0]
+    forger = FakeGateway("gw-1")
+    other = statement.decode_message(GATEWAY.message([VEHICLE.sample()]))[0]
+    borrowed = statement.decode_release(statement.encode_release(other, GATEWAY.key.sign))[1]
+    for message in (released(GOOD, forger), cbor.encode([sign1, borrowed])):
+        verdict = refusal(message)
+        assert (verdict.reason, verdict.authentic) == (reasons.RELEASE, False)
+    assert refusal(cbor.encode([sign1])).reason == reasons.MESSAGE
+    assert refusal(cbor.encode([sign1, bytes(63)])).reason == reasons.MESSAGE
+
+
+def test_only_the_content_of_records_may_be_given_up() -> None:
+    gateway = FakeGateway("gw-1")
+    event = gateway.message(kind=statement.GATEWAY, body=cbor.encode({0: 1, 1: "started"}))
+    verdict = refusal(released(event, gateway), view_of(gateway, VEHICLE))
+    assert (verdict.reason, verdict.authentic) == (reasons.RELEASE_KIND, True)
+
+
+def test_a_released_statement_keeps_its_place_in_the_chain() -> None:
+    gateway = FakeGateway("gw-1")
+    view = view_of(gateway, VEHICLE)
+    first, second = (gateway.message([VEHICLE.sample()]) for _ in range(2))
+    for message in (released(second, gateway), first):
+        verdict = judge(message, view)
+        assert isinstance(verdict, Accepted)
+        view.note(verdict)
+    assert isinstance(judge(second, view), Duplicate)
+    assert isinstance(judge(released(first, gateway), view), Duplicate)
+    fork, _ = gateway.make(1, bytes(32), cbor.encode([VEHICLE.sample()]))
+    verdict = refusal(statement.encode_release(fork, gateway.key.sign), view)
+    assert (verdict.reason, verdict.authentic) == (reasons.EQUIVOCATION, True)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_behind_the_head_of_a_release_are_refused(data: bytes) -> None:
+    assert not refusal(b"\x82" + data).authentic

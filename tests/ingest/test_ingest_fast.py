@@ -62,10 +62,17 @@ def test_a_changed_record_reads_the_same_or_not_at_all(data: st.DataObject) -> N
         _same_sample(changed)
 
 
-@given(NAME, st.integers(0, 2**63 - 1), U32, st.sampled_from([1, 2, 3]))
-def test_statements_read_the_same(name: str, seq: int, time: int, kind: int) -> None:
+CLOCK = st.one_of(st.none(), st.tuples(st.sampled_from([1, 2, 3]), U32))
+
+
+@given(NAME, st.integers(0, 2**63 - 1), U32, st.sampled_from([1, 2, 3]), CLOCK)
+def test_statements_read_the_same(
+    name: str, seq: int, time: int, kind: int, clock: tuple[int, int] | None
+) -> None:
     gateway = FakeGateway(name)
-    sign1, message = gateway.make(seq, bytes(range(32)), b"body", kind=kind, time=time)
+    if clock is not None and time == 0:
+        clock = (statement.UNSET, statement.UNKNOWN_ERROR)
+    sign1, message = gateway.make(seq, bytes(range(32)), b"body", kind=kind, time=time, clock=clock)
     assert fast.split_message(message) == statement.decode_message(message)
     quick = fast.read_statement(sign1, name)
     assert (quick is not None) == (len(name) < 24 and time >= 0x10000)
@@ -74,12 +81,14 @@ def test_statements_read_the_same(name: str, seq: int, time: int, kind: int) -> 
         payload, signature = cose.split(sign1, cose.EDDSA, "statement")
         signed = cose.sign1_message(cose.EDDSA, statement.AAD, payload)
         parts = (slow.seq, slow.prev_hash, slow.time, slow.kind, slow.commitment)
-        assert quick == (*parts, signed, signature)
+        assert quick == (*parts, signed, signature, slow.clock, slow.error_ms)
+        assert (slow.clock, slow.error_ms) == (clock or (None, None))
 
 
 @given(st.data())
 def test_a_changed_message_reads_the_same_or_not_at_all(data: st.DataObject) -> None:
-    good = FakeGateway("gw-1").message(body=b"body", time=NOW)
+    clock = data.draw(st.sampled_from([None, (2, 30), (1, 2**32 - 1)]))
+    good = FakeGateway("gw-1").message(body=b"body", time=NOW, clock=clock)
     at = data.draw(st.integers(0, len(good) - 1))
     changed = good[:at] + data.draw(st.binary(max_size=3)) + good[at + 1 :]
     quick = fast.split_message(changed)
@@ -95,7 +104,10 @@ def test_a_changed_message_reads_the_same_or_not_at_all(data: st.DataObject) -> 
     except DecodeError:
         assert quick_parts is None
         return
-    assert quick_parts is None or quick_parts.commitment == slow_parts.commitment
+    assert quick_parts is None or (
+        quick_parts.commitment == slow_parts.commitment
+        and (quick_parts.clock, quick_parts.error_ms) == (slow_parts.clock, slow_parts.error_ms)
+    )
 
 
 @given(st.lists(st.binary(max_size=300), max_size=70), st.binary(max_size=2))

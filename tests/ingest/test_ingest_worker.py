@@ -373,6 +373,24 @@ def test_a_challenge_for_a_strangers_vehicle_is_refused(desk) -> None:
     assert _quarantined(desk)[0].reason == reasons.COURIER_VEHICLE
 
 
+def test_each_vehicle_has_a_topic_for_its_challenge(desk) -> None:
+    first, second = bytes(16), bytes(range(16))
+    desk.take(courier.encode_challenge("v-1", first, NOW + 60), name="up/challenge/v-1")
+    with desk.database.read() as connection:
+        assert challenges.fresh(connection, "v-1", NOW).challenge == first
+    # The topic of another vehicle, or of none, says nothing of this one.
+    for name in ("up/challenge/v-2", "up/challenge/", "up/challenge/V", "up/challenge/v-1/x"):
+        desk.take(courier.encode_challenge("v-1", second, NOW + 90), name=name)
+    with desk.database.read() as connection:
+        assert challenges.fresh(connection, "v-1", NOW).challenge == first
+    assert _quarantined(desk)[0].reason == reasons.COURIER
+
+
+def test_a_strangers_vehicle_has_no_topic_here(desk) -> None:
+    desk.take(courier.encode_challenge("v-9", bytes(16), NOW + 60), name="up/challenge/v-9")
+    assert _quarantined(desk)[0].reason == reasons.COURIER_VEHICLE
+
+
 def test_a_status_says_whether_the_gateway_is_online(desk) -> None:
     desk.take(courier.encode_status(True, NOW), name="up/status")
     assert _state(desk).online
@@ -380,7 +398,10 @@ def test_a_status_says_whether_the_gateway_is_online(desk) -> None:
     assert not _state(desk).online
 
 
-@given(st.binary(max_size=60), st.sampled_from(["up/status", "up/command", "up/challenge", "up/x"]))
+NAMES = ["up/status", "up/command", "up/challenge", "up/challenge/v-1", "up/x"]
+
+
+@given(st.binary(max_size=60), st.sampled_from(NAMES))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_arbitrary_courier_messages_do_no_harm(desk, payload: bytes, name: str) -> None:
     desk.take(payload, name=name)

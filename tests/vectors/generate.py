@@ -820,6 +820,68 @@ def statement_cases():
     empty = cbor.encode([])
     none = hashlib.sha256(b"trifleet/commitment/v1" + salt + empty).digest()
     decode("refuse-no-records", message([*value[:6], none], empty), error("field"))
+    second = [2, *value[1:], 2, 30]
+    packed = cose.assemble(cose.EDDSA, cbor.encode(second), bytes(64))
+    clock = {"clock": 2, "error_ms": 30, "hash": hashlib.sha256(packed).hexdigest()}
+    decode("version-2", message(second, body), {**good, **clock})
+    for name, changed, wrong in (
+        ("version-2-held-over", [1, 0xFFFFFFFF], None),
+        ("version-2-gnss", [3, 0], None),
+        ("refuse-version-2-clock-4", [4, 30], "field"),
+        ("refuse-version-2-unset-with-time", [0, 0xFFFFFFFF], "field"),
+        ("refuse-version-2-error", [2, 1 << 32], "field"),
+        ("refuse-version-2-clock-true", [True, 30], "field"),
+        ("refuse-version-2-eight", [2], "field"),
+        ("refuse-version-2-ten", [2, 30, 0], "field"),
+    ):
+        made = [*second[:7], *changed]
+        packed = cose.assemble(cose.EDDSA, cbor.encode(made), bytes(64))
+        read = dict(zip(("clock", "error_ms"), changed), hash=hashlib.sha256(packed).hexdigest())
+        decode(name, message(made, body), error(wrong) if wrong else {**good, **read})
+    unset = [*second[:4], 0, *second[5:7], 0, 0xFFFFFFFF]
+    packed = cose.assemble(cose.EDDSA, cbor.encode(unset), bytes(64))
+    read = {"time": 0, "clock": 0, "error_ms": 0xFFFFFFFF}
+    decode(
+        "version-2-unset",
+        message(unset, body),
+        {**good, **read, "hash": hashlib.sha256(packed).hexdigest()},
+    )
+    no_time = [*second[:4], 0, *second[5:]]
+    decode("refuse-version-2-set-without-time", message(no_time, body), error("field"))
+    decode("refuse-version-1-nine", message([1, *second[1:]], body), error("field"))
+    decode("refuse-version-3", message([3, *second[1:]], body), error("version"))
+    release_cases(cose.assemble(cose.EDDSA, cbor.encode(second), bytes(64)))
+
+
+def release_cases(sign1):
+    def release(name, value, expect, good=True):
+        given = {"message": cbor.encode(value).hex(), "good": good}
+        case(f"statement/release-{name}", "statement.release", given, expect)
+
+    signature = bytes(range(64))
+    signed = b"trifleet/release/v1" + hashlib.sha256(sign1).digest()
+    release("good", [sign1, signature], {"signed": signed.hex(), "signature": signature.hex()})
+    release("refuse-signature", [sign1, signature], error("release-signature"), good=False)
+    release("refuse-63", [sign1, signature[1:]], error("field"))
+    release("refuse-three", [sign1, signature, b""], error("field"))
+    release("refuse-one", [sign1], error("field"))
+    release("refuse-text", [sign1, "x"], error("field"))
+
+    def thinned(name, text, expect):
+        case(f"statement/thinned-{name}", "statement.thinned", {"text": text}, expect)
+
+    thinned("good", "51 samples of statements 3-3 7-19", [51, [[3, 3], [7, 19]]])
+    for name, text in (
+        ("overlap", "1 samples of statements 3-5 5-9"),
+        ("descending", "1 samples of statements 9-8"),
+        ("zero", "01 samples of statements 3-3"),
+        ("sign", "1 samples of statements -3-3"),
+        ("none", "1 samples of statements "),
+        ("single", "1 samples of statements 3"),
+        ("digits", "\u0661 samples of statements 3-3"),
+        ("empty", ""),
+    ):
+        thinned("refuse-" + name, text, error("field"))
 
 
 def ack_cases():

@@ -158,10 +158,31 @@ def statement_decode(given):
     # Stored, not compressed, in these files: inflating is the caller's.
     statement.check_body(read, salt, packed)
     out = attributes(read, "gateway seq prev_hash time kind")
+    if read.clock is not None:
+        out.update(attributes(read, "clock error_ms"))
     out["hash"] = statement.statement_hash(sign1).hex()
     if read.kind == statement.RECORDS:
         out["records"] = len(statement.decode_records(packed))
     return out
+
+
+def statement_release(given):
+    sign1, signature = statement.decode_release(bytes.fromhex(given["message"]))
+    seen = []
+
+    def verify(message, seal):
+        seen.append({"signed": message.hex(), "signature": seal.hex()})
+        return given["good"]
+
+    statement.check_release(sign1, signature, verify)
+    return seen[0]
+
+
+def statement_thinned(given):
+    samples, ranges = statement.decode_thinned(given["text"])
+    if statement.thinned_text(samples, ranges) != given["text"]:
+        return "another text came back"
+    return [samples, [list(pair) for pair in ranges]]
 
 
 def ack_open(given):
@@ -239,6 +260,8 @@ OPERATIONS = {
     "access.check": access_check,
     "record.open": record_open,
     "statement.decode": statement_decode,
+    "statement.release": statement_release,
+    "statement.thinned": statement_thinned,
     "ack.open": ack_open,
     "sighting.open": sighting_open,
     "link.decode": link_decode,

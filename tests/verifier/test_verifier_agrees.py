@@ -122,6 +122,32 @@ PAYLOADS = {
     "kind null": [1, "gw", 7, bytes(32), 9, None],
 }
 GOOD_PAYLOADS = {"name of 32", "one letter", "largest number", "latest time"}
+CLOCKS = {
+    "held over, unknown": [9, 1, 0xFFFFFFFF],
+    "network": [9, 2, 30],
+    "satellites": [9, 3, 0],
+    "unset": [0, 0, 0xFFFFFFFF],
+    "unset with a time": [9, 0, 0],
+    "set without a time": [0, 2, 0],
+    "source 4": [9, 4, 0],
+    "error of 2^32": [9, 2, 1 << 32],
+    "source true": [9, True, 0],
+    "source null": [9, None, 0],
+    "no error": [9, 2],
+    "one more": [9, 2, 30, 0],
+}
+GOOD_CLOCKS = {"held over, unknown", "network", "satellites", "unset"}
+
+
+@each_form
+@pytest.mark.parametrize("case", CLOCKS)
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_the_clock_of_version_2(form, case, version):
+    commitment = cbor.decode(payload())[6]  # type: ignore[index]
+    time, *clock = CLOCKS[case]
+    value = [version, "gw", 7, bytes(32), time, 1, commitment, *clock]
+    receipt = FORMS[form](replace(GOOD, statement=seal(cbor.encode(value))))
+    assert agree(receipt, POLICY) == (version == 2 and case in GOOD_CLOCKS)
 
 
 @each_form

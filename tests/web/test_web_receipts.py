@@ -89,10 +89,20 @@ def test_signed_statements_with_odd_fields(
         odd = copy.copy(fields)
         odd[place] = value
         texts.append(signed(server.fleet, odd, salt, body))
+    second = [2, *fields[1:], 2, 30]
+    texts.append(signed(server.fleet, second, salt, body))
+    for place, value in changes:
+        odd = copy.copy(second)
+        odd[place + 2] = value
+        texts.append(signed(server.fleet, odd, salt, body))
+    for time, clock in ((0, 0), (9, 0), (0, 1), (9, 3), (9, 4)):
+        odd = [*second[:4], time, *second[5:7], clock, 0xFFFFFFFF]
+        texts.append(signed(server.fleet, odd, salt, body))
     texts.append(signed(server.fleet, [*fields, 0], salt, body))
     texts.append(signed(server.fleet, fields[:-1], salt, body))
     ours = agree(server, page, texts)
-    assert ours[0]
+    assert ours[0] and ours[len(changes) + 1]
+    assert ours[-7:-2] == [True, False, False, True, False]
     assert not any(ours[-2:])
 
 

@@ -225,6 +225,7 @@ def _key(text: str) -> bytes:
 
 def as_dict(found: Any) -> dict[str, Any]:
     """A verified receipt for machines."""
+    from protocol.statement import CLOCKS, UNKNOWN_ERROR
     from trifleet.receipt import describe, describe_content
 
     return {
@@ -235,6 +236,8 @@ def as_dict(found: Any) -> dict[str, Any]:
         "gateway": found.gateway,
         "gateway_seq": found.gateway_seq,
         "gateway_time": found.gateway_time,
+        "gateway_clock": None if found.clock is None else CLOCKS[found.clock],
+        "gateway_time_error_ms": None if found.error_ms == UNKNOWN_ERROR else found.error_ms,
         "gateway_key": found.gateway_key.hex(),
         "gateway_key_is_known": found.gateway_key_is_known,
         "kind": found.kind,
@@ -250,6 +253,7 @@ def receipt_lines(answer: dict[str, Any]) -> list[str]:
         f"        {answer['size']} entries and the root {answer['root'][:32]}...",
         f"Proved: the entry commits to {WHAT[answer['kind']]}, signed as {answer['gateway']},",
         f"        statement {answer['gateway_seq']}.",
+        *_clock_lines(answer),
     ]
     if answer["gateway_key_is_known"]:
         lines.append("Proved: that signature is by the gateway key that you gave.")
@@ -265,6 +269,30 @@ def receipt_lines(answer: dict[str, Any]) -> list[str]:
         "Not proved: the vehicle's own seal on each record; its key is the vehicle's and the",
         "        backend's, who heeds no record whose seal does not hold. Such a record stays",
         "        in the statement that brought it, beside those that hold.",
+    ]
+
+
+_CLOCK_WORDS = {
+    None: "which does not say where its clock has it from",
+    "UNSET": "its clock was not set",
+    "HELD_OVER": "its clock ran on by itself since it was last set",
+    "NETWORK": "its clock followed the network",
+    "GNSS": "its clock followed satellites",
+}
+
+
+def _clock_lines(answer: dict[str, Any]) -> list[str]:
+    """What the gateway says of its own clock."""
+    if answer["gateway_clock"] == "UNSET":
+        return ["Not proved: when. The gateway's clock was not set."]
+    words = _CLOCK_WORDS[answer["gateway_clock"]]
+    error_ms = answer["gateway_time_error_ms"]
+    if answer["gateway_clock"] is not None:
+        words += f", off by at most {error_ms / 1000:g} s" if error_ms is not None else ""
+        words += ", by how much is not known" if error_ms is None else ""
+    return [
+        f"Not proved: when. The gateway says {_when(answer['gateway_time'])}:",
+        f"        {words}.",
     ]
 
 

@@ -9,6 +9,7 @@ import { Icon } from "/static/ui/icons.js";
 import { problemText } from "/static/ui/problems.js";
 import { describe } from "/static/ui/records.js";
 import { recordText } from "/static/ui/sentences.js";
+import { clockText } from "/static/ui/statement.js";
 import { fetchReceipt } from "./check.js";
 import * as find from "./find.js";
 import { entry, found, look, token, vehicles } from "./state.js";
@@ -129,7 +130,12 @@ function Entry() {
   return html`<div class="report" data-testid="entry"><ul class="proofs">
     <${Line} result="proved" icon="check">${t("find.entry-proved", { index: number(index), size: number(size) })}<//>
     <${Line} result="open" icon="open">${t("find.entry-open")}<//>
-  </ul><p>${t("find.entry-says", values)}</p></div>`;
+  </ul><p>${t("find.entry-says", values)} ${clockWords(statement)}</p></div>`;
+}
+
+function clockWords(statement) {
+  const [key, { seconds }] = clockText(statement) ?? [];
+  return key ? t(key, { seconds: number(seconds, seconds < 10 ? 2 : 0) }) : "";
 }
 
 const Line = ({ result, icon, children }) => html`<li class=${`proof proof-${result}`} data-result=${result}>

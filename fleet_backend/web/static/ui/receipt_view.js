@@ -14,6 +14,7 @@ import { moment } from "./format.js";
 import { checkReceipt } from "./receipt.js";
 import { describe } from "./records.js";
 import { recordText } from "./sentences.js";
+import { clockText } from "./statement.js";
 import { logTrust, trustNewKey } from "./trust.js";
 
 const VERDICTS = { good: "good", partial: "warn", bad: "bad" };
@@ -130,9 +131,15 @@ export function Statement({ statement, records }) {
       ${records.filter((record) => record.kind !== "TELEMETRY").map((record, place) => html`<li
         key=${place}>${heading(record)}${recordText(...describe(record.kind, record.body))}</li>`)}
       ${telemetryLine(records)}
+      ${clockText(statement) && html`<li>${clock(statement)}</li>`}
       ${statement.kind !== "RECORDS" && html`<li>${t(`receipt.kind-${statement.kind}`)}</li>`}
     </ul>
   </details>`;
+}
+
+function clock(statement) {
+  const [key, { seconds }] = clockText(statement);
+  return t(key, { seconds: number(seconds, seconds < 10 ? 2 : 0) });
 }
 
 const heading = (record) =>

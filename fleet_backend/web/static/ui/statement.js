@@ -10,6 +10,10 @@ import { decodeRecordUnsealed } from "./records.js";
 
 const AAD = "trifleet/statement/v1";
 const COMMITMENT = "trifleet/commitment/v1";
+// Items of the payload by its version; from version 2 on a statement says how good its time is.
+const LENGTHS = { 1: 7, 2: 9 };
+const CLOCKS = ["unset", "held-over", "network", "gnss"];
+const UNKNOWN_ERROR = 0xffffffff;
 const KINDS = { 1: "RECORDS", 2: "GATEWAY", 3: "GRANT" };
 const MAX_TIME = 0xffffffff;
 const MAX_SEQ = (1n << 63n) - 1n;
@@ -35,19 +39,33 @@ export function decodeExtra(extra) {
   return { statement, salt, body, gatewayKey };
 }
 
-/** A statement's own words: {gateway, seq, time, kind, commitment}. Nothing is verified. */
+/** A statement's own words: {gateway, seq, time, kind, commitment, clock, errorMs}; the last two
+ *  are undefined in version 1. Nothing is verified. */
 export function decodeStatement(bytes) {
   const { payload, seal } = split(bytes, EDDSA, "statement");
   const value = decode(payload);
-  if (!octets(seal, 64) || !Array.isArray(value) || value.length !== 7 || value[0] !== 1) {
+  const length = Array.isArray(value) && LENGTHS[value[0]];
+  if (!octets(seal, 64) || typeof value[0] !== "number" || value.length !== length) {
     throw new DecodeError("field", "statement");
   }
-  const [, gateway, seq, previous, time, number, commitment] = value;
+  const [version, gateway, seq, previous, time, number, commitment, source, errorMs] = value;
   const kind = uint(number, 3) ? KINDS[number] : undefined;
   const fields = identifier(gateway) && uint(seq, MAX_SEQ) && octets(previous, 32)
     && uint(time, MAX_TIME) && octets(commitment, 32);
   if (!fields || !kind) throw new DecodeError("field", "statement");
-  return { gateway, seq, time, kind, commitment };
+  if (version === 1) return { gateway, seq, time, kind, commitment };
+  // A clock that is not set has no time, and every other one has.
+  if (!uint(source, 3) || (source === 0) !== (time === 0) || !uint(errorMs, UNKNOWN_ERROR)) {
+    throw new DecodeError("field", "statement");
+  }
+  return { gateway, seq, time, kind, commitment, clock: CLOCKS[source], errorMs };
+}
+
+/** [key of a sentence, its values] about the clock that a statement's time is from, or null. */
+export function clockText({ clock, errorMs }) {
+  if (!clock) return null;
+  const known = clock !== "unset" && errorMs !== UNKNOWN_ERROR;
+  return [`clock.${clock}${known ? "" : "-unknown"}`, { seconds: errorMs / 1000 }];
 }
 
 export function isSignedBy(gatewayKey, statement) {
