@@ -76,7 +76,8 @@ class Duty:
     def at(self, time_s: float) -> Spell:
         """The spell at that time, which may be any; a spell over midnight counts as two."""
         turn, of_day = divmod(time_s, DAY_S)
-        found = next(spell for spell in self._spells if of_day < spell.end_s)
+        # A moment before midnight may be rounded to midnight.
+        found = next((spell for spell in self._spells if of_day < spell.end_s), self._spells[-1])
         begin = turn * DAY_S
         return Spell(found.mode, begin + found.begin_s, begin + found.end_s)
 
