@@ -39,7 +39,7 @@ def test_every_statement_of_a_stormy_run_is_in_the_log_once(tmp_path: Path) -> N
     [
         (("--vehicles", "3"), "vehicles: 10 to 100,000, not 3"),
         (("--vehicles", "1000", "--gateways", "1"), "vehicles of a gateway"),
-        (("--pace", "fast"), "pace is day or riding, not fast"),
+        (("--pace", "fast"), "pace is day, riding, idle, not fast"),
     ],
     ids=["few", "crowded", "pace"],
 )

@@ -21,7 +21,10 @@ def load(
     ] = 0,
     seconds: Annotated[float, typer.Option(help="How long vehicles speak.")] = 60,
     pace: Annotated[
-        str, typer.Option(help="day: they ride and rest; riding: all ride all the time.")
+        str,
+        typer.Option(
+            help="day: they ride and rest; riding: all ride all the time; idle: lines alone."
+        ),
     ] = "day",
     hour: Annotated[float, typer.Option(help="Of the day, at which it begins.")] = 17.5,
     storms: Annotated[int, typer.Option(help="Times that all connections break at once.")] = 0,
@@ -121,9 +124,7 @@ def _show(outcome: "Outcome") -> None:
     rows: list[tuple[str, str]] = [(name, f"{counts[name]:,}") for name in sorted(counts)]
     rows += [(f"p{at:g}", f"{value:.3f} s") for at, value in latency.percentiles_s.items()]
     print_table(("measured", "from making to acknowledgement"), rows)
-    used = [
-        (name, f"{one.processor_s:.1f} s", f"{one.peak_mb:.0f} MB")
-        for name, one in outcome.used.items()
-    ]
+    programs = [*outcome.used.items(), *(("load", one) for one in outcome.used_by_load)]
+    used = [(name, f"{one.processor_s:.1f} s", f"{one.peak_mb:.0f} MB") for name, one in programs]
     print_table(("program", "processor", "memory at most"), used)
     print_table(("statements", "number"), [(k, f"{v:,}") for k, v in vars(outcome.report).items()])

@@ -12,7 +12,8 @@ LEAST_VEHICLES = 10
 MOST_VEHICLES_A_GATEWAY = 64
 DAY = "day"
 RIDING = "riding"
-PACES = (DAY, RIDING)
+IDLE = "idle"
+PACES = (DAY, RIDING, IDLE)
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Plan:
     vehicles: int = 100
     gateways: int = 0  # 0: one for each vehicle, up to 5,000
     seconds: float = 60.0
-    pace: str = DAY  # RIDING: each vehicle rides all the time
+    pace: str = DAY  # RIDING: all ride all the time; IDLE: lines alone, nobody speaks
     rides: int = 8  # of a vehicle and day, at most
     hour: float = 17.5  # of the plan's day, at which the run begins
     storms: int = 0  # times that all connections break at once and come back
@@ -47,7 +48,7 @@ class Plan:
         _within("flush", self.flush_ms, 50, 60_000)
         _within("drain", self.drain_s, 1, 86_400)
         if self.pace not in PACES:
-            raise UsageError(f"pace is {' or '.join(PACES)}, not {self.pace}")
+            raise UsageError(f"pace is {', '.join(PACES)}, not {self.pace}")
 
     @property
     def count(self) -> int:

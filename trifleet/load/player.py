@@ -13,7 +13,7 @@ from trifleet.load.figures import Figures
 from trifleet.load.gateway import Gateway
 from trifleet.load.journal import Journal
 from trifleet.load.lines import Door, Lines
-from trifleet.load.plan import Plan, outages
+from trifleet.load.plan import IDLE, Plan, outages
 from trifleet.load.vehicle import Vehicle
 
 _LONGEST_TURN_S = 0.05
@@ -98,7 +98,7 @@ class Player:
 
     def _plan_one(self, one: Played) -> None:
         self._at(self._chance.uniform(0, _SPREAD_S), lambda _: self._open(one))
-        for vehicle in one.vehicles:
+        for vehicle in one.vehicles if self._plan.pace != IDLE else ():
             self._at(self._chance.uniform(0, 1), self._speaker(one, vehicle))
         for outage in outages(self._plan, one.number):
             self._at(outage.begin_s, lambda _: self._cut(one))
