@@ -15,6 +15,7 @@ from trifleet.commands import (
     gateway,
     keys,
     ledger,
+    load,
     privacy,
     ride,
     run,
@@ -34,6 +35,7 @@ app.command("run")(run.run)
 app.command("ride")(ride.ride)
 app.command("federation")(federation.federation)
 app.command("gateway")(gateway.gateway)
+app.command("load")(load.load)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.add_typer(anchor.app, name="anchor")
