@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trifleet.brokers.kinds import BrokerKind
 from trifleet.commands.common import Json, Steps, log_to_stderr, print_table, stop_on_signals
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def load(
     flush_ms: Annotated[int, typer.Option(help="How long a record waits for others.")] = 1000,
     drain: Annotated[float, typer.Option(help="Seconds to wait for the last answers.")] = 60,
     processes: Annotated[int, typer.Option(help="That the load is made by.")] = 1,
+    broker: Annotated[BrokerKind, typer.Option(help="What carries it.")] = BrokerKind.EMBEDDED,
     seed: Annotated[int, typer.Option(help="The same seed plays the same days.")] = 1,
     data: Annotated[
         Path | None, typer.Option(help="Keep everything in this new or empty folder.")
@@ -66,7 +68,7 @@ def load(
     stop = stop_on_signals()
     steps = Steps(as_json)
     with tempfile.TemporaryDirectory(prefix="trifleet-load-") as folder:
-        run = Run(plan, data or Path(folder) / "stand", processes)
+        run = Run(plan, data or Path(folder) / "stand", processes, broker)
         outcome = run.play(steps.say, _Progress(steps, as_json).show, stop)
     if as_json:
         print(json.dumps(_as_dict(outcome)))

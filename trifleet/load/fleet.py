@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import insert
 
 from fleet_backend.fleet import gateways, keys, schema
@@ -76,7 +75,7 @@ def make(
     keyring: Keyring,
     routes: Sequence[Route],
     verify_ack: Callable[[bytes, bytes], bool],
-    client_id: Callable[[str, Ed25519PrivateKey], str],
+    client_id: Callable[[str], str],
 ) -> list[Played]:
     """The gateways with these numbers, each with its vehicles."""
     fleet = []
@@ -85,7 +84,7 @@ def make(
         key = keyring.gateway(name)
         own = [_vehicle(plan, one, names, keyring, routes) for one in plan.vehicles_of(number)]
         gateway = Gateway(name, key.sign, verify_ack)
-        fleet.append(Played(number, gateway, client_id(name, key), own))
+        fleet.append(Played(number, gateway, client_id(name), own))
     return fleet
 
 

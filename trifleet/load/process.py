@@ -13,8 +13,10 @@ import paho.mqtt.client as paho
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
+from edge_gateway.mqtt_tls import MqttTls
 from hw.model.route import load_routes
 from trifleet.commands.common import stop_on_signals
+from trifleet.layout import Layout
 from trifleet.load.figures import Figures
 from trifleet.load.fleet import Names, make
 from trifleet.load.journal import Journal
@@ -23,6 +25,7 @@ from trifleet.load.plan import Plan
 from trifleet.load.player import Player
 from trifleet.load.usage import of_process
 from trifleet.ports import LOOPBACK
+from trifleet.transport import gateway_party
 
 
 def main() -> None:
@@ -32,7 +35,7 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, args=(stop,), daemon=True).start()
     plan, part, parts = Plan(**asked["plan"]), asked["part"], asked["parts"]
     ack_key, port = bytes.fromhex(asked["ack_key"]), asked["port"]
-    credentials = Path(asked["credentials"])
+    layout = Layout(Path(asked["data"]))
 
     def verify(message: bytes, signature: bytes) -> bool:
         try:
@@ -42,14 +45,22 @@ def main() -> None:
         return True
 
     def door(client: paho.Client, gateway: str) -> tuple[str, int]:
-        client.username_pw_set(gateway, (credentials / gateway).read_text().strip())
+        client.tls_set_context(_tls(layout, gateway).context())
         return LOOPBACK, port
+
+    def client_id(gateway: str) -> str:
+        return _tls(layout, gateway).client_id(gateway)
 
     keyring, names = Keyring(bytes.fromhex(asked["secret"])), Names(asked["run"])
     numbers = plan.share(part, parts)
-    fleet = make(plan, numbers, names, keyring, load_routes(), verify, lambda name, _: name)
+    fleet = make(plan, numbers, names, keyring, load_routes(), verify, client_id)
     with Journal(Path(asked["journal"])) as journal:
         Player(plan, fleet, door, journal, Figures()).run(stop, _report)
+
+
+def _tls(layout: Layout, gateway: str) -> MqttTls:
+    party = gateway_party(layout, gateway)
+    return MqttTls(party.ca_file, party.certificate_file, party.private_key_file)
 
 
 def _report(figures: Figures, up: int, waiting: int) -> None:

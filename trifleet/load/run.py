@@ -16,6 +16,7 @@ from fleet_backend.fleet import keys
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.ledger.storage import FolderFetch
+from trifleet.brokers.kinds import BrokerKind
 from trifleet.errors import ChildError
 from trifleet.load import usage
 from trifleet.load.audit import Audit, Report
@@ -24,7 +25,7 @@ from trifleet.load.fleet import Names
 from trifleet.load.journal import read
 from trifleet.load.keys import Keyring
 from trifleet.load.plan import Plan
-from trifleet.load.stand import CREDENTIALS, Stand
+from trifleet.load.stand import Stand
 from trifleet.load.usage import Used
 from trifleet.provisioning import Say
 
@@ -55,13 +56,15 @@ class Outcome:
 class Run:
     """One plan on one stand, once."""
 
-    def __init__(self, plan: Plan, folder: Path, processes: int) -> None:
+    def __init__(
+        self, plan: Plan, folder: Path, processes: int, broker: BrokerKind = BrokerKind.EMBEDDED
+    ) -> None:
         self._plan = plan
         self._folder = folder
         self._processes = min(processes, plan.count)
         self._secret = secrets.token_bytes(32)
         self._names = Names(secrets.token_hex(3))
-        self._stand = Stand(folder)
+        self._stand = Stand(folder, broker)
 
     def play(self, say: Say, watch: Callable[[Moment], None], stop: threading.Event) -> Outcome:
         """Returns when everything is acknowledged and compared. Raises ChildError."""
@@ -97,7 +100,7 @@ class Run:
             "run": self._names.run,
             "journal": str(self._journal(part)),
             "port": self._stand.port,
-            "credentials": str(layout.root / CREDENTIALS),
+            "data": str(layout.root),
             "ack_key": keys.public_bytes(keys.load_ed25519(layout.ack_key)).hex(),
         }
 

@@ -12,26 +12,25 @@ from pathlib import Path
 
 from fleet_backend.fleet.database import open_database
 from trifleet import installation
-from trifleet.broker import Broker, BrokerSettings, Role, User
+from trifleet.brokers.kinds import BrokerKind
 from trifleet.layout import Layout, make_folder
 from trifleet.load.fleet import Names, register
 from trifleet.load.keys import Keyring
 from trifleet.load.plan import Plan
-from trifleet.ports import free_port
-from trifleet.program_settings import ProgramSettings, mqtt_password
+from trifleet.program_settings import ProgramSettings
 from trifleet.provisioning import Say
 from trifleet.supervisor import Program, Supervisor
-
-CREDENTIALS = "credentials"
+from trifleet.transport import AnyBroker, Transport
 
 
 class Stand:
     """Start, tend, stop; `layout` is the installation that it made."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, broker: BrokerKind = BrokerKind.EMBEDDED) -> None:
         self.layout = Layout(folder)
         self.supervisor = Supervisor()
-        self._broker: Broker | None = None
+        self._kind = broker
+        self._broker: AnyBroker | None = None
 
     @property
     def port(self) -> int:
@@ -46,14 +45,14 @@ class Stand:
     def start(self, plan: Plan, names: Names, keyring: Keyring, say: Say) -> None:
         """Install, register the fleet, and return when the broker takes connections."""
         installation.found(self.layout, say)
-        database = open_database(f"sqlite:///{self.layout.database}")
+        database = open_database(self.layout.database_url)
         try:
             database.create_schema()
             register(database, plan, names, keyring, int(time.time()))
         finally:
             database.close()
         say("fleet", f"{plan.vehicles:,} vehicles, {plan.count:,} gateways registered")
-        self._start_broker([names.gateway(number) for number in range(plan.count)])
+        self._start_broker([names.gateway(number) for number in range(plan.count)], say)
         config = ProgramSettings(self.layout, self.port).ingest()
         self._run("ingest", (sys.executable, "-m", "trifleet.cli", "backend", "ingest"), config)
         say("stack", f"{', '.join(self.supervisor.children)}, logs in {self.layout.logs}")
@@ -63,14 +62,11 @@ class Stand:
         self.supervisor.stop()
         shutil.rmtree(self.layout.broker / "store", ignore_errors=True)
 
-    def credential(self, gateway: str) -> Path:
-        """Where that gateway's password is."""
-        return self.layout.root / CREDENTIALS / gateway
-
-    def _start_broker(self, gateways: Sequence[str]) -> None:
-        users = [User("ingest", Role.INGEST, mqtt_password(self.layout, "ingest"))]
-        users += [User(name, Role.GATEWAY, self.credential(name)) for name in gateways]
-        self._broker = Broker(BrokerSettings(self.layout.broker, free_port()), users)
+    def _start_broker(self, gateways: Sequence[str], say: Say) -> None:
+        transport = Transport(self.layout, gateways)
+        made = transport.ensure_certificates()
+        say("certificates", f"made {len(made):,}")
+        self._broker = transport.make_broker(self._kind)
         self._broker.write_config()
         log = make_folder(self.layout.logs) / "broker.log"
         self.supervisor.start(Program("broker", tuple(self._broker.command()), log))
