@@ -143,8 +143,8 @@ class Uplink:
             log.error("broker refuses us: %s", reason)
             return
         self._backoff.reset()
-        names = (courier.DOWN_ACK, courier.DOWN_COMMAND, courier.DOWN_CHECKPOINT)
-        client.subscribe([(courier.topic(self._gateway, name), 1) for name in names])
+        wanted = courier.DOWN_QOS.items()
+        client.subscribe([(courier.topic(self._gateway, name), qos) for name, qos in wanted])
         client.publish(*self._status(online=True), qos=1, retain=True)
         log.info("broker connected")
         self.session += 1

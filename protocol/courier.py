@@ -14,6 +14,9 @@ UP_SIGHTING = "up/sighting"
 DOWN_ACK = "down/ack"
 DOWN_COMMAND = "down/command"
 DOWN_CHECKPOINT = "down/checkpoint"
+# Quality of service of what comes down. Who misses an answer asks again, so a broker need not keep
+# one; a command is asked for once.
+DOWN_QOS = {DOWN_ACK: 0, DOWN_COMMAND: 1, DOWN_CHECKPOINT: 0}
 MAX_SIZE = 0x7FFFFFFFFFFFFFFF
 
 DELIVERED = 1

@@ -84,7 +84,8 @@ class MqttAdapter:
 
     def send(self, gateway: str, name: str, payload: bytes) -> None:
         """A message that does not get through is sent again when the gateway asks again."""
-        sent = self._client.publish(courier.topic(gateway, name), payload, qos=1)
+        qos = courier.DOWN_QOS[name]
+        sent = self._client.publish(courier.topic(gateway, name), payload, qos=qos)
         if sent.rc not in (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_NO_CONN):
             _LOG.warning("cannot send %s to %s: error %d", name, gateway, sent.rc)
 

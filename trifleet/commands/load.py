@@ -89,6 +89,8 @@ class _Progress:
     def show(self, moment: "Moment") -> None:
         counts = moment.figures.counts
         before_s, made, held = self._last
+        if moment.seconds < before_s:  # the plan has begun
+            before_s = 0.0
         if moment.seconds - before_s < 1:
             return
         passed = moment.seconds - before_s

@@ -71,11 +71,7 @@ class Lines:
         self._lines: dict[str, Line] = {}
         self._upkeep_at = 0.0
         self.refused = 0
-
-    @property
-    def up(self) -> int:
-        """How many lines are up."""
-        return sum(line.up for line in self._lines.values())
+        self.up = 0  # lines
 
     def open(self, gateway: str, client_id: str) -> None:
         """Connect in the background; nothing happens where the gateway has a line."""
@@ -170,6 +166,7 @@ class Lines:
         if line.handle >= 0:
             self._selector.unregister(line.handle)
             line.handle = -1
+        self.up -= line.up
         line.ended, line.up = True, False
         socket = line.client.socket()
         if socket is not None:
@@ -185,10 +182,11 @@ class Lines:
                 self.refused += 1
                 line.ended = True
                 return
-            names = (courier.DOWN_ACK, courier.DOWN_COMMAND, courier.DOWN_CHECKPOINT)
-            client.subscribe([(courier.topic(line.gateway, name), 1) for name in names])
+            wanted = courier.DOWN_QOS.items()
+            client.subscribe([(courier.topic(line.gateway, name), qos) for name, qos in wanted])
 
         def on_subscribe(*_: Any) -> None:
+            self.up += not line.up
             line.up = True
             self._opened(line.gateway)
 

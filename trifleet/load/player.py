@@ -18,12 +18,14 @@ from trifleet.load.vehicle import Vehicle
 
 _LONGEST_TURN_S = 0.05
 _REPORT_S = 1.0
-_SPREAD_S = 5.0  # over which the first connections are spread
+_LINES_A_S = 200  # opened at the beginning; a storm opens all at once
+_CONNECT_S = 60.0  # that the last of them may take
 _AGAIN_S = (0.5, 2.0)  # before a lost line is opened again
 
 Act = Callable[[float], None]
-# Told each second, and at the end: the figures, and (lines up, statements that wait).
-Report = Callable[[Figures, int, int], None]
+# Told each second and at the end: figures, lines up, statements that wait, and whether the plan
+# has begun.
+Report = Callable[[Figures, int, int, bool], None]
 
 
 @dataclass
@@ -62,7 +64,8 @@ class Player:
         self._count = 0
         self._begin = time.monotonic()
         self._ready: set[str] = set()
-        self._ended = False
+        self._begun = self._ended = False
+        self._report_at = 0.0
         self._chance = random.Random(f"{plan.seed}/lines")  # noqa: S311 (a plan, not a secret)
 
     @property
@@ -71,23 +74,44 @@ class Player:
         return sum(len(one.gateway.waiting) for one in self._fleet.values())
 
     def run(self, stop: threading.Event, report: Report) -> None:
-        """Returns when everything is acknowledged, or `drain_s` after the end of the plan."""
-        self._begin = time.monotonic()
-        for one in self._fleet.values():
-            self._plan_one(one)
-        report_at = 0.0
+        """Returns when everything is acknowledged, or `drain_s` after the end of the plan.
+
+        The plan begins when all lines are up, so that no latency is that of the first connection.
+        """
         last = self._plan.seconds + self._plan.drain_s
         try:
+            self._connect_all(stop, report)
+            for one in self._fleet.values():
+                self._plan_one(one)
             while not stop.is_set() and self._now() < last:
                 self._step()
-                if self._now() >= report_at:
-                    report_at = self._now() + _REPORT_S
-                    report(self._figures, self._lines.up, self.waiting)
+                self._report(report)
                 if self._ended and not self.waiting:
                     break
         finally:
             self._lines.close()
-            report(self._figures, 0, self.waiting)
+            self._report_at = 0.0
+            self._report(report)
+
+    def _connect_all(self, stop: threading.Event, report: Report) -> None:
+        """A little apart from each other; who is not there in time comes later."""
+        for place, one in enumerate(self._fleet.values()):
+            self._at(place / _LINES_A_S, self._opener(one))
+        last = len(self._fleet) / _LINES_A_S + _CONNECT_S
+        while self._lines.up < len(self._fleet) and self._now() < last and not stop.is_set():
+            self._turn(self._now())
+            self._report(report)
+        # What is still to be opened is opened at once in the time of the plan.
+        self._acts = [(0.0, number, act) for _, number, act in self._acts]
+        self._begin, self._begun = time.monotonic(), True
+
+    def _opener(self, one: Played) -> Act:
+        return lambda _: self._open(one)
+
+    def _report(self, report: Report) -> None:
+        if time.monotonic() >= self._report_at:
+            self._report_at = time.monotonic() + _REPORT_S
+            report(self._figures, self._lines.up, self.waiting, self._begun)
 
     def _now(self) -> float:
         return time.monotonic() - self._begin
@@ -97,7 +121,6 @@ class Player:
         heapq.heappush(self._acts, (when, self._count, act))
 
     def _plan_one(self, one: Played) -> None:
-        self._at(self._chance.uniform(0, _SPREAD_S), lambda _: self._open(one))
         for vehicle in one.vehicles if self._plan.pace != IDLE else ():
             self._at(self._chance.uniform(0, 1), self._speaker(one, vehicle))
         for outage in outages(self._plan, one.number):
@@ -108,6 +131,9 @@ class Player:
         now = self._now()
         if now >= self._plan.seconds and not self._ended:
             self._end(now)
+        self._turn(now)
+
+    def _turn(self, now: float) -> None:
         while self._acts and self._acts[0][0] <= now:
             heapq.heappop(self._acts)[2](now)
         ready, self._ready = self._ready, set()
@@ -201,7 +227,7 @@ class Player:
         one = self._fleet[name]
         if not one.is_out_of_reach:
             again = self._now() + self._chance.uniform(*_AGAIN_S)
-            self._at(again, lambda _: self._open(one))
+            self._at(again, self._opener(one))
 
     def _arrived(self, name: str, topic: str, payload: bytes) -> None:
         if topic != courier.DOWN_ACK:

@@ -63,8 +63,9 @@ def _tls(layout: Layout, gateway: str) -> MqttTls:
     return MqttTls(party.ca_file, party.certificate_file, party.private_key_file)
 
 
-def _report(figures: Figures, up: int, waiting: int) -> None:
-    told = {**figures.as_dict(), "up": up, "waiting": waiting, "used": vars(of_process())}
+def _report(figures: Figures, up: int, waiting: int, begun: bool) -> None:
+    told = {**figures.as_dict(), "up": up, "waiting": waiting, "begun": begun}
+    told["used"] = vars(of_process())
     print(json.dumps(told), flush=True)
 
 

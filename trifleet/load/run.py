@@ -70,16 +70,29 @@ class Run:
         """Returns when everything is acknowledged and compared. Raises ChildError."""
         try:
             self._stand.start(self._plan, self._names, Keyring(self._secret), say)
-            before = usage.of_processes(self._stand.pids)
-            begin = time.monotonic()
             with self._players() as players:
-                moment = _follow(players, watch, stop, begin, self._stand.supervisor.tend)
-            used = usage.since(before, usage.of_processes(self._stand.pids))
+                moment, used = self._follow(players, watch, stop)
             say("audit", "comparing what was sent with the log")
             report = self._audit(time.monotonic() + _LOG_S)
         finally:
             self._stand.stop()
         return Outcome(moment, report, used, [player.used for player in players])
+
+    def _follow(
+        self, players: "list[_Player]", watch: Callable[[Moment], None], stop: threading.Event
+    ) -> tuple[Moment, dict[str, Used]]:
+        """Until the last of them ends, or `stop`; what is measured begins when all have begun."""
+        begin, before = time.monotonic(), self._used()
+        begun = False
+        while any(player.runs for player in players) and not stop.wait(_TURN_S):
+            if not begun and all(player.begun for player in players):
+                begun, begin, before = True, time.monotonic(), self._used()
+            self._stand.supervisor.tend()
+            watch(_moment(players, begin))
+        return _moment(players, begin), usage.since(before, self._used())
+
+    def _used(self) -> dict[str, Used]:
+        return usage.of_processes(self._stand.pids)
 
     @contextmanager
     def _players(self) -> "Iterator[list[_Player]]":
@@ -144,6 +157,11 @@ class _Player:
         return self._reader.is_alive()
 
     @property
+    def begun(self) -> bool:
+        """Whether its vehicles speak."""
+        return bool(self.last and self.last["begun"])
+
+    @property
     def used(self) -> Used:
         """Processor and memory, as it said last."""
         return Used(**self.last["used"]) if self.last else Used(0, 0)
@@ -168,20 +186,6 @@ def _tell(pipe: IO[bytes] | None, asked: dict[str, Any]) -> None:
     assert pipe is not None
     pipe.write(json.dumps(asked).encode() + b"\n")
     pipe.flush()
-
-
-def _follow(
-    players: list[_Player],
-    watch: Callable[[Moment], None],
-    stop: threading.Event,
-    begin: float,
-    tend: Callable[[], object],
-) -> Moment:
-    """Until the last of them ends, or `stop`: then they are asked to end."""
-    while any(player.runs for player in players) and not stop.wait(_TURN_S):
-        tend()
-        watch(_moment(players, begin))
-    return _moment(players, begin)
 
 
 def _moment(players: list[_Player], begin: float) -> Moment:
