@@ -5,10 +5,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 from running import COMMON
 from web_stand import CHROMIUM, FLAGS
 from xdist.scheduler import LoadScopeScheduling
+
+# No test is about time: a busy machine is no fault of the code.
+settings.register_profile("trifleet", deadline=None)
+settings.load_profile("trifleet")
 
 COMMON_STACK = "tests/system/ on the common stack"
 
