@@ -117,7 +117,7 @@ class Peer:
 
 @dataclass
 class Site:
-    """`gateway()` names one that no other test of the file uses."""
+    """`gateway()` names one that no other test of the file uses; the first ten are for all."""
 
     kind: str
     folder: Path
@@ -132,6 +132,7 @@ class Site:
         return next(self.names)
 
     def party(self, name: str) -> Party:
+        """Files of a program, or of a gateway."""
         uses = {"ingest": Use.INGEST, "ingest-2": Use.INGEST, "api": Use.API}
         return Party(name, self.folder / name, uses.get(name, Use.GATEWAY))
 
@@ -196,7 +197,7 @@ def make_site(kind: str, folder: Path, gateways: int = GATEWAYS) -> Site:
         broker = Mosquitto(MosquittoSettings(folder / "broker", tls), [])
     else:
         broker = RabbitMq(RabbitMqSettings(folder / "broker", tls), [])
-    site = Site(kind, folder, broker, iter(names))
+    site = Site(kind, folder, broker, iter(names[10:]))
     for name in ("ingest", "ingest-2", "api", *names):
         files.ensure(authority, site.party(name))
     broker.set_users(site.users())

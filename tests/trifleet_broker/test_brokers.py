@@ -1,13 +1,19 @@
 """Three brokers, one contract: who is let in, what each may do, and what revocation ends."""
 
+import contextlib
 import datetime
+import random
+import resource
 import shutil
 import socket
 import ssl
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import broker_attacks as attacks
 import pytest
 from broker_stand import KINDS, RABBITMQ, Peer, Site, make_site, tls_of, wait_until
 from cryptography import x509
@@ -230,6 +236,19 @@ def test_tls_1_2_and_1_3_are_spoken(site: Site, version: ssl.TLSVersion) -> None
         assert secure.version() == {771: "TLSv1.2", 772: "TLSv1.3"}[version]
 
 
+def goes_on(site: Site) -> bool:
+    """An honest gateway is served: it connects, is heard, and hears its answer."""
+    name = site.gateway()
+    ingest, honest = site.listening_ingest(), site.listening_gateway(name)
+    assert honest.publish(f"tf/1/{name}/up/statement", name.encode())
+    ingest.wait_for(name.encode())
+    assert ingest.publish(f"tf/1/{name}/down/ack", b"answer")
+    heard = honest.wait_for(b"answer")
+    for peer in (ingest, honest):
+        peer.close()  # nats-server keeps out, for a while, who takes his own session over and over
+    return b"answer" in heard
+
+
 def reaches_nothing(site: Site, peer: Peer) -> bool:
     """Refused, or connected without any right (mosquitto, to which a certificate is a user)."""
     ingest, own = site.listening_ingest(), site.listening_gateway("gw-1")
@@ -381,3 +400,73 @@ def test_the_guest_of_rabbitmq_is_not_there(site: Site) -> None:
     known = {line.split("\t")[0] for line in table.splitlines()[1:]}
     assert "guest" not in known and "ingest" in known
     assert known == {user.name for user in site.users()}
+
+
+def test_a_message_of_one_mebibyte_goes_nowhere(site: Site) -> None:
+    ingest = site.listening_ingest()
+    with attacks.mqtt_line(site, "gw-2") as line:
+        attacks.stream_publish(line, "tf/1/gw-2/up/statement", 1 << 20)
+        # RabbitMQ drops the message and says nothing; the others end the line.
+        assert attacks.is_hung_up(line, 3.0) or site.kind == RABBITMQ
+        honest = site.join("gw-3")
+        assert honest.publish("tf/1/gw-3/up/statement", b"honest")
+    assert max(map(len, ingest.wait_for(b"honest"))) <= 128 * 1024
+
+
+def test_a_message_of_one_gigabyte_is_cut_off_and_fills_nothing(site: Site) -> None:
+    """Four packets of the largest size that MQTT can say, as far as the broker lets them come."""
+    before = attacks.memory_mb(site)
+    for _ in range(4):
+        with attacks.mqtt_line(site, "gw-2") as line:
+            attacks.stream_publish(line, "tf/1/gw-2/up/statement", attacks.LARGEST)
+            assert attacks.is_hung_up(line, 5.0)
+            assert attacks.memory_mb(site) - before < 256
+        assert goes_on(site)
+
+
+def test_a_reader_who_takes_nothing_costs_little_and_holds_nobody_up(site: Site) -> None:
+    ingest, before = site.join("ingest"), attacks.memory_mb(site)
+    with attacks.mqtt_line(site, "gw-2") as line:
+        line.sendall(attacks.subscribe("tf/1/gw-2/down/ack"))
+        assert line.recv(5)[:1] == b"\x90"
+        for _ in range(200):
+            ingest.client.publish("tf/1/gw-2/down/ack", bytes(100 * 1024), 1)
+        wait_until(lambda: ingest.published >= 200 or ingest.gone, "20 MB for nobody")
+        assert goes_on(site)
+        assert attacks.memory_mb(site) - before < 128
+
+
+def check_silence(site: Site, bare: int, shaken: int) -> None:
+    """So many lines that say nothing, and so many that say nothing after the handshake."""
+    tls = site.tls("gw-2")
+    files_ = (str(tls.ca_file), str(tls.certificate_file), str(tls.private_key_file))
+    numbers = (str(site.broker.port), str(bare), str(shaken))
+    script = str(Path(__file__).with_name("silent_lines.py"))
+    with subprocess.Popen(
+        [sys.executable, script, *numbers, *files_], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"up\n"
+        assert goes_on(site)
+        assert child.poll() is None
+
+
+def test_a_thousand_silent_connections_hold_nobody_up(site: Site) -> None:
+    check_silence(site, 950, 50)
+
+
+@pytest.mark.faults
+def test_ten_thousand_silent_connections_hold_nobody_up(site: Site) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 12_000:
+        pytest.skip(f"a process may have {hard} files open here")
+    check_silence(site, 9_500, 500)
+
+
+def test_nonsense_on_the_line_ends_the_line_and_nothing_else(site: Site) -> None:
+    dice = random.Random(5)
+    for round_ in range(20):
+        opened = attacks.mqtt_line if round_ % 2 else attacks.tls_line
+        with opened(site, "gw-2") as line, contextlib.suppress(OSError):
+            line.sendall(dice.randbytes(dice.randrange(1, 400)))
+    assert goes_on(site)
