@@ -139,7 +139,8 @@ def _new_client(settings: MqttSettings) -> paho.Client:
     client = paho.Client(
         CallbackAPIVersion.VERSION2,
         client_id=f"trifleet-{name}" if settings.tls is None else settings.tls.client_id(name),
-        clean_session=False,
+        # A worker of a group that has gone shall take no share into a session of its own.
+        clean_session=settings.group is not None,
         protocol=paho.MQTTv311,
     )
     if settings.tls is not None:

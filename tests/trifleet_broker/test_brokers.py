@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import os
 import random
 import resource
 import shutil
@@ -14,14 +15,33 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import broker_attacks as attacks
+import pika
 import pytest
-from broker_stand import KINDS, RABBITMQ, Peer, Site, make_site, tls_of, wait_until
+from amqp_line import amqp_channel
+from broker_stand import (
+    EMBEDDED,
+    KINDS,
+    MOSQUITTO,
+    RABBITMQ,
+    Peer,
+    Site,
+    make_site,
+    tls_of,
+    wait_until,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from gateway_over_broker import Ride
+from hostile_relay import HostileRelay
 
 from edge_gateway.mqtt_tls import MqttTls
+from fleet_backend.fleet.mqtt_tls import MqttTls as MqttTlsOfBackend
+from fleet_backend.ingest.errors import BrokerRefusedError
+from fleet_backend.ingest.mqtt import MqttAdapter, MqttSettings
 from trifleet.brokers.common import BrokerError, Role, User
+from trifleet.brokers.rabbitmq import RabbitMq
+from trifleet.brokers.rabbitmq_config import DEAD_QUEUE, DELIVERY_LIMIT, UP_QUEUE
 from trifleet.certificates import files, x509_parts
 from trifleet.certificates.authority import (
     DAY_S,
@@ -420,7 +440,7 @@ def test_a_message_of_one_gigabyte_is_cut_off_and_fills_nothing(site: Site) -> N
         with attacks.mqtt_line(site, "gw-2") as line:
             attacks.stream_publish(line, "tf/1/gw-2/up/statement", attacks.LARGEST)
             assert attacks.is_hung_up(line, 5.0)
-            assert attacks.memory_mb(site) - before < 256
+            assert attacks.memory_mb(site) - before < 320
         assert goes_on(site)
 
 
@@ -470,3 +490,119 @@ def test_nonsense_on_the_line_ends_the_line_and_nothing_else(site: Site) -> None
         with opened(site, "gw-2") as line, contextlib.suppress(OSError):
             line.sendall(dice.randbytes(dice.randrange(1, 400)))
     assert goes_on(site)
+
+
+def test_a_gateway_s_records_arrive_though_the_broker_is_killed(site: Site, tmp_path: Path) -> None:
+    ride = Ride(site, tmp_path)
+    try:
+        ride.fill(20)
+        ride.wait_for_all()
+        ride.backend.lose, ride.backend.repeat = 0.3, 0.3
+        ride.fill(40)
+        site.broker.kill()
+        ride.fill(40)
+        site.broker.start()
+        ride.backend.lose = 0.0
+        ride.wait_for_all()
+        ride.check()
+    finally:
+        ride.close()
+
+
+def test_a_relay_that_tears_and_cuts_the_line_loses_and_doubles_nothing(
+    site: Site, tmp_path: Path
+) -> None:
+    seed = int(os.environ.get("TRIFLEET_SEED", random.randrange(1 << 32)))
+    print("TRIFLEET_SEED", seed)
+    relay = HostileRelay(site.broker.port, seed)
+    ride = Ride(site, tmp_path, relay.port)
+    try:
+        ride.backend.random = random.Random(seed)
+        ride.backend.lose, ride.backend.repeat = 0.2, 0.2
+        rounds = 0
+        while rounds < 5 or relay.cuts < 2:
+            ride.fill(10)
+            attacks.settle(0.2)
+            rounds += 1
+            assert rounds < 150, "the line was never cut"
+        relay.calm.set()
+        ride.backend.lose = 0.0
+        ride.wait_for_all()
+        ride.check()
+    finally:
+        ride.close()
+        relay.close()
+
+
+def ingest_adapter(site: Site, name: str, group: str | None) -> MqttAdapter:
+    party = site.party(name)
+    tls = MqttTlsOfBackend(party.ca_file, party.certificate_file, party.private_key_file)
+    return MqttAdapter(MqttSettings("127.0.0.1", site.broker.port, name, tls=tls, group=group))
+
+
+def statements_of(name: str, worker: MqttAdapter) -> list[bytes]:
+    found = worker.receive(100, 0.5, 0.1)
+    return [one.payload for one in found if (one.gateway, one.name) == (name, "up/statement")]
+
+
+def test_workers_of_a_group_share_what_comes_on_mosquitto_alone(site: Site) -> None:
+    """nats-server refuses the subscription, which ends the worker; RabbitMQ ends its connection."""
+    group = "workers-0123456789abcdef"
+    workers = [ingest_adapter(site, name, group) for name in ("ingest-3", "ingest-4")]
+    own, got = site.join("gw-8"), [list[bytes](), list[bytes]()]
+    try:
+        if site.kind == EMBEDDED:
+            with pytest.raises(BrokerRefusedError, match=r"\$share"):
+                wait_until(lambda: workers[0].receive(1, 0.1, 0.0), "the refusal")
+            return
+        attacks.settle(1.0)
+        for number in range(20):
+            assert own.publish("tf/1/gw-8/up/statement", b"%d" % number)
+        attacks.settle(0.5)
+        for index, worker in enumerate(workers):
+            got[index] = statements_of("gw-8", worker)
+    finally:
+        for worker in workers:
+            worker.close()
+    if site.kind == MOSQUITTO:
+        assert all(got)
+        assert sorted(got[0] + got[1]) == sorted(b"%d" % number for number in range(20))
+    else:
+        assert got == [[], []]
+
+
+def test_who_does_not_know_the_group_takes_nothing_out_of_it(site: Site) -> None:
+    if site.kind != MOSQUITTO:
+        pytest.skip("of mosquitto alone")
+    worker = ingest_adapter(site, "ingest-3", "workers-0123456789abcdef")
+    try:
+        attacks.settle(0.5)
+        thief = site.join("gw-9")
+        for guess in ("workers", "workers-0123456789abcde0", "ingest"):
+            thief.subscribe(f"$share/{guess}/tf/1/+/up/#")
+        own = site.join("gw-8")
+        for number in range(20):
+            assert own.publish("tf/1/gw-8/up/statement", b"%d" % number)
+        attacks.settle(0.5)
+        assert len(statements_of("gw-8", worker)) == 20
+        assert thief.payloads() == []
+    finally:
+        worker.close()
+
+
+def test_the_ingest_s_queue_holds_what_gateways_send_and_pushes_back(site: Site) -> None:
+    if site.kind != RABBITMQ:
+        pytest.skip("of RabbitMQ alone")
+    assert isinstance(site.broker, RabbitMq)
+    own = site.join("gw-8")
+    with amqp_channel(site, "ingest") as channel:
+        channel.queue_purge(UP_QUEUE)
+        assert own.publish("tf/1/gw-8/up/statement", b"statement")
+        for _ in range(DELIVERY_LIMIT + 1):
+            method, _, body = channel.basic_get(UP_QUEUE)
+            assert (method.routing_key, body) == ("tf.1.gw-8.up.statement", b"statement")
+            channel.basic_nack(method.delivery_tag, requeue=True)
+        wait_until(lambda: channel.basic_get(DEAD_QUEUE)[2] == b"statement", "the poison set aside")
+        assert channel.basic_get(UP_QUEUE)[0] is None
+    with pytest.raises(pika.exceptions.AMQPError), amqp_channel(site, "gw-8") as channel:
+        channel.basic_get(UP_QUEUE)  # what others say is not a gateway's to read

@@ -2,7 +2,7 @@
 
 Its plugin gathers up to 256 MB for a packet that has not ended, in many times the memory; then the
 memory alarm stops all publishers, for as long as the sender likes. So this runs inside the node:
-twice a second, where binaries take more than usual, whoever gathers one larger than any message
+ten times a second, where binaries take more than usual, who gathers one larger than any message
 may be is cut off.
 """
 
@@ -10,7 +10,7 @@ may be is cut off.
 GATHERED_BYTES = 1024 * 1024
 # Below this nobody is gathering, and nobody is looked at.
 USUAL_BYTES = 24 * 1024 * 1024
-PERIOD_MS = 500
+PERIOD_MS = 100
 
 
 def expression() -> str:
