@@ -23,6 +23,7 @@ EMBEDDED, MOSQUITTO, RABBITMQ = "embedded", "mosquitto", "rabbitmq"
 KINDS = (EMBEDDED, MOSQUITTO, RABBITMQ)
 PATIENCE_S = 45.0
 GATEWAYS = 40
+INGESTS = ("ingest", "ingest-2", "ingest-3", "ingest-4")
 AnyBroker = EmbeddedBroker | Mosquitto | RabbitMq
 ROLES = {Use.GATEWAY: Role.GATEWAY, Use.INGEST: Role.INGEST, Use.API: Role.API}
 
@@ -117,7 +118,7 @@ class Peer:
 
 @dataclass
 class Site:
-    """`gateway()` names one that no other test of the file uses."""
+    """`gateway()` names one that no other test of the file uses; the first ten are for all."""
 
     kind: str
     folder: Path
@@ -132,8 +133,9 @@ class Site:
         return next(self.names)
 
     def party(self, name: str) -> Party:
-        uses = {"ingest": Use.INGEST, "ingest-2": Use.INGEST, "api": Use.API}
-        return Party(name, self.folder / name, uses.get(name, Use.GATEWAY))
+        """Files of a program, or of a gateway."""
+        use = {"ingest": Use.INGEST, "api": Use.API}.get(name.partition("-")[0], Use.GATEWAY)
+        return Party(name, self.folder / name, use)
 
     def tls(self, name: str) -> MqttTls:
         return tls_of(self.party(name))
@@ -196,8 +198,8 @@ def make_site(kind: str, folder: Path, gateways: int = GATEWAYS) -> Site:
         broker = Mosquitto(MosquittoSettings(folder / "broker", tls), [])
     else:
         broker = RabbitMq(RabbitMqSettings(folder / "broker", tls), [])
-    site = Site(kind, folder, broker, iter(names))
-    for name in ("ingest", "ingest-2", "api", *names):
+    site = Site(kind, folder, broker, iter(names[10:]))
+    for name in (*INGESTS, "api", *names):
         files.ensure(authority, site.party(name))
     broker.set_users(site.users())
     broker.start()

@@ -1,21 +1,47 @@
 """Three brokers, one contract: who is let in, what each may do, and what revocation ends."""
 
+import contextlib
 import datetime
+import os
+import random
+import resource
 import shutil
 import socket
 import ssl
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import broker_attacks as attacks
+import pika
 import pytest
-from broker_stand import KINDS, RABBITMQ, Peer, Site, make_site, tls_of, wait_until
+from amqp_line import amqp_channel
+from broker_stand import (
+    EMBEDDED,
+    KINDS,
+    MOSQUITTO,
+    RABBITMQ,
+    Peer,
+    Site,
+    make_site,
+    tls_of,
+    wait_until,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from gateway_over_broker import Ride
+from hostile_relay import HostileRelay
 
 from edge_gateway.mqtt_tls import MqttTls
+from fleet_backend.fleet.mqtt_tls import MqttTls as MqttTlsOfBackend
+from fleet_backend.ingest.errors import BrokerRefusedError
+from fleet_backend.ingest.mqtt import MqttAdapter, MqttSettings
 from trifleet.brokers.common import BrokerError, Role, User
+from trifleet.brokers.rabbitmq import RabbitMq
+from trifleet.brokers.rabbitmq_config import DEAD_QUEUE, DELIVERY_LIMIT, UP_QUEUE
 from trifleet.certificates import files, x509_parts
 from trifleet.certificates.authority import (
     DAY_S,
@@ -230,6 +256,19 @@ def test_tls_1_2_and_1_3_are_spoken(site: Site, version: ssl.TLSVersion) -> None
         assert secure.version() == {771: "TLSv1.2", 772: "TLSv1.3"}[version]
 
 
+def goes_on(site: Site) -> bool:
+    """An honest gateway is served: it connects, is heard, and hears its answer."""
+    name = site.gateway()
+    ingest, honest = site.listening_ingest(), site.listening_gateway(name)
+    assert honest.publish(f"tf/1/{name}/up/statement", name.encode())
+    ingest.wait_for(name.encode())
+    assert ingest.publish(f"tf/1/{name}/down/ack", b"answer")
+    heard = honest.wait_for(b"answer")
+    for peer in (ingest, honest):
+        peer.close()  # nats-server keeps out, for a while, who takes his own session over and over
+    return b"answer" in heard
+
+
 def reaches_nothing(site: Site, peer: Peer) -> bool:
     """Refused, or connected without any right (mosquitto, to which a certificate is a user)."""
     ingest, own = site.listening_ingest(), site.listening_gateway("gw-1")
@@ -381,3 +420,189 @@ def test_the_guest_of_rabbitmq_is_not_there(site: Site) -> None:
     known = {line.split("\t")[0] for line in table.splitlines()[1:]}
     assert "guest" not in known and "ingest" in known
     assert known == {user.name for user in site.users()}
+
+
+def test_a_message_of_one_mebibyte_goes_nowhere(site: Site) -> None:
+    ingest = site.listening_ingest()
+    with attacks.mqtt_line(site, "gw-2") as line:
+        attacks.stream_publish(line, "tf/1/gw-2/up/statement", 1 << 20)
+        # RabbitMQ drops the message and says nothing; the others end the line.
+        assert attacks.is_hung_up(line, 3.0) or site.kind == RABBITMQ
+        honest = site.join("gw-3")
+        assert honest.publish("tf/1/gw-3/up/statement", b"honest")
+    assert max(map(len, ingest.wait_for(b"honest"))) <= 128 * 1024
+
+
+def test_a_message_of_one_gigabyte_is_cut_off_and_fills_nothing(site: Site) -> None:
+    """Four packets of the largest size that MQTT can say, as far as the broker lets them come."""
+    before = attacks.memory_mb(site)
+    for _ in range(4):
+        with attacks.mqtt_line(site, "gw-2") as line:
+            attacks.stream_publish(line, "tf/1/gw-2/up/statement", attacks.LARGEST)
+            assert attacks.is_hung_up(line, 5.0)
+            assert attacks.memory_mb(site) - before < 320
+        assert goes_on(site)
+
+
+def test_a_reader_who_takes_nothing_costs_little_and_holds_nobody_up(site: Site) -> None:
+    ingest, before = site.join("ingest"), attacks.memory_mb(site)
+    with attacks.mqtt_line(site, "gw-2") as line:
+        line.sendall(attacks.subscribe("tf/1/gw-2/down/ack"))
+        assert line.recv(5)[:1] == b"\x90"
+        for _ in range(200):
+            ingest.client.publish("tf/1/gw-2/down/ack", bytes(100 * 1024), 1)
+        wait_until(lambda: ingest.published >= 200 or ingest.gone, "20 MB for nobody")
+        assert goes_on(site)
+        assert attacks.memory_mb(site) - before < 128
+
+
+def check_silence(site: Site, bare: int, shaken: int) -> None:
+    """So many lines that say nothing, and so many that say nothing after the handshake."""
+    tls = site.tls("gw-2")
+    files_ = (str(tls.ca_file), str(tls.certificate_file), str(tls.private_key_file))
+    numbers = (str(site.broker.port), str(bare), str(shaken))
+    script = str(Path(__file__).with_name("silent_lines.py"))
+    with subprocess.Popen(
+        [sys.executable, script, *numbers, *files_], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"up\n"
+        assert goes_on(site)
+        assert child.poll() is None
+
+
+def test_a_thousand_silent_connections_hold_nobody_up(site: Site) -> None:
+    check_silence(site, 950, 50)
+
+
+@pytest.mark.faults
+def test_ten_thousand_silent_connections_hold_nobody_up(site: Site) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 12_000:
+        pytest.skip(f"a process may have {hard} files open here")
+    check_silence(site, 9_500, 500)
+
+
+def test_nonsense_on_the_line_ends_the_line_and_nothing_else(site: Site) -> None:
+    dice = random.Random(5)
+    for round_ in range(20):
+        opened = attacks.mqtt_line if round_ % 2 else attacks.tls_line
+        with opened(site, "gw-2") as line, contextlib.suppress(OSError):
+            line.sendall(dice.randbytes(dice.randrange(1, 400)))
+    assert goes_on(site)
+
+
+def test_a_gateway_s_records_arrive_though_the_broker_is_killed(site: Site, tmp_path: Path) -> None:
+    ride = Ride(site, tmp_path)
+    try:
+        ride.fill(20)
+        ride.wait_for_all()
+        ride.backend.lose, ride.backend.repeat = 0.3, 0.3
+        ride.fill(40)
+        site.broker.kill()
+        ride.fill(40)
+        site.broker.start()
+        ride.backend.lose = 0.0
+        ride.wait_for_all()
+        ride.check()
+    finally:
+        ride.close()
+
+
+def test_a_relay_that_tears_and_cuts_the_line_loses_and_doubles_nothing(
+    site: Site, tmp_path: Path
+) -> None:
+    seed = int(os.environ.get("TRIFLEET_SEED", random.randrange(1 << 32)))
+    print("TRIFLEET_SEED", seed)
+    relay = HostileRelay(site.broker.port, seed)
+    ride = Ride(site, tmp_path, relay.port)
+    try:
+        ride.backend.random = random.Random(seed)
+        ride.backend.lose, ride.backend.repeat = 0.2, 0.2
+        rounds = 0
+        while rounds < 5 or relay.cuts < 2:
+            ride.fill(10)
+            attacks.settle(0.2)
+            rounds += 1
+            assert rounds < 150, "the line was never cut"
+        relay.calm.set()
+        ride.backend.lose = 0.0
+        ride.wait_for_all()
+        ride.check()
+    finally:
+        ride.close()
+        relay.close()
+
+
+def ingest_adapter(site: Site, name: str, group: str | None) -> MqttAdapter:
+    party = site.party(name)
+    tls = MqttTlsOfBackend(party.ca_file, party.certificate_file, party.private_key_file)
+    return MqttAdapter(MqttSettings("127.0.0.1", site.broker.port, name, tls=tls, group=group))
+
+
+def statements_of(name: str, worker: MqttAdapter) -> list[bytes]:
+    found = worker.receive(100, 0.5, 0.1)
+    return [one.payload for one in found if (one.gateway, one.name) == (name, "up/statement")]
+
+
+def test_workers_of_a_group_share_what_comes_on_mosquitto_alone(site: Site) -> None:
+    """nats-server refuses the subscription, which ends the worker; RabbitMQ ends its connection."""
+    group = "workers-0123456789abcdef"
+    workers = [ingest_adapter(site, name, group) for name in ("ingest-3", "ingest-4")]
+    own, got = site.join("gw-8"), [list[bytes](), list[bytes]()]
+    try:
+        if site.kind == EMBEDDED:
+            with pytest.raises(BrokerRefusedError, match=r"\$share"):
+                wait_until(lambda: workers[0].receive(1, 0.1, 0.0), "the refusal")
+            return
+        attacks.settle(1.0)
+        for number in range(20):
+            assert own.publish("tf/1/gw-8/up/statement", b"%d" % number)
+        attacks.settle(0.5)
+        for index, worker in enumerate(workers):
+            got[index] = statements_of("gw-8", worker)
+    finally:
+        for worker in workers:
+            worker.close()
+    if site.kind == MOSQUITTO:
+        assert all(got)
+        assert sorted(got[0] + got[1]) == sorted(b"%d" % number for number in range(20))
+    else:
+        assert got == [[], []]
+
+
+def test_who_does_not_know_the_group_takes_nothing_out_of_it(site: Site) -> None:
+    if site.kind != MOSQUITTO:
+        pytest.skip("of mosquitto alone")
+    worker = ingest_adapter(site, "ingest-3", "workers-0123456789abcdef")
+    try:
+        attacks.settle(0.5)
+        thief = site.join("gw-9")
+        for guess in ("workers", "workers-0123456789abcde0", "ingest"):
+            thief.subscribe(f"$share/{guess}/tf/1/+/up/#")
+        own = site.join("gw-8")
+        for number in range(20):
+            assert own.publish("tf/1/gw-8/up/statement", b"%d" % number)
+        attacks.settle(0.5)
+        assert len(statements_of("gw-8", worker)) == 20
+        assert thief.payloads() == []
+    finally:
+        worker.close()
+
+
+def test_the_ingest_s_queue_holds_what_gateways_send_and_pushes_back(site: Site) -> None:
+    if site.kind != RABBITMQ:
+        pytest.skip("of RabbitMQ alone")
+    assert isinstance(site.broker, RabbitMq)
+    own = site.join("gw-8")
+    with amqp_channel(site, "ingest") as channel:
+        channel.queue_purge(UP_QUEUE)
+        assert own.publish("tf/1/gw-8/up/statement", b"statement")
+        for _ in range(DELIVERY_LIMIT + 1):
+            method, _, body = channel.basic_get(UP_QUEUE)
+            assert (method.routing_key, body) == ("tf.1.gw-8.up.statement", b"statement")
+            channel.basic_nack(method.delivery_tag, requeue=True)
+        wait_until(lambda: channel.basic_get(DEAD_QUEUE)[2] == b"statement", "the poison set aside")
+        assert channel.basic_get(UP_QUEUE)[0] is None
+    with pytest.raises(pika.exceptions.AMQPError), amqp_channel(site, "gw-8") as channel:
+        channel.basic_get(UP_QUEUE)  # what others say is not a gateway's to read

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trifleet.brokers import rabbitmq_config
+from trifleet.brokers import rabbitmq_config, rabbitmq_guard
 from trifleet.brokers.child import BrokerChild
 from trifleet.brokers.common import (
     LOOPBACK,
@@ -114,7 +114,11 @@ class RabbitMq:
         plan = {
             "environment": self._environment(),
             "port_mapper": [] if s.epmd_port else mapper,
-            "server": [str(self._home / "sbin/rabbitmq-server")],
+            "server": [
+                str(self._home / "sbin/rabbitmq-server"),
+                "-eval",
+                rabbitmq_guard.expression(),
+            ],
         }
         write_private(folder / "node.json", json.dumps(plan))
         self._write_cookie(folder / ".erlang.cookie")
