@@ -30,7 +30,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     ),
     "fleet_backend.fleet": (
         {"protocol", "fleet_backend.ledger"},
-        {"sqlalchemy", "cryptography"},
+        {"sqlalchemy", "alembic", "cryptography", "psycopg"},
     ),
     "fleet_backend.ingest": (
         {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},
