@@ -5,11 +5,11 @@ and from nothing else. docs/ingest.md says what is true if power goes at each st
 """
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +25,7 @@ from fleet_backend.ingest.inhand import NoNote, Note, NoteFile
 from fleet_backend.ingest.judging import Judge
 from fleet_backend.ingest.limits import QuarantineLimits, SightingLimits
 from fleet_backend.ingest.outcome import Outcome
+from fleet_backend.ingest.patience import patiently
 from fleet_backend.ingest.poison import PoisonLimits, Suspicion
 from fleet_backend.ingest.retainer import Retainer
 from fleet_backend.ingest.sightings import Asked
@@ -91,9 +92,9 @@ class Worker:
                 settings.batch_messages, settings.wait_s, settings.gather_s
             )
             if batch:
-                self._patiently(lambda batch=batch: self.handle(batch), stop)  # type: ignore[misc]
+                patiently(partial(self.handle, batch), stop, settings.patience_max_s)
             if time.monotonic() >= next_housekeeping:
-                self._patiently(self.keep_house, stop)
+                patiently(self.keep_house, stop, settings.patience_max_s)
                 next_housekeeping = time.monotonic() + settings.housekeeping_s
 
     def handle(self, batch: Sequence[Message]) -> None:
@@ -125,21 +126,6 @@ class Worker:
         """Threads and the note; the worker is of no use afterwards."""
         self._pool.close()
         self._suspicion.close()
-
-    def _patiently(self, step: Callable[[], None], stop: threading.Event) -> None:
-        """Until it is done, or we are to stop; raises what no waiting mends."""
-        wait_s = 0.1
-        while not stop.is_set():
-            try:
-                step()
-            except Exception as error:
-                if not faults.is_operational(error):
-                    raise
-                _LOG.error("waiting for the database: %s", faults.where(error))
-            else:
-                return
-            stop.wait(wait_s * random.uniform(0.5, 1))  # noqa: S311
-            wait_s = min(2 * wait_s, self._settings.patience_max_s)
 
     def _handle_part(self, part: Sequence[Message]) -> None:
         self._suspicion.take_up(part)
