@@ -65,10 +65,13 @@ class Judge:
             self._judge(made, now)
         return made
 
-    def settle(self, connection: Connection, made: Judgement, now: int) -> None:
-        """In the write transaction: what was stored since then may change verdicts."""
+    def settle(self, connection: Connection, made: Judgement, newest: int, now: int) -> None:
+        """In the write transaction: what was stored since then may change verdicts.
+
+        `newest` is the last statement that is stored now.
+        """
         named = {one.gateway: one for one in made.claims if isinstance(one, Claim)}
-        if not named or _newest(connection) == made.newest:
+        if not named or newest == made.newest:
             return
         since = select(statements.c.gateway).where(statements.c.id > made.newest).distinct()
         touched = named.keys() & set(connection.execute(since).scalars())
@@ -87,7 +90,7 @@ class Judge:
 
     def _judge(self, made: Judgement, now: int) -> None:
         with self._database.read() as connection:
-            made.newest = _newest(connection)
+            made.newest = newest_id(connection)
             chains = registry.load_chains(connection, _named(made.claims))
         made.verdicts = self._look(made.claims, chains, made, now)
 
@@ -146,6 +149,6 @@ def _named(claims: Iterable[Claim | Refused]) -> list[tuple[str, int]]:
     return [(one.gateway, one.parts.seq) for one in claims if isinstance(one, Claim)]
 
 
-def _newest(connection: Connection) -> int:
-    """Numbers are given in the order of commits."""
+def newest_id(connection: Connection) -> int:
+    """Of the statements that are stored; numbers are given in the order of commits."""
     return connection.execute(select(func.max(statements.c.id))).scalar() or 0

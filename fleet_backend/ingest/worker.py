@@ -19,8 +19,9 @@ from fleet_backend.fleet import commands, counters, events, quarantine
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.retention import RetentionSettings
 from fleet_backend.fleet.settings import Bounds
-from fleet_backend.ingest import effects, faults
+from fleet_backend.ingest import effects, faults, gaps
 from fleet_backend.ingest.adapter import Adapter, Message
+from fleet_backend.ingest.gaps import GapLimits
 from fleet_backend.ingest.inhand import NoNote, Note, NoteFile
 from fleet_backend.ingest.judging import Judge
 from fleet_backend.ingest.limits import QuarantineLimits, SightingLimits
@@ -52,6 +53,7 @@ class WorkerSettings:
     quarantine: QuarantineLimits = field(default_factory=QuarantineLimits)
     sightings: SightingLimits = field(default_factory=SightingLimits)
     poison: PoisonLimits = field(default_factory=PoisonLimits)
+    gaps: GapLimits = field(default_factory=GapLimits)
 
 
 class Worker:
@@ -118,6 +120,7 @@ class Worker:
         with self._database.begin() as connection:
             events.trim(connection)
             quarantine.trim_unauthentic(connection, self._settings.quarantine.forged_kept)
+            gaps.keep(connection, self._settings.gaps, now)
             for row in commands.overdue(connection, now):
                 effects.advance(connection, row.id, commands.EXPIRE, now)
         self._retainer.step(now)
