@@ -13,8 +13,16 @@ from sqlalchemy import Connection, func, select
 
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.schema import statements
-from fleet_backend.ingest import acceptance, reasons, registry
-from fleet_backend.ingest.acceptance import Accepted, Chain, Claim, Refused, Verdict, View
+from fleet_backend.ingest import acceptance, reasons, registry, signatures
+from fleet_backend.ingest.acceptance import (
+    Accepted,
+    Chain,
+    Claim,
+    Refused,
+    Verdict,
+    Verify,
+    View,
+)
 from fleet_backend.ingest.adapter import Message
 from fleet_backend.ingest.registry import Registry
 from fleet_backend.ingest.signatures import Check, SignaturePool
@@ -23,6 +31,7 @@ from fleet_backend.ingest.signatures import Check, SignaturePool
 MAYBE_NEW = frozenset((reasons.UNKNOWN_GATEWAY, reasons.RECORD_VEHICLE, reasons.COURIER_VEHICLE))
 
 Chains = dict[str, Chain]
+Checked = dict[tuple[bytes, bytes], bool]  # (message, signature) -> verdict
 
 
 @dataclass
@@ -33,7 +42,7 @@ class Judgement:
     verdicts: list[Verdict] = field(default_factory=list)
     newest: int = 0
     # Signatures that were checked: a second look at the same claims costs none.
-    checked: dict[tuple[bytes, bytes], bool] = field(default_factory=dict)
+    checked: Checked = field(default_factory=dict)
 
 
 class Judge:
@@ -100,12 +109,11 @@ class Judge:
         """Each by itself, in order: an accepted one is a neighbour of those behind it."""
         self._check_signatures(claims, chains, made)
         known = self._registry
-        checked = made.checked
-
-        def verify(message: bytes, signature: bytes) -> bool:
-            return checked[message, signature]
-
-        gateways = {one.gateway: verify for one in claims if one.gateway in known.keys}
+        gateways = {
+            one.gateway: _told(known.keys[one.gateway], made.checked)
+            for one in claims
+            if one.gateway in known.keys
+        }
         view = View(gateways, known.vehicles, chains)
         verdicts: list[Verdict] = []
         for claim in claims:
@@ -134,6 +142,16 @@ class Judge:
             if key is not None and not is_stored and name not in made.checked:
                 due[name] = Check(key, *name)
         made.checked.update(zip(due, self._pool.check(list(due.values())), strict=True))
+
+
+def _told(key: bytes, checked: Checked) -> Verify:
+    """What the pool found; a signature that nobody foresaw is checked when it is asked for."""
+
+    def verify(message: bytes, signature: bytes) -> bool:
+        found = checked.get((message, signature))
+        return signatures.verify(key, message, signature) if found is None else found
+
+    return verify
 
 
 def _maybe_new(verdict: Verdict) -> bool:

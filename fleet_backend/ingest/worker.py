@@ -19,7 +19,7 @@ from fleet_backend.fleet import commands, counters, events, quarantine
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.retention import RetentionSettings
 from fleet_backend.fleet.settings import Bounds
-from fleet_backend.ingest import effects, faults, gaps
+from fleet_backend.ingest import acks, effects, faults, gaps
 from fleet_backend.ingest.adapter import Adapter, Message
 from fleet_backend.ingest.gaps import GapLimits
 from fleet_backend.ingest.inhand import NoNote, Note, NoteFile
@@ -30,9 +30,9 @@ from fleet_backend.ingest.patience import patiently
 from fleet_backend.ingest.poison import PoisonLimits, Suspicion
 from fleet_backend.ingest.retainer import Retainer
 from fleet_backend.ingest.sightings import Asked
-from fleet_backend.ingest.signatures import MOST_THREADS, SignaturePool
+from fleet_backend.ingest.signatures import MOST_THREADS, SignaturePool, signing_key
 from fleet_backend.ingest.transaction import Transaction
-from protocol import ack, courier
+from protocol import courier
 
 _LOG = logging.getLogger("fleet_backend.ingest")
 _KEEP = RetentionSettings()
@@ -73,7 +73,7 @@ class Worker:
     ) -> None:
         self._database = database
         self._adapter = adapter
-        self._sign = ack_key.sign
+        self._key = signing_key(ack_key)
         self._settings = settings
         self._now = now
         self._committed = committed
@@ -149,9 +149,9 @@ class Worker:
             self._take_apart(part, error, tries)
             return
         # Power goes before this line: the gateways send again, and get told again.
-        for message in outcome.acks():
-            payload = ack.encode(message, self._sign)
-            self._adapter.send(message.gateway, courier.DOWN_ACK, payload)
+        told = list(outcome.acks())
+        for one, payload in zip(told, acks.sealed(told, self._pool, self._key), strict=True):
+            self._adapter.send(one.gateway, courier.DOWN_ACK, payload)
         self._committed()
         if outcome.heard.asked:
             self._asked(outcome.heard.asked)
