@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
-from fleet_backend.fleet import census
+from fleet_backend.fleet import census, counters, gaps
 from fleet_backend.fleet.records import refusal_name
 from fleet_backend.ledger.errors import LedgerError
 from protocol import record
@@ -34,6 +34,8 @@ class FleetCollector:
     def collect(self) -> Iterator[Metric]:
         with self._services.database.read() as connection:
             found = census.take(connection)
+            missing = gaps.totals(connection)
+            counted = counters.values(connection)
         build = InfoMetricFamily("trifleet_build", "Version of this program")
         build.add_metric([], {"version": VERSION})
         yield build
@@ -57,6 +59,12 @@ class FleetCollector:
         yield commands
         yield GaugeMetricFamily("trifleet_gateways", "Gateways", value=found.gateways)
         yield GaugeMetricFamily("trifleet_gateways_online", "Online", value=found.online)
+        yield GaugeMetricFamily("trifleet_gateway_gaps", "Open", value=missing.gaps)
+        name, text = "trifleet_gateway_statements_missing", "Statements in open gaps"
+        yield GaugeMetricFamily(name, text, value=missing.statements)
+        for name, value in sorted(counted.items()):
+            if name.startswith("ingest_"):
+                yield _counter(f"trifleet_{name}", "Counted by the ingest", value)
         ledger = self._services.ledger
         published, signed = _size(ledger.size), _size(ledger.pending_size)
         yield GaugeMetricFamily("trifleet_ledger_entries", "Published", value=published)

@@ -48,11 +48,18 @@ _SAMPLE = re.compile(
 )
 
 
-_SMALL: dict[bytes | None, int | None] = {
-    None: None,
-    **{bytes((number,)): number for number in range(0x18)},
-    **{bytes((0x20 + number,)): -1 - number for number in range(0x18)},
-}
+class _Numbers(dict[bytes | None, int | None]):
+    """Integers by their encoding, in their shortest form. Remembers those of up to three bytes."""
+
+    def __missing__(self, item: bytes) -> int:
+        number = _integer(item)
+        if len(item) < 4 and len(self) < _REMEMBERED:
+            self[item] = number
+        return number
+
+
+_REMEMBERED = 20_000
+_number_of = _Numbers({None: None}).__getitem__
 
 
 class StatementParts(NamedTuple):
@@ -160,18 +167,8 @@ def read_sample(data: bytes) -> UnverifiedSample | None:
         return None
     wrapped, head, payload, name, boot, seq, time, count, *items, tag = found.groups()
     vehicle = _text(name)
-    read = int.from_bytes
-    # `_integer` written out: this line reads most of the bytes that a fleet sends.
-    values = tuple(
-        [
-            _SMALL[item]
-            if item in _SMALL
-            else read(item[1:], "big")
-            if item[0] < 0x20
-            else -1 - read(item[1:], "big")
-            for item in items
-        ]
-    )
+    # Most of the bytes that a fleet sends are read in this line.
+    values = tuple(map(_number_of, items))
     if (
         vehicle is None
         or _size(head) != len(payload)

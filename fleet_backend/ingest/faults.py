@@ -39,8 +39,8 @@ def where(error: BaseException) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, and what it was raised from."""
+    """The error, and what it was raised from or about: the driver's own is the last of them."""
     current: BaseException | None = error
     while current is not None:
         yield current
-        current = current.__cause__
+        current = current.__cause__ or current.__context__

@@ -5,11 +5,12 @@ import logging
 import threading
 from contextlib import ExitStack, closing
 
-from fleet_backend.fleet.database import open_database
+from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.fleet.keys import load_ed25519
 from fleet_backend.ingest.adapter import Adapter
 from fleet_backend.ingest.adapters import open_adapter
 from fleet_backend.ingest.answers import Answers
+from fleet_backend.ingest.patience import patiently
 from fleet_backend.ingest.publishing import PublisherThread, read_policy
 from fleet_backend.ingest.sequencer import Sequencer, SequencerThread
 from fleet_backend.ingest.settings import IngestSettings, LedgerSettings
@@ -39,8 +40,9 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
     """
     spare_the_collector()
     ack_key = load_ed25519(settings.ack_key)
-    database = open_database(settings.database)
-    database.create_schema()
+    database = patiently(lambda: _open(settings.database), stop, settings.worker.patience_max_s)
+    if database is None:
+        return
     ledger = settings.ledger
     policy = read_policy(ledger.policy)
     opened = Sequencer.open(database, ledger.directory, ledger.origin, ledger.key_files, policy)
@@ -75,6 +77,12 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
             ends.callback(publisher.check)
             ends.callback(sequencer.stop, publisher.stop)
     _LOG.info("ended")
+
+
+def _open(url: str) -> Database:
+    database = open_database(url)
+    database.create_schema()
+    return database
 
 
 def _start_answers(ledger: LedgerSettings, adapter: Adapter) -> Answers:

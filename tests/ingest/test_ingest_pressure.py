@@ -14,10 +14,11 @@ from ingest_fleet import NOW, FakeGateway, FakeVehicle, open_fleet
 from memory_adapter import MemoryAdapter
 from sqlalchemy.exc import OperationalError
 
-from fleet_backend.fleet import sqlite, statements
+from fleet_backend.fleet import statements
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.errors import SchemaVersionError
 from fleet_backend.fleet.keys import ed25519_verifier, public_bytes
+from fleet_backend.fleet.sqlite import connect
 from fleet_backend.ingest.adapter import Adapter
 from fleet_backend.ingest.mqtt import MqttAdapter
 from fleet_backend.ingest.worker import Worker, WorkerSettings
@@ -29,7 +30,7 @@ COUNT = 6 * WINDOW
 @pytest.fixture
 def impatient(monkeypatch) -> None:
     """A locked database is an error after 0.1 s, so that a worker meets it often."""
-    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 100)
+    monkeypatch.setattr(connect, "BUSY_TIMEOUT_MS", 100)
 
 
 @contextmanager
