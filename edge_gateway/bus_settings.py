@@ -12,7 +12,7 @@ SLCAN = "slcan"
 SOCKETCAN = "socketcan"
 VIRTUAL = "virtual"
 INTERFACES = (SLCAN, SOCKETCAN, VIRTUAL)
-MAXBUS_CHECKSES = 16
+MAX_BUSES = 16
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ BUS_CHECKS: dict[str, Check] = {
 def read_buses(file: Path, value: object) -> tuple[BusSettings, ...]:
     """The tables, each vehicle and each channel once. Raises SettingsError with all faults."""
     place = Place(file, "bus")
-    if not isinstance(value, list) or not 1 <= len(value) <= MAXBUS_CHECKSES:
-        raise place.fails(f"1 to {MAXBUS_CHECKSES} [[bus]] tables")
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_BUSES:
+        raise place.fails(f"1 to {MAX_BUSES} [[bus]] tables")
     faults = Faults()
     read = [faults.of(lambda one=one: _bus(file, one)) for one in value]  # type: ignore[misc]
     found = [one for one in read if one is not None]

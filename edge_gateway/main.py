@@ -3,12 +3,9 @@
 import logging
 import threading
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_gateway.checkpoints import Checkpoints
 from edge_gateway.clock import Clock
@@ -16,6 +13,7 @@ from edge_gateway.errors import CheckpointsError, GatewayError, SettingsError
 from edge_gateway.events import Inbox
 from edge_gateway.gateway import Gateway
 from edge_gateway.gossip import Gossip
+from edge_gateway.keys import load_key, load_verifier
 from edge_gateway.outbox import Outbox
 from edge_gateway.settings import GatewaySettings
 from edge_gateway.uplink import Uplink
@@ -33,7 +31,7 @@ def run(settings: GatewaySettings, stop: threading.Event) -> None:
     Raises SettingsError for bad files, OutboxError for a broken outbox, GatewayError when one of
     its threads has ended by a fault.
     """
-    key = _load_key(settings.key_file)
+    key = load_key(settings.key_file)
     _check_password(settings.mqtt.password_file)
     outbox = Outbox(
         settings.outbox_file, settings.gateway, key.sign, settings.limits.outbox_mb * _MB
@@ -65,7 +63,7 @@ def _run(settings: GatewaySettings, outbox: Outbox, gossip: Gossip, stop: thread
     waiting = settings.limits.commands_waiting
     buses = {one.vehicle: VehicleBus(one, waiting, inbox, heartbeat) for one in settings.buses}
     uplink = Uplink(settings.mqtt, settings.gateway, inbox)
-    verify = _verifier(settings.ack_public_key)
+    verify = load_verifier(settings.ack_public_key)
     clock = Clock(settings.clock)
     gateway = Gateway(settings, outbox, buses, uplink, inbox, verify, gossip, clock)
     gateway.start()
@@ -88,39 +86,11 @@ def _run(settings: GatewaySettings, outbox: Outbox, gossip: Gossip, stop: thread
         uplink.stop()
 
 
-def _load_key(path: Path) -> Ed25519PrivateKey:
-    try:
-        key = load_pem_private_key(path.read_bytes(), None)
-    except OSError as error:
-        raise SettingsError(path, "key_file", error.strerror or "readable") from error
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise SettingsError(path, "key_file", "an Ed25519 key, PEM, PKCS#8, unencrypted") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise SettingsError(path, "key_file", "an Ed25519 key, not another kind")
-    return key
-
-
 def _check_password(path: Path) -> None:
     try:
         path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(path, "mqtt.password_file", f"a readable text: {error}") from error
-
-
-def _verifier(raw: bytes) -> Callable[[bytes, bytes], bool]:
-    try:
-        key = Ed25519PublicKey.from_public_bytes(raw)
-    except ValueError as error:
-        raise SettingsError("settings", "ack_public_key", "an Ed25519 public key") from error
-
-    def verify(message: bytes, signature: bytes) -> bool:
-        try:
-            key.verify(signature, message)
-        except InvalidSignature:
-            return False
-        return True
-
-    return verify
 
 
 def _software_hash() -> int:

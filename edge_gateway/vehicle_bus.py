@@ -131,8 +131,8 @@ class VehicleBus:
                 continue
             backoff.reset()
             log.info("bus of %s opened", self._settings.vehicle)
-            if (error := self._serve(bus)) is not None:
-                self._pause(error, backoff)
+            if (lost := self._serve(bus)) is not None:
+                self._pause(lost, backoff)
 
     def _serve(self, bus: can.BusABC) -> Exception | None:
         """One session; why the bus was lost, or None where we stop."""
