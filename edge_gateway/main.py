@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 import zlib
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from edge_gateway.errors import CheckpointsError, GatewayError, SettingsError
 from edge_gateway.events import Inbox
 from edge_gateway.gateway import Gateway
 from edge_gateway.gossip import Gossip
+from edge_gateway.health_server import HealthServer
 from edge_gateway.keys import load_key, load_verifier
+from edge_gateway.notify import Notifier
 from edge_gateway.outbox import Outbox
 from edge_gateway.settings import GatewaySettings
 from edge_gateway.uplink import Uplink
@@ -66,21 +69,33 @@ def _run(settings: GatewaySettings, outbox: Outbox, gossip: Gossip, stop: thread
     verify = load_verifier(settings.ack_public_key)
     clock = Clock(settings.clock)
     gateway = Gateway(settings, outbox, buses, uplink, inbox, verify, gossip, clock)
+    page = None
+    if settings.health.port:
+        page = HealthServer(settings.health.port, lambda: gateway.picture)
+    notifier = Notifier()
     gateway.start()
     log.info("gateway %s for %s", settings.gateway, ", ".join(buses))
     for bus in buses.values():
         bus.start()
     uplink.start()
+    if page is not None:
+        page.start()
+    notifier.ready()
     try:
         while not stop.is_set():
             for event in inbox.take(gateway.wait_s()):
                 gateway.handle(event)
             gateway.tick()
+            notifier.turned(time.monotonic(), gateway.status)
             if not uplink.alive or not all(bus.alive for bus in buses.values()):
                 # A fault of ours, with its trace in the log: better restarted than half alive.
                 raise GatewayError("the thread of a bus or of the broker has ended")
+        notifier.stopping()
         gateway.finish()
     finally:
+        if page is not None:
+            page.stop()
+        notifier.close()
         for bus in buses.values():
             bus.stop()
         uplink.stop()
