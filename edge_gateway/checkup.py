@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 
 from edge_gateway import clock
-from edge_gateway.bus_settings import SLCAN, SOCKETCAN, BusSettings, socket_address
+from edge_gateway.bus_settings import SLCAN, SOCKETCAN, BusSettings, serial_device, socket_address
 from edge_gateway.errors import SettingsError
 from edge_gateway.keys import load_key, load_verifier
 from edge_gateway.settings import GatewaySettings, load
@@ -126,7 +126,7 @@ def _bus(bus: BusSettings) -> Finding:
     if bus.interface == SOCKETCAN:
         return _network_interface(key, bus.channel)
     if bus.interface == SLCAN and bus.channel.startswith("/"):
-        return _serial(key, Path(bus.channel))
+        return _serial(key, Path(serial_device(bus.channel)[0]))
     if bus.interface == SLCAN:
         return _reached(key, *socket_address(bus.channel), "the adapter")
     return Finding(State.NOTE, key, "a virtual bus within this process: for tests")
