@@ -9,7 +9,16 @@ import platform
 import subprocess
 import sys
 
-MEASUREMENTS = ("instructions", "heap", "day", "wear", "ingest", "ledger", "stack")
+MEASUREMENTS = (
+    "instructions",
+    "heap",
+    "day",
+    "wear",
+    "ingest",
+    "ledger",
+    "gateway",
+    "stack",
+)
 
 
 def main(wanted: list[str]) -> int:
