@@ -80,6 +80,7 @@ generated: setup-dev ## are the generated files what their sources say?
 	@$(BIN)/python -m fleet_backend.api.openapi --check
 	@$(BIN)/python -m fleet_backend.web.vendor --check
 	@$(BIN)/python -m trifleet.envelope --check
+	@$(BIN)/python -m edge_gateway.schema --check
 	@$(BIN)/python -m fleet_backend.anchors.contract.compile --check
 
 collected: setup-dev ## can all tests be read? Also spares each worker of `test` to compile them

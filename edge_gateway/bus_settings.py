@@ -12,7 +12,10 @@ SLCAN = "slcan"
 SOCKETCAN = "socketcan"
 VIRTUAL = "virtual"
 INTERFACES = (SLCAN, SOCKETCAN, VIRTUAL)
-MAXBUS_CHECKSES = 16
+MAX_BUSES = 16
+# Of a serial line; adapters with a USB controller of their own do not care.
+BAUD = 115_200
+BAUDS = (9_600, 57_600, 115_200, 230_400, 460_800, 921_600, 1_000_000, 2_000_000, 3_000_000)
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ BUS_CHECKS: dict[str, Check] = {
 def read_buses(file: Path, value: object) -> tuple[BusSettings, ...]:
     """The tables, each vehicle and each channel once. Raises SettingsError with all faults."""
     place = Place(file, "bus")
-    if not isinstance(value, list) or not 1 <= len(value) <= MAXBUS_CHECKSES:
-        raise place.fails(f"1 to {MAXBUS_CHECKSES} [[bus]] tables")
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_BUSES:
+        raise place.fails(f"1 to {MAX_BUSES} [[bus]] tables")
     faults = Faults()
     read = [faults.of(lambda one=one: _bus(file, one)) for one in value]  # type: ignore[misc]
     found = [one for one in read if one is not None]
@@ -65,8 +68,20 @@ def _bus(file: Path, value: object) -> BusSettings:
 
 def check_slcan_channel(channel: str, file: object = "settings") -> None:
     """A serial device, by its absolute path, or socket://host:port. Raises SettingsError."""
-    if not channel.startswith("/dev/") or ".." in channel:
+    if channel.startswith("/"):
+        serial_device(channel, file)
+    else:
         socket_address(channel, file)
+
+
+def serial_device(channel: str, file: object = "settings") -> tuple[str, int]:
+    """(path, baud) of /dev/ttyACM0 or /dev/ttyUSB0@921600. Raises SettingsError."""
+    path, separator, rate = channel.partition("@")
+    is_device = path.startswith("/dev/") and ".." not in path and "\0" not in path
+    if not is_device or (separator and rate not in map(str, BAUDS)):
+        expected = f"a device below /dev, with @baud if it is not {BAUD}; known: {BAUDS}"
+        raise SettingsError(file, "bus.channel", expected)
+    return path, int(rate or BAUD)
 
 
 def socket_address(channel: str, file: object = "settings") -> tuple[str, int]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import can
+
 
 class GatewayError(Exception):
     """Root of everything that this package raises."""
@@ -29,7 +31,7 @@ class SettingsError(GatewayError):
         return error
 
 
-class CanLostError(GatewayError):
+class CanLostError(GatewayError, can.CanOperationError):
     """The bus cannot be opened, or does not answer any more; worth another try."""
 
 

@@ -19,6 +19,7 @@ from edge_gateway.settings import GatewaySettings
 from edge_gateway.uplink import Uplink
 from edge_gateway.vehicle_bus import VehicleBus
 from protocol import courier, statement
+from protocol.ack import Ack
 from protocol.errors import DecodeError, VerifyError
 
 log = logging.getLogger("edge_gateway")
@@ -62,6 +63,8 @@ class Exchange:
         self._commands = Commands(buses, kept, outbox.commands(kept), self._remember)
         self._commands_kept = kept
         self._reports: deque[Report] = deque(maxlen=_REPORTS_KEPT)
+        # Verified, and not acted on yet.
+        self._acks = Ack(settings.gateway, [], [])
         self._session = 0
         # By vehicle, what is retained on its topic.
         self._challenges_out: dict[str, bytes] = {}
@@ -97,6 +100,14 @@ class Exchange:
 
     def _on_ack(self, unverified: bytes) -> None:
         verified = open_ack(unverified, self._gateway, self._verify_ack)
+        self._acks.accepted.extend(verified.accepted)
+        self._acks.refused.extend(verified.refused)
+
+    def _settle(self) -> None:
+        """Forget what was acknowledged since the last turn, all of it in one commit."""
+        verified, self._acks = self._acks, Ack(self._gateway, [], [])
+        if not (verified.accepted or verified.refused):
+            return
         try:
             deleted = self._outbox.delete(verified)
         except OutboxFullError as error:
@@ -147,6 +158,7 @@ class Exchange:
 
     def publish(self, now: float, challenges: Mapping[str, bytes | None]) -> None:
         """Whatever is due, and each vehicle's newest challenge where it is not out yet."""
+        self._settle()
         if self._uplink.session != self._session:
             self._session = self._uplink.session
             self._lanes.reset(self._outbox.next_seq)

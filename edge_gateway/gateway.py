@@ -9,12 +9,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from edge_gateway.clock import Clock
+from edge_gateway.clock import Clock, steady_s
 from edge_gateway.downlink import Report
 from edge_gateway.errors import OutboxFullError
 from edge_gateway.events import Arrived, Event, Inbox, LinkMessage
 from edge_gateway.exchange import Exchange
 from edge_gateway.gossip import Gossip
+from edge_gateway.health import Picture, reasons
 from edge_gateway.intake import Intake
 from edge_gateway.outbox import Outbox
 from edge_gateway.room import Room
@@ -27,6 +28,7 @@ log = logging.getLogger("edge_gateway")
 
 _LONGEST_WAIT_S = 0.5
 _HEALTH_S = 60.0
+_PICTURE_S = 1.0
 
 
 class Gateway:
@@ -54,12 +56,17 @@ class Gateway:
             settings, outbox, buses, uplink, verify_ack, gossip, tell, clock, self.room
         )
         self.counters: Counter[str] = Counter()
+        # The last one; a value, so other threads may read it.
+        self.picture: Picture | None = None
+        self._name = settings.gateway
+        self._began_s = steady_s()
         self._outbox = outbox
         self._buses = buses
         self._clock = clock
         self._uplink = uplink
         self._inbox = inbox
         self._gossip = gossip
+        self._picture_at = 0.0
         self._health_at = time.monotonic() + _HEALTH_S
 
     def wait_s(self) -> float:
@@ -89,10 +96,19 @@ class Gateway:
             intake.tick(now)
         self.room.tick()
         self.exchange.publish(now, {name: one.challenge for name, one in self.intakes.items()})
+        if now >= self._picture_at:
+            self._picture_at = now + _PICTURE_S
+            self.picture = self._take_picture()
         if now >= self._health_at:
             self._health_at = now + _HEALTH_S
             self.log_health()
+            self._scrub()
+
+    def _scrub(self) -> None:
+        try:
             self._outbox.scrub()
+        except OutboxFullError as error:
+            self.room.refused("scrubs", error)
 
     def start(self) -> None:
         """Say in the chain that we are here."""
@@ -115,6 +131,34 @@ class Gateway:
             self.exchange.in_flight,
             self._outbox.refused_total(),
             dict(self.counts()),
+        )
+
+    @property
+    def status(self) -> str:
+        """One line for who supervises this process."""
+        picture = self.picture
+        wrong = reasons(picture, steady_s())
+        state = ", ".join(f"{one.code} {one.vehicle}".strip() for one in wrong) or "healthy"
+        return f"{state}; {picture.statements if picture else 0} statements wait"
+
+    def _take_picture(self) -> Picture:
+        now = steady_s()
+        reading = self._clock.read()
+        return Picture(
+            gateway=self._name,
+            made_s=now,
+            uptime_s=int(now - self._began_s),
+            buses={name: bus.connected for name, bus in self._buses.items()},
+            broker=self._uplink.connected,
+            statements=self._outbox.count(),
+            in_flight=self.exchange.in_flight,
+            outbox_permille=self._outbox.used_permille(),
+            is_full=self.room.full,
+            refused=self._outbox.refused_total(),
+            samples_thinned=self._outbox.thinned_total(),
+            clock=reading.clock,
+            error_ms=reading.error_ms,
+            counts=self.counts(),
         )
 
     def counts(self) -> Counter[str]:

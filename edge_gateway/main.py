@@ -2,21 +2,22 @@
 
 import logging
 import threading
+import time
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_gateway.checkpoints import Checkpoints
 from edge_gateway.clock import Clock
-from edge_gateway.errors import CheckpointsError, GatewayError, SettingsError
+from edge_gateway.errors import CheckpointsError, GatewayError
 from edge_gateway.events import Inbox
 from edge_gateway.gateway import Gateway
 from edge_gateway.gossip import Gossip
+from edge_gateway.health_server import HealthServer
+from edge_gateway.keys import load_key, load_verifier
 from edge_gateway.mqtt_settings import check_credential
+from edge_gateway.notify import Notifier
 from edge_gateway.outbox import Outbox
 from edge_gateway.settings import GatewaySettings
 from edge_gateway.uplink import Uplink
@@ -34,7 +35,7 @@ def run(settings: GatewaySettings, stop: threading.Event) -> None:
     Raises SettingsError for bad files, OutboxError for a broken outbox, GatewayError when one of
     its threads has ended by a fault.
     """
-    key = _load_key(settings.key_file)
+    key = load_key(settings.key_file)
     check_credential(settings.mqtt, settings.gateway)
     outbox = Outbox(
         settings.outbox_file, settings.gateway, key.sign, settings.limits.outbox_mb * _MB
@@ -66,55 +67,39 @@ def _run(settings: GatewaySettings, outbox: Outbox, gossip: Gossip, stop: thread
     waiting = settings.limits.commands_waiting
     buses = {one.vehicle: VehicleBus(one, waiting, inbox, heartbeat) for one in settings.buses}
     uplink = Uplink(settings.mqtt, settings.gateway, inbox)
-    verify = _verifier(settings.ack_public_key)
+    verify = load_verifier(settings.ack_public_key)
     clock = Clock(settings.clock)
     gateway = Gateway(settings, outbox, buses, uplink, inbox, verify, gossip, clock)
+    page = None
+    if settings.health.port:
+        page = HealthServer(settings.health.port, lambda: gateway.picture)
+    notifier = Notifier()
     gateway.start()
     log.info("gateway %s for %s", settings.gateway, ", ".join(buses))
     for bus in buses.values():
         bus.start()
     uplink.start()
+    if page is not None:
+        page.start()
+    notifier.ready()
     try:
         while not stop.is_set():
             for event in inbox.take(gateway.wait_s()):
                 gateway.handle(event)
             gateway.tick()
+            notifier.turned(time.monotonic(), gateway.status)
             if not uplink.alive or not all(bus.alive for bus in buses.values()):
                 # A fault of ours, with its trace in the log: better restarted than half alive.
                 raise GatewayError("the thread of a bus or of the broker has ended")
+        notifier.stopping()
         gateway.finish()
     finally:
+        if page is not None:
+            page.stop()
+        notifier.close()
         for bus in buses.values():
             bus.stop()
         uplink.stop()
-
-
-def _load_key(path: Path) -> Ed25519PrivateKey:
-    try:
-        key = load_pem_private_key(path.read_bytes(), None)
-    except OSError as error:
-        raise SettingsError(path, "key_file", error.strerror or "readable") from error
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise SettingsError(path, "key_file", "an Ed25519 key, PEM, PKCS#8, unencrypted") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise SettingsError(path, "key_file", "an Ed25519 key, not another kind")
-    return key
-
-
-def _verifier(raw: bytes) -> Callable[[bytes, bytes], bool]:
-    try:
-        key = Ed25519PublicKey.from_public_bytes(raw)
-    except ValueError as error:
-        raise SettingsError("settings", "ack_public_key", "an Ed25519 public key") from error
-
-    def verify(message: bytes, signature: bytes) -> bool:
-        try:
-            key.verify(signature, message)
-        except InvalidSignature:
-            return False
-        return True
-
-    return verify
 
 
 def _software_hash() -> int:

@@ -33,7 +33,7 @@ class MqttSettings:
 def read(file: Path, value: object, gateway: str) -> MqttSettings:
     """Raises SettingsError."""
     place = Place(file, "mqtt")
-    found = tables.table(place, value, _CHECKS, _NOTHING)
+    found = tables.table(place, value, CHECKS, NOTHING)
     tls = _tls(file, found)
     password = found["password_file"]
     host = str(found["host"])
@@ -108,10 +108,10 @@ def _optional(check: Check) -> Check:
     def checked(place: Place, value: object) -> object:
         return None if value is None else check(place, value)
 
-    return checked
+    return tables.shaped(**tables.shape(check))(checked)
 
 
-_CHECKS: dict[str, Check] = {
+CHECKS: dict[str, Check] = {
     "host": tables.text,
     "port": tables.port,
     "username": _optional(tables.identifier),
@@ -121,6 +121,6 @@ _CHECKS: dict[str, Check] = {
     "private_key_file": _optional(tables.path),
     "server_name": _optional(tables.text),
 }
-_NOTHING: dict[str, object] = dict.fromkeys(
+NOTHING: dict[str, object] = dict.fromkeys(
     ("username", "password_file", *_FILES, "server_name"), None
 )

@@ -69,6 +69,8 @@ class Outbox:
         if row[0] != gateway:
             self._db.close()
             raise OutboxError(f"{path}: belongs to gateway {row[0]}, not to {gateway}")
+        # Counted once: to count the rows again reads the whole file.
+        self._count = self._number("SELECT count(*) FROM statements")
 
     def close(self) -> None:
         self._db.close()
@@ -92,13 +94,16 @@ class Outbox:
                     self._db.execute("INSERT INTO thinnable VALUES (?, ?)", (seq, part.samples))
             self._marks.write(vehicle, window)
         self._marks.written(vehicle, window)
+        self._count += len(parts)
         return seq
 
     def store_event(self, event: int, text: str, when: When) -> int:
         """A GATEWAY statement. Returns its number."""
         with named_errors(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            return self._append(statement.GATEWAY, cbor.encode({0: event, 1: text[:255]}), when)
+            seq = self._append(statement.GATEWAY, cbor.encode({0: event, 1: text[:255]}), when)
+        self._count += 1
+        return seq
 
     def save_window(self, vehicle: str, window: WindowState) -> None:
         """What is known of stored records changed without a new one."""
@@ -133,7 +138,7 @@ class Outbox:
 
     def count(self) -> int:
         """Statements that wait for an acknowledgement."""
-        return self._number("SELECT count(*) FROM statements")
+        return self._count
 
     def refused_total(self) -> int:
         """Statements that the backend ever refused."""
@@ -166,6 +171,7 @@ class Outbox:
             refused = self._delete_ranges(verified.refused, last)
             if refused:
                 self._db.execute("UPDATE chain SET refused = refused + ?", (refused,))
+        self._count -= accepted + refused
         ranges = (*verified.accepted, *verified.refused)
         return Deleted(accepted, refused, any(end > last for _, end in ranges))
 
@@ -188,6 +194,7 @@ class Outbox:
             )
             body = cbor.encode({0: statement.THINNED, 1: choice.text})
             self._append(statement.GATEWAY, body, when)
+        self._count += 1
         return choice.samples
 
     def commands(self, limit: int) -> list[tuple[bytes, int]]:

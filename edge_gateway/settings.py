@@ -87,21 +87,23 @@ def load(file: Path) -> GatewaySettings:
 def read(file: Path, value: dict[str, object]) -> GatewaySettings:
     """The settings in a document of this file. Raises SettingsError, which names every fault."""
     faults = Faults()
-    given = {**_OPTIONAL, **value}
-    top = faults.of(lambda: tables.table(Place(file, ""), value, _TOP, _OPTIONAL))
+    given = {**OPTIONAL, **value}
+    top = faults.of(lambda: tables.table(Place(file, ""), value, TOP_CHECKS, OPTIONAL))
     logs = faults.of(lambda: _logs(file, given["log"]))
     buses = faults.of(lambda: read_buses(file, given["bus"])) if "bus" in given else ()
-    name = str(given.get("gateway"))
+    name = _own_name(file, given)
     mqtt = (
         faults.of(lambda: mqtt_settings.read(file, given["mqtt"], name))
         if "mqtt" in given
         else None
     )
-    flush = faults.of(lambda: tables.numbers(file, "flush", given["flush"], _FLUSH))
-    limits = faults.of(lambda: tables.numbers(file, "limits", given["limits"], _LIMITS))
-    clock = faults.of(lambda: tables.table(Place(file, "clock"), given["clock"], _CLOCK, _CLOCK_0))
+    flush = faults.of(lambda: tables.numbers(file, "flush", given["flush"], FLUSH_MOST))
+    limits = faults.of(lambda: tables.numbers(file, "limits", given["limits"], LIMITS_MOST))
+    clock = faults.of(
+        lambda: tables.table(Place(file, "clock"), given["clock"], CLOCK_CHECKS, CLOCK_DEFAULTS)
+    )
     health = faults.of(
-        lambda: tables.table(Place(file, "health"), given["health"], _HEALTH, {"port": 0})
+        lambda: tables.table(Place(file, "health"), given["health"], HEALTH_CHECKS, {"port": 0})
     )
     faults.raise_any()
     assert top and mqtt and clock and health
@@ -121,13 +123,20 @@ def read(file: Path, value: dict[str, object]) -> GatewaySettings:
     )
 
 
+def _own_name(file: Path, given: dict[str, object]) -> str:
+    try:
+        return tables.identifier(Place(file, "gateway"), given.get("gateway"))
+    except SettingsError:
+        return "gateway"  # told under its own key
+
+
 def _logs(file: Path, value: object) -> tuple[Verifier, ...]:
     place = Place(file, "log")
     if not isinstance(value, list) or len(value) > MAX_LOG_KEYS:
         raise place.fails(f"at most {MAX_LOG_KEYS} [[log]] tables")
     found: list[Verifier] = []
     for item in value:
-        key = tables.table(place, item, _LOG, {})["vkey"]
+        key = tables.table(place, item, LOG_CHECKS, {})["vkey"]
         if not isinstance(key, Verifier) or key in found:
             raise Place(file, "log.vkey").fails("a key that is not there twice")
         found.append(key)
@@ -164,7 +173,7 @@ def _as_bytes(value: object) -> bytes:
     return bytes(value) if isinstance(value, bytes) else b""
 
 
-_TOP: dict[str, Check] = {
+TOP_CHECKS: dict[str, Check] = {
     "gateway": tables.identifier,
     "key_file": tables.path,
     "ack_public_key": _public_key,
@@ -178,7 +187,7 @@ _TOP: dict[str, Check] = {
     "clock": tables.anything,
     "health": tables.anything,
 }
-_OPTIONAL: dict[str, object] = {
+OPTIONAL: dict[str, object] = {
     "flush": {},
     "limits": {},
     "clock": {},
@@ -186,15 +195,15 @@ _OPTIONAL: dict[str, object] = {
     "log": [],
     "checkpoints_file": "checkpoints.db",
 }
-_LOG: dict[str, Check] = {"vkey": _vkey}
-_CLOCK: dict[str, Check] = {
+LOG_CHECKS: dict[str, Check] = {"vkey": _vkey}
+CLOCK_CHECKS: dict[str, Check] = {
     "reference": tables.one_of(*REFERENCES),
     "jump_s": tables.number(1, 3600),
 }
-_CLOCK_0: dict[str, object] = {"reference": "network", "jump_s": 2}
-_HEALTH: dict[str, Check] = {"port": tables.number(0, 65535)}
-_FLUSH = {"event_ms": 10_000, "telemetry_ms": 60_000}
-_LIMITS = {
+CLOCK_DEFAULTS: dict[str, object] = {"reference": "network", "jump_s": 2}
+HEALTH_CHECKS: dict[str, Check] = {"port": tables.number(0, 65535)}
+FLUSH_MOST = {"event_ms": 10_000, "telemetry_ms": 60_000}
+LIMITS_MOST = {
     "records_per_statement": 64,
     "body_bytes": 60_000,
     "statements_in_flight": 64,

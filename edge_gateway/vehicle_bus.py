@@ -13,9 +13,16 @@ from collections.abc import Callable, Mapping
 
 import can
 
+from edge_gateway.adapters import (
+    RECORD_FC_ID,
+    RECORD_ID,
+    REQUEST_FC_ID,
+    REQUEST_ID,
+    handle_of,
+    open_bus,
+)
 from edge_gateway.backoff import Backoff
-from edge_gateway.bus_settings import SLCAN, BusSettings
-from edge_gateway.can_slcan import SlcanBus
+from edge_gateway.bus_settings import BusSettings
 from edge_gateway.downlink import Delivery, Report
 from edge_gateway.errors import CanLostError
 from edge_gateway.events import Inbox, LinkMessage
@@ -27,28 +34,12 @@ from protocol.can_table import MESSAGES
 
 log = logging.getLogger("edge_gateway")
 
-REQUEST_ID, REQUEST_FC_ID = 0x500, 0x508
-RECORD_ID, RECORD_FC_ID = 0x518, 0x510
-# Both identifiers that we listen to, as code and "any" mask of the adapter's filter.
-_ACCEPT = (REQUEST_FC_ID, REQUEST_FC_ID ^ RECORD_ID)
 _HEARTBEAT_ID = MESSAGES["GW_Heartbeat"][0]
 _HEARTBEAT_S = MESSAGES["GW_Heartbeat"][2] / 1000
 _IDLE_S = 0.5
+# How often a bus is asked that cannot be waited for.
+_POLL_S = 0.005
 _HELLO_AGAIN_S = 10.0
-
-
-def open_bus(settings: BusSettings) -> can.BusABC:
-    """Raises CanLostError."""
-    try:
-        if settings.interface == SLCAN:
-            return SlcanBus(settings.channel, _ACCEPT if settings.acceptance_filter else None)
-        filters = [
-            {"can_id": identifier, "can_mask": 0x7FF, "extended": False}
-            for identifier in (REQUEST_FC_ID, RECORD_ID)
-        ]
-        return can.Bus(interface="socketcan", channel=settings.channel, can_filters=filters)
-    except (can.CanError, OSError) as error:
-        raise CanLostError(f"{settings.channel}: {error}") from error
 
 
 class VehicleBus:
@@ -131,8 +122,8 @@ class VehicleBus:
                 continue
             backoff.reset()
             log.info("bus of %s opened", self._settings.vehicle)
-            if (error := self._serve(bus)) is not None:
-                self._pause(error, backoff)
+            if (lost := self._serve(bus)) is not None:
+                self._pause(lost, backoff)
 
     def _serve(self, bus: can.BusABC) -> Exception | None:
         """One session; why the bus was lost, or None where we stop."""
@@ -231,7 +222,12 @@ class _Session:
         waits += [w for c in (self._requests, self._records) if (w := c.wait_s()) is not None]
         if not self._greeted:
             waits.append(self._hello_at - now)
-        handles = [self._bus.fileno(), self._owner.wake_handle]
+        handle = handle_of(self._bus)
+        handles = [self._owner.wake_handle]
+        if handle is None:
+            waits.append(_POLL_S)
+        else:
+            handles.append(handle)
         ready, _, _ = select.select(handles, [], [], max(0.0, min(waits)))
         if self._owner.wake_handle in ready:
             os.read(self._owner.wake_handle, 4096)

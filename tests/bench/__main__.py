@@ -9,7 +9,17 @@ import platform
 import subprocess
 import sys
 
-MEASUREMENTS = ("instructions", "heap", "day", "wear", "ingest", "load", "ledger", "stack")
+MEASUREMENTS = (
+    "instructions",
+    "heap",
+    "day",
+    "wear",
+    "ingest",
+    "load",
+    "ledger",
+    "gateway",
+    "stack",
+)
 
 
 def main(wanted: list[str]) -> int:

@@ -103,6 +103,7 @@ def test_a_full_outbox_delays_it_until_there_is_room(tmp_path: Path) -> None:
     assert bench.told() == []
     answer = ack.encode(ack.Ack(GATEWAY, [(0, 30)], []), bench.key.sign)
     bench.down(courier.DOWN_ACK, answer)
+    bench.gateway.tick()
     (text,) = bench.told()
     assert "rolled back" in text
 

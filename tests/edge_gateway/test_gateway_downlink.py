@@ -7,7 +7,7 @@ from gateway_stand import GATEWAY, VEHICLE, any_presentation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_gateway.downlink import Commands, Delivery, Report, open_ack
+from edge_gateway.downlink import LONGEST_LIFE_S, Commands, Delivery, Report, open_ack
 from protocol import ack, cbor, courier
 from protocol.errors import DecodeError, VerifyError
 
@@ -41,6 +41,43 @@ def test_is_delivered_until_the_last_second_and_not_after() -> None:
 def test_a_gateway_without_the_time_delivers_nothing() -> None:
     name, message = _message()
     assert _commands().receive(message, 0) == Report(name, courier.EXPIRED)
+
+
+def test_a_command_that_would_live_for_hours_finds_a_clock_that_is_wrong() -> None:
+    """A year behind, what waited in the broker for hours looks as if it had a year to live."""
+    name, message = _message(expires=1_800_000_000)
+    year_s = 365 * 86_400
+    for now_s in (1_800_000_000 - year_s, 1_800_000_000 - LONGEST_LIFE_S - 1):
+        assert _commands().receive(message, now_s) == Report(name, courier.EXPIRED)
+    assert isinstance(_commands().receive(message, 1_800_000_000 - LONGEST_LIFE_S), Delivery)
+
+
+def test_a_clock_that_is_set_back_makes_no_command_live_longer() -> None:
+    found = _commands().receive(_message(expires=1_000)[1], 990)
+    assert isinstance(found, Delivery)
+    begin_s = found.ends_s - 11
+    assert not found.has_expired(990, begin_s)
+    assert found.has_expired(500, begin_s + 12)  # the wall clock went back meanwhile
+    assert found.has_expired(1_500, begin_s + 1)  # or ahead
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.booleans()), max_size=30))
+def test_no_command_is_delivered_twice_whatever_is_restarted(
+    steps: list[tuple[int, bool, bool]],
+) -> None:
+    """Copies, outcomes and restarts in any order, with what a run made durable."""
+    disk: dict[bytes, int] = {}
+    delivered: list[bytes] = []
+    commands = Commands({VEHICLE}, 64, [], disk.__setitem__)
+    for salt, ends, restarts in steps:
+        found = commands.receive(_message(salt)[1], 900)
+        if isinstance(found, Delivery):
+            delivered.append(found.command_id)
+            if ends:
+                commands.finished(Report(found.command_id, courier.DELIVERED))
+        if restarts:
+            commands = Commands({VEHICLE}, 64, disk.items(), disk.__setitem__)
+    assert len(delivered) == len(set(delivered))
 
 
 def test_a_copy_is_silent_while_under_way_and_reported_again_afterwards() -> None:

@@ -24,7 +24,7 @@ from fleet_backend.fleet import (
     telemetry,
     vehicles,
 )
-from fleet_backend.fleet.errors import DatabaseError
+from fleet_backend.fleet.errors import DatabaseError, ErasedError
 from fleet_backend.fleet.schema import records as records_table
 from fleet_backend.fleet.schema import telemetry as telemetry_table
 from fleet_backend.ingest import reasons
@@ -93,6 +93,30 @@ def test_a_duplicate_is_acknowledged_again_and_stored_once(desk) -> None:
     with desk.database.read() as connection:
         assert statements.count(connection) == (1, 0)
         assert counters.values(connection)["ingest_statements_duplicate"] == 2
+
+
+def test_released_content_is_logged_and_acknowledged_without_it(desk) -> None:
+    message = desk.gateway.message([desk.vehicle.sample()])
+    sign1 = statement.decode_message(message)[0]
+    stripped = statement.encode_release(sign1, FakeGateway("gw-1").key.sign)
+    desk.take(stripped)
+    assert desk.acks() == []
+    assert _quarantined(desk)[0].reason == reasons.RELEASE
+    desk.take(statement.encode_release(sign1, desk.gateway.key.sign))
+    assert desk.acked() == ({0}, set())
+    thinned = {0: statement.THINNED, 1: statement.thinned_text(1, [(0, 0)])}
+    desk.take(desk.gateway.message(kind=statement.GATEWAY, body=cbor.encode(thinned)))
+    assert desk.acked() == ({0, 1}, set())
+    with desk.database.read() as connection:
+        assert statements.count(connection) == (2, 0)
+        row = statements.by_id(connection, 1)
+        assert row.statement == sign1
+        with pytest.raises(ErasedError):
+            statements.body(connection, row.id)
+        assert statements.body(connection, 2)
+        assert telemetry.series(connection, "v-1", NOW, NOW).columns["speed_mmps"] == []
+    (told,) = [one for one in _events(desk, events.REFUSAL) if one.data["source"] == "gateway"]
+    assert told.data["text"] == "1 samples of statements 0-0"
 
 
 def test_a_forged_statement_is_kept_and_never_acknowledged(desk) -> None:
