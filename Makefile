@@ -11,7 +11,7 @@ WORKERS ?= 4
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup setup-dev oracles run ride federation test check format lint types generated collected faults bench lock clean
+.PHONY: help setup setup-dev oracles run ride federation test check format lint types generated collected faults chaos bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,9 @@ collected: setup-dev ## can all tests be read? Also spares each worker of `test`
 
 faults: setup-dev ## the long fault runs: kill -9, disk errors and stops at every system call, and at random moments
 	@$(BIN)/python -m pytest -m faults $(ARGS)
+
+chaos: setup-dev ## 200 gateways, ten minutes, everything that can die dies; ARGS="--gateways 20 --minutes 1"
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: setup-dev ## measure, and print what README.md shows
 	@$(BIN)/python -m tests.bench $(ARGS)

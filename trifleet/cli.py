@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from trifleet import coredumps
 from trifleet.commands import (
     anchor,
     backend,
@@ -52,6 +53,7 @@ def main() -> None:
     """Entry point of the `trifleet` script. One line for what went wrong, and exit status 1, or 2
     where the command could not begin.
     """
+    coredumps.forbid()
     os.umask(0o077)  # what a fleet writes, logs of the bus included, is nobody else's to read
     try:
         app()

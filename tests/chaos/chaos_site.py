@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -171,7 +172,7 @@ class Site:
         self._mount()
         installation.found(self.layout, lambda who, what: None)
         if self.settings.postgres:
-            self.postgres = initialise(self._folder / "postgres", free_port())
+            self.postgres = initialise(self._open_folder() / "postgres", free_port())
             self._ends.callback(self.postgres.stop)
             self.postgres.start()
             self.layout.database_url_file.write_text(self.postgres.url())
@@ -192,6 +193,12 @@ class Site:
         self._run("ingest", sys.executable, *words)
         for number in range(self.settings.hosts):
             self._start_host(number)
+
+    def _open_folder(self) -> Path:
+        """For a server that another account runs: it has to get there."""
+        folder = Path(self._ends.enter_context(tempfile.TemporaryDirectory(prefix="trifleet-")))
+        folder.chmod(0o711)
+        return folder
 
     def _mount(self) -> None:
         """A small disk for the first host; only root makes one."""

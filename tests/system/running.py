@@ -23,6 +23,7 @@ COMMON = (
     "test_gossip.py",
     "test_pages.py",
     "test_faults.py",
+    "test_secrets.py",
     "test_held_back.py",
 )
 
