@@ -89,12 +89,12 @@ class MemoryStand:
 class MqttStand:
     """The embedded broker, with passwords on loopback."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, again_s: int = 2) -> None:
         users = [
             User(name, role, folder / f"{name}.password")
             for name, role in (("gw-1", Role.GATEWAY), ("ingest", Role.INGEST))
         ]
-        limits = Limits(inflight=WINDOW, again_s=2)
+        limits = Limits(inflight=WINDOW, again_s=again_s)
         self._broker = EmbeddedBroker(BrokerSettings(folder / "broker", limits=limits), users)
         self._broker.start()
         self._folder = folder

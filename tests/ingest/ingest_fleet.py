@@ -105,7 +105,7 @@ def view_of(gateway: FakeGateway, *known: FakeVehicle) -> View:
 def open_fleet(
     folder: Path, *pairs: tuple[FakeGateway, Sequence[FakeVehicle]], url: str = ""
 ) -> Database:
-    """A database in which these are registered; a file of the folder unless there is a URL."""
+    """A database in which these are registered: a file of the folder, or that of the URL."""
     database = open_database(url or f"sqlite:///{folder / 'fleet.db'}")
     database.create_schema()
     with database.begin() as connection:
