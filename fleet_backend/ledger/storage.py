@@ -172,6 +172,11 @@ class LogFolder:
             else:
                 self._write_temporary(note, durable=False).replace(target)
 
+    def put_signed_root(self, data: bytes) -> None:
+        """Put `checkpoint.cose` up. Not synced: the next start writes it again."""
+        with storage_errors("publishing the signed root"):
+            self._write_temporary(data, durable=False).replace(self.public / SIGNED_ROOT)
+
     def sync(self) -> None:
         """Make all names durable that were added since the last time."""
         with storage_errors("syncing the log's folders"):
