@@ -41,7 +41,7 @@ def test_relative_paths_begin_at_the_file(tmp_path: Path) -> None:
     assert found.ledger.directory == tmp_path / "ledger"
 
 
-@pytest.mark.parametrize("key", ["database", "ack_key", "mqtt", "ledger"])
+@pytest.mark.parametrize("key", ["database", "ack_key", "mqtt"])
 def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
     values = _good()
     del values[key]
