@@ -95,13 +95,14 @@ def _store(url: str, options: Path | None) -> "ObjectStore":
     config = {} if options is None else read_options(options)
     given: dict[str, Any] = {}
     if not url.startswith("memory:"):
-        is_plain = str(config.get("endpoint", "")).startswith("http://")
+        # An address without TLS has to be asked for, in the options or in the environment.
+        is_plain = config.get("endpoint", "").startswith("http://")
+        is_plain = is_plain or os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true"
         given = {
             "config": config,
             "client_options": {
                 "timeout": timedelta(seconds=TIMEOUT_S),
                 "connect_timeout": timedelta(seconds=CONNECT_TIMEOUT_S),
-                # Only where the options ask for an address without TLS.
                 "allow_http": is_plain,
             },
             "retry_config": {
