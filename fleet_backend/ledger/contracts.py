@@ -129,6 +129,7 @@ class LogPlace:
     release: Callable[[], None] = lambda: None
 
     def close(self) -> None:
+        """May be called again."""
         self.order.close()
         self.lock.close()
         self.release()

@@ -17,7 +17,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from .checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
 from .contracts import LogPlace
 from .edge import RightEdge
-from .errors import ConfigError, LogCorruptError, WriterStoppedError
+from .errors import (
+    ConfigError,
+    LogCorruptError,
+    MissingError,
+    UntrustedDataError,
+    WriterStoppedError,
+)
 from .keys import log_signer
 from .lockdb import LockDatabase
 from .logplace import folder_place
@@ -25,13 +31,8 @@ from .merkle import EMPTY_ROOT, leaf_hash
 from .policy import Policy
 from .publication import Publication
 from .reader import LedgerReader
-from .recovery import (
-    Keys,
-    load_published,
-    load_right_edge,
-    require_continuous,
-    require_nothing_beyond,
-)
+from .recovery import Keys
+from .settling import settle
 from .signedroot import SignedRoot
 from .storage import CHECKPOINT, storage_errors, sync_folder
 from .tile import WIDTH
@@ -87,7 +88,6 @@ class LedgerWriter:
         self._edge = RightEdge()
         self._bundle: list[bytes] = []
         self._place = place
-        self._closed = False
         self._folder, self._lock, self._wal = place.tiles, place.lock, place.order
         self._public = Publication(self._folder, self._lock, self._keys, settings.policy)
 
@@ -198,9 +198,7 @@ class LedgerWriter:
         """Give the log free. Nothing is lost by not calling it."""
         with self._turn:
             self._stopped = "closed"
-            if not self._closed:
-                self._closed = True
-                self._place.close()
+            self._place.close()
 
     def __enter__(self) -> Self:
         return self
@@ -212,8 +210,18 @@ class LedgerWriter:
     def _or_stop(self, what: str) -> Iterator[None]:
         """Nothing is retried: after whatever goes wrong inside, only recovery knows."""
         self._stopped = what
-        yield
+        with self._unless_overtaken():
+            yield
         self._stopped = None
+
+    @contextmanager
+    def _unless_overtaken(self) -> Iterator[None]:
+        """What does not fit is no damage where another writer took over meanwhile and made it."""
+        try:
+            yield
+        except (LogCorruptError, MissingError, UntrustedDataError):
+            with self._lock.hold(self._signed.note):
+                raise
 
     def _commit(self, batch: Batch, *, is_new: bool) -> None:
         """Steps 1 to 4; recovery runs the same code from step 2 on."""
@@ -253,32 +261,15 @@ class LedgerWriter:
         """
         note = self._lock.take()
         self._signed = self._keys.open(note, "lock database")
-        with self._lock.hold(note):
-            pending = self._settle()
-        for batch in pending:
-            self._commit(batch, is_new=False)
-            with self._lock.hold(self._signed.note):
-                self._public.follow(self._signed, batch.first)
-        self._sign_with_all_keys()
-
-    def _settle(self) -> list[Batch]:
-        """Everything up to the signed size made whole; returns the batches that come after it."""
-        self._folder.prepare()
-        published = load_published(self._folder, self._keys, self.size)
-        self._edge, self._bundle, tree = load_right_edge(self._folder, self._signed)
-        since, pending = self.size, []
-        for batch in self._wal.read():
-            since = min(since, batch.first)
-            if batch.end > self.size:
-                pending.append(batch)
-        require_continuous(self.size, pending)
-        require_nothing_beyond(self._folder, pending[-1].end if pending else self.size)
-        self._public.settle(published, tree)
-        self._public.follow(self._signed, since)
-        # The batches reach the disk anew: had their fsync failed, the kernel might hold pages that
-        # it takes for written.
-        self._wal.rewrite(pending)
-        return pending
+        with self._unless_overtaken():
+            with self._lock.hold(note):
+                settled = settle(self._place, self._keys, self._public, self._signed)
+            self._edge, self._bundle, pending = settled
+            for batch in pending:
+                self._commit(batch, is_new=False)
+                with self._lock.hold(self._signed.note):
+                    self._public.follow(self._signed, batch.first)
+            self._sign_with_all_keys()
 
     def _sign_with_all_keys(self) -> None:
         """The same tree, signed by the keys that the log is opened with."""
