@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from fleet_backend.fleet.errors import SettingsError
 from fleet_backend.fleet.settings import Bounds, Port, load
 
 _Seconds = Annotated[int, Bounds(1, 3_600)]
@@ -19,12 +20,15 @@ class ApiSettings:
 
     database_url: str
     operator_token: Path
-    ledger_public: Path
     ledger_policy: Path
     mqtt_host: str
     mqtt_port: Port
     mqtt_password: Path
     mqtt_username: str = "api"
+    # The published log: its `public` folder, or the URL of the store that it lies in.
+    ledger_public: Path | None = None
+    ledger_url: str | None = None
+    ledger_options: Path | None = None  # what opens the store; else its environment variables
     command_ttl_s: _Seconds = 60  # how long a command may be on its way
     answer_grace_s: _Seconds = 10  # how much later the vehicle's answer may still arrive
     # How often the database is looked at for events and commands.
@@ -41,4 +45,7 @@ class ApiSettings:
 
 def load_settings(path: Path) -> ApiSettings:
     """Raises the fleet's SettingsError, which names file and key."""
-    return load(path, ApiSettings)
+    settings = load(path, ApiSettings)
+    if (settings.ledger_public is None) == (settings.ledger_url is None):
+        raise SettingsError(f"{path}: say where the log lies: ledger_public or ledger_url")
+    return settings

@@ -6,6 +6,7 @@ middle of it, and it remembers: no name ever gets two contents, no published che
 
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ ORIGIN = "log.example/shared"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 LOG = log_signer(ORIGIN, KEY).verifier
 GATEWAY = "gw-1"
+EMPTY = zlib.compress(b"")
 Hook = Callable[[str, int, bool], None]
 
 
@@ -52,8 +54,8 @@ def store_statements(database: Database, first: int, count: int) -> list[bytes]:
     with database.begin() as connection:
         for seq, one in enumerate(made, first):
             name = statements.hash_of(one)
-            new = statements.NewStatement(GATEWAY, seq, name, bytes(32), 1, seq, one, b"s", b"")
-            statements.insert_sealed(connection, new, seq)
+            new = statements.NewStatement(GATEWAY, seq, name, bytes(32), 1, seq, one, b"s", EMPTY)
+            statements.insert_one(connection, new, seq)
     return made
 
 
