@@ -14,11 +14,11 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from fleet_backend.fleet import commands, events, idempotency, vehicles
 from fleet_backend.fleet.commands import CommandRow
 from fleet_backend.fleet.database import Database
+from fleet_backend.fleet.errors import DatabaseRefusedError
 from protocol import courier
 
 from . import items
@@ -96,8 +96,8 @@ class Downlink(threading.Thread):
             self._woken.clear()
             try:
                 self.step()
-            except DBAPIError as error:
-                log.warning("commands cannot be read: %s", error.orig)
+            except DatabaseRefusedError as error:
+                log.warning("commands cannot be read: %s", error)
         self._client.disconnect()
         self._client.loop_stop()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from fleet_backend.fleet import gateways, sqlite, vehicles
+from fleet_backend.fleet import engine, gateways, vehicles
 from fleet_backend.fleet.keys import ed25519_verifier
 from fleet_backend.ingest.acceptance import Chain, KnownVehicle, Verify
 from protocol import ack
@@ -45,6 +45,6 @@ def _chain(connection: Connection, gateway: str, numbers: list[int]) -> Chain:
     chain: Chain = {}
     for first, last in ack.to_ranges(numbers):
         # A number of 2^63 - 1 has no successor that a column could hold.
-        rows = sqlite.links(connection, gateway, first, min(last, (1 << 63) - 1))
+        rows = engine.batch(connection).links(connection, gateway, first, min(last, (1 << 63) - 1))
         chain.update({seq: (own, before) for seq, own, before in rows})
     return chain

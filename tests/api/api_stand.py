@@ -53,9 +53,10 @@ def private(path: Path, text: str) -> Path:
 class ApiStand:
     """The fleet that the API shows, and the application over it."""
 
-    def __init__(self, folder: Path, **changes: Any) -> None:
+    def __init__(self, folder: Path, url: str = "", **changes: Any) -> None:
+        """The database is a file of the folder, or that of the URL."""
         self.now = int(time.time())
-        self.fleet = Stand(folder, delegation(VEHICLE, self.now))
+        self.fleet = Stand(folder, delegation(VEHICLE, self.now), url)
         self.database = self.fleet.database
         self.gateway_key = fleet_keys.generate_ed25519(folder / "gw.key")
         self._add_gateway()

@@ -30,7 +30,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     ),
     "fleet_backend.fleet": (
         {"protocol", "fleet_backend.ledger"},
-        {"sqlalchemy", "cryptography"},
+        {"sqlalchemy", "alembic", "cryptography", "psycopg"},
     ),
     # The log's contracts over the fleet's database, and tiles in an object store (optional).
     "fleet_backend.logstore": (

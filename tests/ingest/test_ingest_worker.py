@@ -421,6 +421,7 @@ def _limit_pages(desk, pages: int) -> None:
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
 
 
+@pytest.mark.parametrize("desk", ["sqlite"], indirect=True)  # a limit of its file
 def test_nothing_is_acknowledged_while_the_disk_is_full(desk) -> None:
     messages = [desk.gateway.message([desk.vehicle.sample()] * 60) for _ in range(60)]
     _limit_pages(desk, 1)

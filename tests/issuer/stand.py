@@ -51,11 +51,12 @@ class Sequencer:
 class Stand:
     """One installation; `delegation` is what the owner signed."""
 
-    def __init__(self, folder: Path, delegation: Chain) -> None:
+    def __init__(self, folder: Path, delegation: Chain, url: str = "") -> None:
+        """The database is a file of the folder, or that of the URL."""
         self.folder = folder
         self.settings = IssuerSettings(
             ISSUER,
-            f"sqlite:///{folder}/fleet.db",
+            url or f"sqlite:///{folder}/fleet.db",
             folder / "issuing.key",
             folder / "statement.key",
             folder / "journal",
