@@ -8,9 +8,12 @@ anybody was told of it leaves no trace.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from fleet_backend.fleet.schema import gaps, statements
+
+# Of the parameters of one query.
+_AT_ONCE = 500
 
 Range = tuple[int, int]  # first and last, both of them missing
 
@@ -60,17 +63,22 @@ def note(
     """
     if not stored:
         return []
-    fresh = select(statements.c.gateway).where(statements.c.id > after).distinct()
-    theirs = gaps.c.filled.is_(None) & gaps.c.gateway.in_(fresh)
-    told = []
-    for gap in _gaps(connection.execute(select(gaps).where(theirs))):
+    told: list[Gap] = []
+    gone: list[Gap] = []
+    shrunk: list[dict[str, int]] = []
+    new: list[dict[str, object]] = []
+    for gap in _touched(connection, after):
         pieces = left_of((gap.first, gap.last), stored.get(gap.gateway, ()))
         if not pieces:
-            told += _close(connection, gap, now)
+            (told if gap.told else gone).append(gap)
         elif pieces != [(gap.first, gap.last)]:
-            _shrink(connection, gap, pieces)
-    for gateway, seq in _without_predecessor(connection, after):
-        _open(connection, gateway, seq, now)
+            # The row keeps the last piece, which a jump leaves the longest; others get rows.
+            *others, kept = pieces
+            shrunk.append({"number": gap.id, "from_": kept[0], "to": kept[1]})
+            new += [_row(gap.gateway, piece, gap.since, told=gap.told) for piece in others]
+    _write(connection, told, gone, shrunk, now)
+    _insert(connection, new)
+    _insert(connection, [_row(*found, now) for found in _found(connection, after)])
     return told
 
 
@@ -113,51 +121,84 @@ def trim_filled(connection: Connection, keep: int) -> None:
         connection.execute(delete(gaps).where(filled, gaps.c.id <= oldest))
 
 
-def _without_predecessor(connection: Connection, after: int) -> list[tuple[str, int]]:
-    """(gateway, number) of the statements just stored that follow nothing; ascending."""
-    before = statements.alias()
-    predecessor = select(before.c.id).where(
-        before.c.gateway == statements.c.gateway, before.c.seq == statements.c.seq - 1
+def _touched(connection: Connection, after: int) -> list[Gap]:
+    """Open gaps that statements were just stored in."""
+    around = (
+        select(gaps.c.id)
+        .where(
+            gaps.c.gateway == statements.c.gateway,
+            gaps.c.filled.is_(None),
+            gaps.c.last >= statements.c.seq,
+        )
+        .order_by(gaps.c.last)
+        .limit(1)
+        .scalar_subquery()
     )
-    query = select(statements.c.gateway, statements.c.seq).where(
-        statements.c.id > after, statements.c.seq > 0, ~predecessor.exists()
-    )
-    rows = connection.execute(query.order_by(statements.c.gateway, statements.c.seq))
-    return [(row.gateway, row.seq) for row in rows]
+    ids = select(around).where(statements.c.id > after).distinct()
+    found = [number for number in connection.execute(ids).scalars() if number is not None]
+    out: list[Gap] = []
+    for at in range(0, len(found), _AT_ONCE):
+        these = gaps.c.id.in_(found[at : at + _AT_ONCE])
+        out += _gaps(connection.execute(select(gaps).where(these)))
+    return out
 
 
-def _open(connection: Connection, gateway: str, seq: int, now: int) -> None:
-    """The gap below this number, unless it is known."""
+def _found(connection: Connection, after: int) -> list[tuple[str, Range]]:
+    """Gaps below statements that were just stored, where none is known; by gateway, ascending."""
+    below = statements.alias()
+    theirs = below.c.gateway == statements.c.gateway
+    predecessor = select(below.c.id).where(theirs, below.c.seq == statements.c.seq - 1)
+    highest = (
+        select(func.max(below.c.seq)).where(theirs, below.c.seq < statements.c.seq)
+    ).scalar_subquery()
     known = select(gaps.c.id).where(
-        gaps.c.gateway == gateway, gaps.c.filled.is_(None), gaps.c.last == seq - 1
+        gaps.c.gateway == statements.c.gateway,
+        gaps.c.filled.is_(None),
+        gaps.c.last == statements.c.seq - 1,
     )
-    if connection.execute(known).first() is not None:
-        return
-    below = (statements.c.gateway == gateway) & (statements.c.seq < seq)
-    highest = connection.execute(select(func.max(statements.c.seq)).where(below)).scalar()
-    first = 0 if highest is None else int(highest) + 1
-    values = {"gateway": gateway, "since": now, "told": False}
-    places = {"first": first, "last": seq - 1, "whole_first": first, "whole_last": seq - 1}
-    connection.execute(insert(gaps).values({**values, **places}))
+    query = (
+        select(statements.c.gateway, statements.c.seq, highest)
+        .where(
+            statements.c.id > after,
+            statements.c.seq > 0,
+            ~predecessor.exists(),
+            ~known.exists(),
+        )
+        .order_by(statements.c.gateway, statements.c.seq)
+    )
+    return [
+        (gateway, (0 if before is None else before + 1, seq - 1))
+        for gateway, seq, before in connection.execute(query)
+    ]
 
 
-def _close(connection: Connection, gap: Gap, now: int) -> list[Gap]:
-    if not gap.told:
-        connection.execute(delete(gaps).where(gaps.c.id == gap.id))
-        return []
-    connection.execute(update(gaps).where(gaps.c.id == gap.id).values(filled=now))
-    return [gap]
+def _row(gateway: str, missing: Range, since: int, *, told: bool = False) -> dict[str, object]:
+    first, last = missing
+    places = {"first": first, "last": last, "whole_first": first, "whole_last": last}
+    return {"gateway": gateway, "since": since, "told": told, **places}
 
 
-def _shrink(connection: Connection, gap: Gap, pieces: Sequence[Range]) -> None:
-    """The row keeps the last piece, which a jump leaves the longest; others get rows."""
-    *others, kept = pieces
-    values = {"first": kept[0], "last": kept[1]}
-    connection.execute(update(gaps).where(gaps.c.id == gap.id).values(values))
-    same = {"gateway": gap.gateway, "since": gap.since, "told": gap.told}
-    for first, last in others:
-        places = {"first": first, "last": last, "whole_first": first, "whole_last": last}
-        connection.execute(insert(gaps).values({**same, **places}))
+def _insert(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
+    if rows:
+        connection.execute(insert(gaps), rows)
+
+
+def _write(
+    connection: Connection,
+    told: Sequence[Gap],
+    gone: Sequence[Gap],
+    shrunk: Sequence[dict[str, int]],
+    now: int,
+) -> None:
+    this = gaps.c.id == bindparam("number")
+    if told:
+        rows = [{"number": gap.id} for gap in told]
+        connection.execute(update(gaps).where(this).values(filled=now), rows)
+    if gone:
+        connection.execute(delete(gaps).where(this), [{"number": gap.id} for gap in gone])
+    if shrunk:
+        moved = update(gaps).where(this).values(first=bindparam("from_"), last=bindparam("to"))
+        connection.execute(moved, shrunk)
 
 
 def _gaps(rows: Iterable[object]) -> list[Gap]:

@@ -1,21 +1,29 @@
-"""The ingest program: worker and sequencer over one database and one broker connection."""
+"""The ingest program: a worker over one database and one broker connection.
+
+Where its settings have a ledger it writes the log as well, in threads of its own.
+"""
 
 import gc
 import logging
 import threading
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 
 from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.fleet.keys import load_ed25519
 from fleet_backend.ingest.adapter import Adapter
 from fleet_backend.ingest.adapters import open_adapter
 from fleet_backend.ingest.answers import Answers
+from fleet_backend.ingest.ledgerthreads import start_threads
 from fleet_backend.ingest.patience import patiently
-from fleet_backend.ingest.publishing import PublisherThread, read_policy
-from fleet_backend.ingest.sequencer import Sequencer, SequencerThread
+from fleet_backend.ingest.publishing import read_policy
+from fleet_backend.ingest.sequencer import Sequencer
 from fleet_backend.ingest.settings import IngestSettings, LedgerSettings
+from fleet_backend.ingest.sightings import Asked
 from fleet_backend.ingest.worker import Worker
 from fleet_backend.ledger.keys import load_log_key, log_signer
+from fleet_backend.ledger.storage import FolderFetch
+from fleet_backend.logstore.opening import published_log
 
 _LOG = logging.getLogger("fleet_backend.ingest")
 
@@ -40,42 +48,32 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
     """
     spare_the_collector()
     ack_key = load_ed25519(settings.ack_key)
-    database = patiently(lambda: _open(settings.database), stop, settings.worker.patience_max_s)
-    if database is None:
-        return
-    ledger = settings.ledger
-    policy = read_policy(ledger.policy)
-    opened = Sequencer.open(database, ledger.directory, ledger.origin, ledger.key_files, policy)
-    publisher = PublisherThread(opened.writer, policy, ledger.cosign_s, failed=stop.set)
-    sequencer = SequencerThread(opened, failed=stop.set)
-    try:
-        publisher.start()
-        sequencer.start(ledger.integrate_s)
+    with ExitStack() as ends:
+        database = patiently(lambda: _open(settings.database), stop, settings.worker.patience_max_s)
+        if database is None:
+            return
+        ends.callback(database.close)
+        committed: Callable[[], None] = _nothing
+        if settings.ledger is not None:
+            committed = _write_log(database, settings.ledger, stop, ends)
         adapter = open_adapter(settings.mqtt, settings.amqp)
-        try:
-            answers = _start_answers(ledger, adapter)
-            try:
-                worker = Worker(
-                    database,
-                    adapter,
-                    ack_key,
-                    settings.worker,
-                    retention=settings.retention,
-                    committed=sequencer.wake,
-                    asked=answers.ask,
-                )
-                with closing(worker):
-                    _LOG.info("ready")
-                    worker.run(stop)
-            finally:
-                answers.stop()
-        finally:
-            adapter.close()
-    finally:
-        with ExitStack() as ends:
-            ends.callback(database.close)
-            ends.callback(publisher.check)
-            ends.callback(sequencer.stop, publisher.stop)
+        ends.callback(adapter.close)
+        answers = _answers(settings, adapter)
+        if answers is not None:
+            answers.start()
+            ends.callback(answers.stop)
+        worker = Worker(
+            database,
+            adapter,
+            ack_key,
+            settings.worker,
+            retention=settings.retention,
+            committed=committed,
+            asked=_unanswered if answers is None else answers.ask,
+        )
+        ends.callback(worker.close)
+        _LOG.info("ready")
+        worker.run(stop)
     _LOG.info("ended")
 
 
@@ -85,9 +83,32 @@ def _open(url: str) -> Database:
     return database
 
 
-def _start_answers(ledger: LedgerSettings, adapter: Adapter) -> Answers:
-    keys = map(load_log_key, ledger.key_files)
-    logs = [log_signer(ledger.origin, key).verifier for key in keys]
-    answers = Answers(ledger.directory / "public", logs, adapter.send)
-    answers.start()
-    return answers
+def _write_log(
+    database: Database, ledger: LedgerSettings, stop: threading.Event, ends: ExitStack
+) -> Callable[[], None]:
+    """Write the log in this process, too. Returns what tells it that there is work."""
+    policy = read_policy(ledger.policy)
+    opened = Sequencer.open(database, ledger.directory, ledger.origin, ledger.key_files, policy)
+    return start_threads(opened, policy, ledger, stop.set, ends).wake
+
+
+def _answers(settings: IngestSettings, adapter: Adapter) -> Answers | None:
+    if settings.ledger is not None:
+        ledger = settings.ledger
+        keys = map(load_log_key, ledger.key_files)
+        logs = [log_signer(ledger.origin, key).verifier for key in keys]
+        return Answers(FolderFetch(ledger.directory / "public"), logs, adapter.send)
+    if settings.answers is not None:
+        where = settings.answers
+        policy = read_policy(where.policy)
+        fetch = published_log(where.public, where.tiles_url, where.tiles_options)
+        return Answers(fetch, policy.logs, adapter.send)
+    return None
+
+
+def _nothing() -> None:
+    """Nobody in this process waits for what was committed."""
+
+
+def _unanswered(asked: Iterable[Asked]) -> None:
+    """Sightings are kept; another worker, or nobody, answers them."""

@@ -63,11 +63,11 @@ class ApiStand:
         settings = ApiSettings(
             self.fleet.settings.database_url,
             private(folder / "operator.token", TOKEN),
-            self.fleet.settings.ledger_public,
             self.fleet.settings.ledger_policy,
             "127.0.0.1",
             1,  # nobody listens there
             private(folder / "mqtt.password", "password-of-the-tests"),
+            ledger_public=self.fleet.settings.ledger_public,
             posts_burst=100_000,
             posts_per_minute=100_000,
             poll_ms=10,

@@ -60,8 +60,8 @@ class Stand:
             folder / "issuing.key",
             folder / "statement.key",
             folder / "journal",
-            folder / "ledger/public",
             folder / "ledger/policy.txt",
+            folder / "ledger/public",
         )
         self.database = open_database(self.settings.database_url)
         self.database.create_schema()

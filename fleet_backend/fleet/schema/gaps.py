@@ -18,7 +18,9 @@ gaps = Table(
     time_("since"),
     Column("filled", BigInteger),
     Column("told", Boolean, nullable=False),
-    Index("gaps_by_gateway", "gateway", "filled"),
-    Index("gaps_by_state", "told", "filled", "since"),
     sqlite_autoincrement=True,
 )
+_IS_OPEN = gaps.c.filled.is_(None)
+# Open ones of a gateway do not overlap: the one around a number is the first that ends behind it.
+Index("gaps_open", gaps.c.gateway, gaps.c.last, sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN)
+Index("gaps_by_state", gaps.c.told, gaps.c.filled, gaps.c.since)

@@ -39,7 +39,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
-    op.create_index("gaps_by_gateway", "gaps", ["gateway", "filled"])
+    is_open = sa.text("filled IS NULL")
+    op.create_index(
+        "gaps_open", "gaps", ["gateway", "last"], sqlite_where=is_open, postgresql_where=is_open
+    )
     op.create_index("gaps_by_state", "gaps", ["told", "filled", "since"])
     no = "false" if op.get_context().dialect.name == "postgresql" else "0"
     op.execute(FIND.format(now=int(time.time()), no=no))
