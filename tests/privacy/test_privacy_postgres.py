@@ -1,6 +1,7 @@
 """An installation whose database is on a server: erased to the last byte of its tables."""
 
 import struct
+import tomllib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,8 @@ from tests.privacy.privacy_stand import keep_house
 from tests.privacy.town import ANNA, BOB, Town, erase_rider, trace_of
 from trifleet import backup, retain
 from trifleet.errors import BackupError
+from trifleet.layout import make_folder
+from trifleet.program_settings import ProgramSettings
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,15 @@ def test_a_server_is_not_backed_up_as_a_file(town: Town, tmp_path: Path) -> None
     with pytest.raises(BackupError, match="on a server"):
         backup.make(town.layout, tmp_path / "kept")
     assert not (tmp_path / "kept").exists()
+
+
+def test_every_program_of_the_folder_is_told_of_the_server(town: Town) -> None:
+    make_folder(town.layout.config("ingest").parent)
+    programs = ProgramSettings(town.layout, 1)
+    told = [tomllib.loads(made().read_text()) for made in (programs.issuer, programs.api)]
+    assert [one["database_url"] for one in told] == [town.layout.database_url] * 2
+    assert town.layout.database_url.startswith("postgresql://")
+    assert not town.layout.database.exists()
 
 
 def test_no_byte_of_the_rider_is_left_in_any_table(town: Town) -> None:
