@@ -20,6 +20,7 @@ from fleet_backend.fleet.errors import (
     DatabaseError,
     DatabaseLostError,
     DatabaseRefusedError,
+    ValueRefusedError,
 )
 from fleet_backend.fleet.postgres import connect, scrub
 from fleet_backend.fleet.schema import metadata, partitioned_telemetry
@@ -279,4 +280,10 @@ def test_what_a_reader_may_still_see_is_not_scrubbed_behind_his_back(database: D
         with pytest.raises(DatabaseRefusedError, match="older moment"):
             scrub.rewrite(database._link.writers, wait_s=0.1)
     database.scrub()
+    append(database)
+
+
+def test_a_text_that_no_column_holds_is_their_fault(database: Database) -> None:
+    with pytest.raises(ValueRefusedError), database.begin() as connection:
+        events.append(connection, [events.NewEvent("vehicle", "a\0b", {})], 1)
     append(database)
