@@ -77,6 +77,9 @@ class PostgresLink:
             raise DatabaseLostError("a commit was not confirmed by the standby: its wait was ended")
 
     def lock_schema(self, connection: Connection) -> None:
+        # A migration takes as long as it takes, and whoever starts meanwhile waits for it.
+        for line in ("SET LOCAL lock_timeout = 0", "SET LOCAL statement_timeout = 0"):
+            connection.exec_driver_sql(line)
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
 
     def make_tables(self, connection: Connection) -> None:
