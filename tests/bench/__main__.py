@@ -16,6 +16,7 @@ MEASUREMENTS = (
     "wear",
     "ingest",
     "load",
+    "telemetry",
     "ledger",
     "gateway",
     "stack",
