@@ -13,8 +13,9 @@ from gateway_site import Stand, fill
 from gateway_stand import GATEWAY, RECORD_KEY, wait_until, write_gateway
 from hypothesis import given
 from hypothesis import strategies as st
+from test_gateway_clock import YEAR, Times
 
-from edge_gateway.clock import Clock
+from edge_gateway.clock import Clock, ClockSettings, Kernel
 from edge_gateway.downlink import Delivery, Report
 from edge_gateway.events import Arrived, Event, Inbox, LinkMessage, Wake
 from edge_gateway.gateway import Gateway
@@ -88,6 +89,7 @@ class Bench:
     def __init__(self, folder: Path, max_bytes: int = 1 << 24) -> None:
         config, key = write_gateway(folder, 1, 1, "00" * 32)
         self.max_bytes = max_bytes
+        self.clock = Clock()
         self.settings = load(config)
         self.key = key
         self.buses = {vehicle: QuietBus() for vehicle in VEHICLES}
@@ -105,7 +107,7 @@ class Bench:
             Inbox(8),
             lambda message, signature: False,
             Gossip(self.settings, None, self.key.sign),
-            Clock(),
+            self.clock,
         )
 
     def give(self, vehicle: str, *messages: bytes) -> None:
@@ -232,6 +234,41 @@ def test_a_gateway_without_its_backend_thins_one_vehicle_s_samples_and_keeps_all
         else:
             kept.update(record.decode_unverified(r).kind for r in statement.decode_records(body))
     assert kept[record.LOST] == events and told == released > 0
+
+
+def test_a_clock_that_leaps_is_told_in_the_chain_and_one_that_lost_its_time(tmp_path: Path) -> None:
+    times = Times()
+    bench = Bench(tmp_path)
+    bench.clock = times.clock
+    bench.start()
+    bench.gateway.start()
+    times.kernel = Kernel(False, 0)
+    for jump_s in (0, YEAR, 0, -YEAR):
+        times.later(10)
+        times.wall_s += jump_s
+        bench.gateway.tick()
+    # Power goes, and the clock of the next run is where it was a day ago.
+    times.wall_s -= 86_400
+    bench.clock = Clock(
+        ClockSettings(), lambda: times.wall_s, lambda: times.steady_s, lambda: times.kernel
+    )
+    bench.start()
+    bench.gateway.start()
+    found = []
+    for pending in bench.outbox.pending(-1, 100):
+        sign1, _, packed = statement.decode_message(pending.message)
+        opened = statement.decode_unverified(sign1)
+        event, text = statement.decode_gateway_event(zlib.decompress(packed))
+        found.append((event, text, opened.clock, opened.error_ms))
+    unknown = (statement.HELD_OVER, statement.UNKNOWN_ERROR)
+    started = (statement.STARTED, "edge gateway started")
+    assert found == [
+        (*started, statement.NETWORK, 30),
+        (statement.CLOCK_JUMPED, f"the clock jumped by +{YEAR} s", *unknown),
+        (statement.CLOCK_JUMPED, f"the clock jumped by -{YEAR} s", *unknown),
+        (statement.CLOCK_JUMPED, "the clock jumped by -86400 s", *unknown),
+        (*started, *unknown),
+    ]
 
 
 def test_the_memory_of_commands_is_bounded(tmp_path: Path) -> None:
