@@ -37,7 +37,7 @@ _FRENCH = {
     "title": "Passerelle {gateway}",
     "well": "Tout va bien.",
     "wrong": "À vérifier\u00a0:",
-    health.BUS_DOWN: "Le bus de {vehicle} ne répond pas\u00a0: vérifier adaptateur, fiche et contact.",
+    health.BUS_DOWN: "Le bus de {vehicle} est muet\u00a0: vérifier adaptateur, fiche et contact.",
     health.BROKER_DOWN: "Le serveur est injoignable. Rien n’est perdu\u00a0: tout est gardé ici.",
     health.DISK_FULL: "Le disque est plein. Les véhicules gardent leurs enregistrements.",
     health.CLOCK_UNSET: "L’horloge n’est pas réglée\u00a0: aucune commande n’atteint un véhicule.",
