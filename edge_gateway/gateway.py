@@ -29,6 +29,8 @@ log = logging.getLogger("edge_gateway")
 _LONGEST_WAIT_S = 0.5
 _HEALTH_S = 60.0
 _PICTURE_S = 1.0
+# A restart with a clock that is so far behind the last statement lost its time meanwhile.
+_BEHIND_S = 60
 
 
 class Gateway:
@@ -89,9 +91,7 @@ class Gateway:
         """Whatever is due."""
         now = time.monotonic()
         if (jump_s := self._clock.jumped_s()) is not None:
-            log.warning("the clock was set by %+d s", jump_s)
-            self.counters["clock jumps"] += 1
-            self._store_event(statement.CLOCK_JUMPED, f"the clock was set by {jump_s:+d} s")
+            self._tell_jump(jump_s)
         for intake in self.intakes.values():
             intake.tick(now)
         self.room.tick()
@@ -104,6 +104,11 @@ class Gateway:
             self.log_health()
             self._scrub()
 
+    def _tell_jump(self, jump_s: int) -> None:
+        log.warning("the clock jumped by %+d s", jump_s)
+        self.counters["clock jumps"] += 1
+        self._store_event(statement.CLOCK_JUMPED, f"the clock jumped by {jump_s:+d} s")
+
     def _scrub(self) -> None:
         try:
             self._outbox.scrub()
@@ -111,7 +116,10 @@ class Gateway:
             self.room.refused("scrubs", error)
 
     def start(self) -> None:
-        """Say in the chain that we are here."""
+        """Say in the chain that we are here, and by a clock that is behind what was signed."""
+        now, last = self._clock.read().time, self._outbox.last_time()
+        if now and last - now > _BEHIND_S:
+            self._tell_jump(now - last)
         self._store_event(statement.STARTED, "edge gateway started")
         self.exchange.chain_disagreements()
 

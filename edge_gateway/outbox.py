@@ -121,6 +121,13 @@ class Outbox:
         """The number of the next statement."""
         return self._number("SELECT next_seq FROM chain")
 
+    def last_time(self) -> int:
+        """The time in the newest statement that waits; 0 where none waits, or it had no clock."""
+        with named_errors():
+            query = "SELECT sign1 FROM statements ORDER BY seq DESC LIMIT 1"
+            row = self._db.execute(query).fetchone()
+        return 0 if row is None else statement.decode_unverified(row[0]).time
+
     def pending(self, after: int, limit: int, before: int = 1 << 62) -> list[Pending]:
         """The next statements to publish, in order, with numbers between the two."""
         with named_errors():

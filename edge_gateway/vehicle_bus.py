@@ -39,6 +39,7 @@ _HEARTBEAT_S = MESSAGES["GW_Heartbeat"][2] / 1000
 _IDLE_S = 0.5
 # How often a bus is asked that cannot be waited for.
 _POLL_S = 0.005
+_TELL_AGAIN_S = 600.0
 _HELLO_AGAIN_S = 10.0
 
 
@@ -68,6 +69,7 @@ class VehicleBus:
         self._stored: Name | None = None
         self._stored_lock = threading.Lock()
         self._ask_hello = False
+        self._told, self._tell_again_s = "", 0.0
         self._thread = threading.Thread(
             target=self._run, name=f"can {settings.vehicle}", daemon=True
         )
@@ -142,7 +144,10 @@ class VehicleBus:
         return None
 
     def _pause(self, error: Exception, backoff: Backoff) -> None:
-        log.warning("bus of %s: %s", self._settings.vehicle, error)
+        # The same again and again: once, and then every tenth minute.
+        if str(error) != self._told or time.monotonic() >= self._tell_again_s:
+            log.warning("bus of %s: %s", self._settings.vehicle, error)
+            self._told, self._tell_again_s = str(error), time.monotonic() + _TELL_AGAIN_S
         self.counters["bus lost"] += 1
         self.drop_expired()
         self._stop.wait(backoff.next_s())

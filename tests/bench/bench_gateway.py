@@ -22,7 +22,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "edge_gateway"))
 from gateway_site import Stand
 from gateway_stand import RECORD_KEY
 
-from protocol import link, record
+from edge_gateway.batch import Part
+from edge_gateway.clock import Reading
+from edge_gateway.outbox import Outbox
+from protocol import link, record, statement
 from protocol.mac import Hmac
 
 # A data frame of 11 bits and eight bytes: 44 bits of frame, 64 of data, 3 between frames, and a
@@ -33,6 +36,7 @@ RECORDS_S = 10
 LIMIT_PERCENT, LIMIT_MB = 25, 80
 _CYCLIC = [b"t%03X8%016X\r" % (0x100 + n, n * 0x0123456789ABCD) for n in range(16)]
 _PIECE_S = 0.005
+_NOW = Reading(1_800_000_000, statement.NETWORK, 30)
 
 
 class FullBus:
@@ -173,12 +177,45 @@ def _measure(stand: Stand, adapters: list[FullBus], seconds: float) -> dict[str,
     }
 
 
+def outbox_sizes() -> list[dict[str, object]]:
+    """What a statement takes in the outbox, and thirty days at one a minute."""
+    out: list[dict[str, object]] = []
+    for samples in (1, 8, 50):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "outbox.db"
+            outbox = Outbox(file, "gw-7", lambda message: os.urandom(64), 256 << 20)
+            records = [_sample(number) for number in range(samples)]
+            for _ in range(4):
+                outbox.store_parts([Part(records, samples)] * 360, _NOW, "trike-7", {})
+            outbox.scrub()
+            size = file.stat().st_size
+            outbox.close()
+        out.append(
+            {
+                "measure": "outbox",
+                "samples_in_a_statement": samples,
+                "bytes_of_a_statement": size // 1_440,
+                "mb_of_30_days_at_one_a_minute": round(size * 30 / 2**20),
+            }
+        )
+    return out
+
+
+def _sample(number: int) -> bytes:
+    """Every value, changing as those of a ride do."""
+    values = {key: 1_000 * key + number * (key + 1) * 37 % 997 for key in range(20)}
+    made = record.Record("trike-7", 1, number, number, 0, record.TELEMETRY, values)
+    return record.encode(made, Hmac(RECORD_KEY).tag)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--buses", type=int, default=1)
     options = parser.parse_args()
     print(json.dumps(measure(options.seconds, options.buses)), flush=True)
+    for line in outbox_sizes():
+        print(json.dumps(line), flush=True)
     return 0
 
 

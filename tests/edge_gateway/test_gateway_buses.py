@@ -2,6 +2,7 @@
 
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +13,9 @@ from gateway_site import Stand, fill
 from gateway_stand import GATEWAY, RECORD_KEY, wait_until, write_gateway
 from hypothesis import given
 from hypothesis import strategies as st
+from test_gateway_clock import YEAR, Times
 
-from edge_gateway.clock import Clock
+from edge_gateway.clock import Clock, ClockSettings, Kernel
 from edge_gateway.downlink import Delivery, Report
 from edge_gateway.events import Arrived, Event, Inbox, LinkMessage, Wake
 from edge_gateway.gateway import Gateway
@@ -22,7 +24,7 @@ from edge_gateway.outbox import Outbox
 from edge_gateway.settings import load
 from edge_gateway.vehicle_bus import VehicleBus
 from hw.virtual_bus import VirtualBus
-from protocol import command, courier, link, presentation, record
+from protocol import command, courier, link, presentation, record, statement
 from protocol.cose import PS256, assemble
 from protocol.mac import Hmac
 
@@ -67,6 +69,12 @@ def sealed(vehicle: str, boot: int, seq: int) -> bytes:
     return record.encode(made, Hmac(RECORD_KEY).tag)
 
 
+def sample(vehicle: str, seq: int) -> bytes:
+    values = {key: 1_000 * key + seq for key in range(20)}
+    made = record.Record(vehicle, 1, seq, seq, 0, record.TELEMETRY, values)
+    return record.encode(made, Hmac(RECORD_KEY).tag)
+
+
 def a_command(vehicle: str, salt: int, expires: int) -> tuple[bytes, bytes]:
     asked = command.Command(vehicle, salt.to_bytes(16, "big"), command.UNLOCK, {}, b"")
     sign1 = assemble(PS256, command.encode(asked), bytes(256))
@@ -78,8 +86,10 @@ def a_command(vehicle: str, salt: int, expires: int) -> tuple[bytes, bytes]:
 class Bench:
     """A gateway with three buses, in one thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, max_bytes: int = 1 << 24) -> None:
         config, key = write_gateway(folder, 1, 1, "00" * 32)
+        self.max_bytes = max_bytes
+        self.clock = Clock()
         self.settings = load(config)
         self.key = key
         self.buses = {vehicle: QuietBus() for vehicle in VEHICLES}
@@ -88,7 +98,7 @@ class Bench:
 
     def start(self) -> None:
         """Also once more, as after kill -9."""
-        self.outbox = Outbox(self.settings.outbox_file, GATEWAY, self.key.sign, 1 << 24)
+        self.outbox = Outbox(self.settings.outbox_file, GATEWAY, self.key.sign, self.max_bytes)
         self.gateway = Gateway(
             self.settings,
             self.outbox,
@@ -97,7 +107,7 @@ class Bench:
             Inbox(8),
             lambda message, signature: False,
             Gossip(self.settings, None, self.key.sign),
-            Clock(),
+            self.clock,
         )
 
     def give(self, vehicle: str, *messages: bytes) -> None:
@@ -180,6 +190,85 @@ def test_a_command_is_known_after_a_restart(tmp_path: Path) -> None:
     ]
     # Nobody knows whether the second reached the vehicle: its own record will say so.
     assert reports == [(done, courier.DELIVERED), (open_, courier.SILENT)]
+
+
+def test_a_gateway_without_its_backend_thins_one_vehicle_s_samples_and_keeps_all_events(
+    tmp_path: Path,
+) -> None:
+    """The vehicles are told of every record that it is stored, and none of them stops."""
+    bench = Bench(tmp_path, 80 * 4096)
+    bench.broker.connected = False  # type: ignore[misc]
+    for vehicle in VEHICLES:
+        bench.give(vehicle, link.encode_hello(vehicle, 1, "1.0"))
+        first = record.Record(vehicle, 1, 0, 0, 0, record.BOOT, {0: "", 1: 1, 2: 0, 3: 0, 4: 0})
+        bench.give(vehicle, link.pack(link.RECORD, record.encode(first, Hmac(RECORD_KEY).tag)))
+    events = 0
+    for turn in range(60):
+        for vehicle in VEHICLES:
+            records = [sample(vehicle, turn * 8 + n) for n in range(1, 9)]
+            if vehicle == "trike-8" and turn % 4 == 0:
+                records[3] = sealed(vehicle, 1, turn * 8 + 4)
+                events += 1
+            bench.give(vehicle, *(link.pack(link.RECORD, one) for one in records))
+        bench.gateway.finish()
+        bench.gateway.tick()
+    bench.gateway.tick()
+    for vehicle, bus in bench.buses.items():
+        assert bus.told[-1] == (1, 60 * 8), vehicle
+    assert bench.gateway.room.counters["samples thinned"] > 0
+    assert not bench.gateway.room.full
+    picture = bench.gateway._take_picture()
+    assert picture.samples_thinned == bench.gateway.room.counters["samples thinned"]
+    assert picture.statements == len(bench.outbox.pending(-1, 1 << 20))
+    kept, told, released = Counter[int](), 0, 0
+    for pending in bench.outbox.pending(-1, 1 << 20):
+        if pending.message[:1] == b"\x82":
+            released += 1
+            continue
+        sign1, _, packed = statement.decode_message(pending.message)
+        body = zlib.decompress(packed)
+        if statement.decode_unverified(sign1).kind == statement.GATEWAY:
+            event, text = statement.decode_gateway_event(body)
+            if event == statement.THINNED:
+                told += sum(b - a + 1 for a, b in statement.decode_thinned(text)[1])
+        else:
+            kept.update(record.decode_unverified(r).kind for r in statement.decode_records(body))
+    assert kept[record.LOST] == events and told == released > 0
+
+
+def test_a_clock_that_leaps_is_told_in_the_chain_and_one_that_lost_its_time(tmp_path: Path) -> None:
+    times = Times()
+    bench = Bench(tmp_path)
+    bench.clock = times.clock
+    bench.start()
+    bench.gateway.start()
+    times.kernel = Kernel(False, 0)
+    for jump_s in (0, YEAR, 0, -YEAR):
+        times.later(10)
+        times.wall_s += jump_s
+        bench.gateway.tick()
+    # Power goes, and the clock of the next run is where it was a day ago.
+    times.wall_s -= 86_400
+    bench.clock = Clock(
+        ClockSettings(), lambda: times.wall_s, lambda: times.steady_s, lambda: times.kernel
+    )
+    bench.start()
+    bench.gateway.start()
+    found = []
+    for pending in bench.outbox.pending(-1, 100):
+        sign1, _, packed = statement.decode_message(pending.message)
+        opened = statement.decode_unverified(sign1)
+        event, text = statement.decode_gateway_event(zlib.decompress(packed))
+        found.append((event, text, opened.clock, opened.error_ms))
+    unknown = (statement.HELD_OVER, statement.UNKNOWN_ERROR)
+    started = (statement.STARTED, "edge gateway started")
+    assert found == [
+        (*started, statement.NETWORK, 30),
+        (statement.CLOCK_JUMPED, f"the clock jumped by +{YEAR} s", *unknown),
+        (statement.CLOCK_JUMPED, f"the clock jumped by -{YEAR} s", *unknown),
+        (statement.CLOCK_JUMPED, "the clock jumped by -86400 s", *unknown),
+        (*started, *unknown),
+    ]
 
 
 def test_the_memory_of_commands_is_bounded(tmp_path: Path) -> None:

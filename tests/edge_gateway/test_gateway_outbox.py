@@ -192,6 +192,24 @@ def test_the_layout_before_keeps_its_chain_and_forgets_its_names(tmp_path: Path)
     assert not tables & {"high", "ahead"} and {"boots", "marks"} <= tables
 
 
+def test_layout_2_goes_on_and_gets_what_it_misses(tmp_path: Path) -> None:
+    outbox = _open(tmp_path / "o.db")
+    outbox.store_records([sealed(1, 0)], 0, VEHICLE, _marks(0))
+    before, window = _bodies(outbox), outbox.window(VEHICLE)
+    outbox.close()
+    with sqlite3.connect(tmp_path / "o.db") as db:
+        db.executescript(
+            "DROP TABLE thinnable; DROP TABLE thinning; DROP TABLE commands;"
+            "PRAGMA user_version = 2;"
+        )
+    db.close()
+    outbox = _open(tmp_path / "o.db")
+    assert _bodies(outbox) == before and outbox.window(VEHICLE) == window
+    assert outbox.thin(0) is None and outbox.thinned_total() == 0 and outbox.commands(8) == []
+    assert outbox.store_event(1, "goes on", 0) == 1
+    outbox.close()
+
+
 def test_a_layout_that_is_not_known_is_refused_by_name(tmp_path: Path) -> None:
     _open(tmp_path / "o.db").close()
     with sqlite3.connect(tmp_path / "o.db") as db:

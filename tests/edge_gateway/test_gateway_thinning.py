@@ -1,9 +1,11 @@
 """Thinning: telemetry goes before anything else, and nobody thins unseen. Disk full is a state."""
 
 import json
+import random
 import resource
 import subprocess
 import sys
+import time
 import zlib
 from pathlib import Path
 
@@ -300,3 +302,56 @@ def test_a_full_file_system_is_a_state_and_ends(small_disk: Path) -> None:
     assert outbox.delete(ack.Ack(GATEWAY, [(0, stored)], [])).accepted == stored + 1
     assert outbox.store_event(statement.STARTED, "room again", 0) == stored + 1
     outbox.close()
+
+
+_WRITER = """
+import sys
+import time
+from pathlib import Path
+sys.path[:0] = sys.argv[2].split(":")
+from test_gateway_thinning import write_for_ever
+write_for_ever(Path(sys.argv[1]))
+"""
+
+
+def write_for_ever(folder: Path) -> None:
+    """In a child: samples and events near the bound, until it is killed."""
+    key = Ed25519PrivateKey.from_private_bytes((folder / "key").read_bytes())
+    outbox = Outbox(folder / "o.db", GATEWAY, key.sign, 64 * 4096)
+    room = Room(outbox, Clock())
+    print("ready", flush=True)
+    while True:
+        if outbox.used_permille() > 960:  # events alone fill it in the end
+            first = outbox.pending(-1, 1)[0].seq
+            outbox.delete(ack.Ack(GATEWAY, [(first, first + 60)], []))
+        outbox.store_parts([Part([SAMPLES[0]]), Part(SAMPLES[:30], 30)], 0, VEHICLE, {})
+        room.tick()
+
+
+def test_kill_9_while_it_thins_leaves_every_release_told(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(KEY.private_bytes_raw())
+    chance = random.Random(7)
+    for _ in range(2):
+        child = subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(tmp_path), ":".join(sys.path)],
+            stdout=subprocess.PIPE,
+        )
+        assert child.stdout is not None and child.stdout.readline() == b"ready\n"
+        time.sleep(chance.uniform(0.3, 0.8))
+        child.kill()
+        child.wait(20)
+        child.stdout.close()
+        outbox = _open(tmp_path, 64)
+        audit = Audit(outbox)
+        named = set()
+        for event, text in audit.events.values():
+            if event == statement.THINNED:
+                named |= {s for a, b in statement.decode_thinned(text)[1] for s in range(a, b + 1)}
+        # The statement that tells comes after those that it names, so it is not acknowledged first.
+        assert set(audit.released) <= named
+        assert all(
+            records == [SAMPLES[0]] or len(records) == 30 for records in audit.records.values()
+        )
+        assert outbox.thinned_total() % 30 == 0
+        outbox.close()
+    assert named

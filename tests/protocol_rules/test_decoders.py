@@ -40,6 +40,8 @@ DECODERS = {
     "statement": statement.decode_unverified,
     "statement-signature": lambda data: statement.open_statement(data, lambda m, s: False),
     "message": statement.decode_message,
+    "release": statement.decode_release,
+    "thinned": lambda data: statement.decode_thinned(data.decode("latin-1")),
     "records": statement.decode_records,
     "gateway-event": statement.decode_gateway_event,
     "grant-body": statement.decode_grant_body,

@@ -43,6 +43,7 @@ def test_the_program_explains_itself_in_a_process_of_its_own() -> None:
     ("arguments", "told"),
     [
         (["gateway", "--config", "nowhere.toml"], "nowhere.toml"),
+        (["gateway", "run", "--config", "nowhere.toml"], "nowhere.toml"),
         (["backend", "ingest", "--config", "nowhere.toml"], "nowhere.toml"),
         (["backend", "issuer", "--config", "nowhere.toml"], "nowhere.toml"),
         (["backend", "api", "--config", "nowhere.toml"], "nowhere.toml"),

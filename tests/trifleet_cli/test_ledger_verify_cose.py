@@ -12,11 +12,11 @@ from tests.command_line import trifleet
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "verifier"))
 
-from verifier_tools import FILE, GATEWAY_PUBLIC, ORIGIN, POLICY, QUORUM, Parts, agree
+from verifier_tools import FILE, GATEWAY_PUBLIC, ORIGIN, POLICY, QUORUM, Parts, agree, seal
 
 from fleet_backend.ledger.checkpoint import Checkpoint
 from fleet_backend.ledger.verifier import MLDSA44_COSIGNATURE, Verifier
-from protocol import cbor
+from protocol import cbor, cose, statement
 
 GOOD = Parts()
 
@@ -91,6 +91,30 @@ def test_what_is_no_record_is_shown_and_not_called_one(tmp_path, kind, body, tol
     assert encoded.hex() in shown
     assert "record" not in shown
     assert "the vehicle's own seal" not in shown
+
+
+@pytest.mark.parametrize(
+    ("clock", "told"),
+    [
+        ((9, 2, 30), "its clock followed the network, off by at most 0.03 s"),
+        ((9, 3, 0), "its clock followed satellites, off by at most 0 s"),
+        ((9, 1, 0xFFFFFFFF), "ran on by itself since it was last set, by how much is not known"),
+        ((0, 0, 0xFFFFFFFF), "The gateway's clock was not set."),
+        (None, "it does not say where its clock has that from"),
+    ],
+    ids=["network", "satellites", "held over", "unset", "version 1"],
+)
+def test_what_the_gateway_says_of_its_clock_is_shown_and_not_called_proved(tmp_path, clock, told):
+    receipt = GOOD
+    if clock is not None:
+        time, source, error_ms = clock
+        value = cbor.decode(cose.split(GOOD.statement, cose.EDDSA, "statement")[0])
+        value = [2, *value[1:4], time, *value[5:7], source, error_ms]
+        receipt = replace(GOOD, statement=seal(cbor.encode(value)))
+    shown = verify(tmp_path, receipt.proof_file(), POLICY).stdout
+    assert "Not proved: when." in shown and told in shown
+    answer = json.loads(verify(tmp_path, receipt.proof_file(), POLICY, "--json").stdout)
+    assert answer["gateway_clock"] == (clock and statement.CLOCKS[clock[1]])
 
 
 @pytest.mark.parametrize(

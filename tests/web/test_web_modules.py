@@ -277,6 +277,35 @@ def test_any_fault_or_health_record_is_a_sentence(
         assert all(text and "{" not in text and "undefined" not in text for text in texts)
 
 
+CLOCKS = """async (statements) => {
+  const { clockText } = await import("/static/ui/statement.js");
+  const words = [(await import("/static/ui/lang/en.js")).default,
+    (await import("/static/ui/lang/fr.js")).default];
+  return statements.map((statement) => {
+    const found = clockText(statement);
+    return found && [...found, words.map((all) => all[found[0]] ?? null)];
+  });
+}"""
+
+
+def test_each_clock_has_words_in_both_languages_and_version_1_none(
+    server: WebServer, page: Page
+) -> None:
+    page.goto(f"{server.url}/fleet")
+    errors = (30, 0xFFFFFFFF)
+    shown = [
+        {"clock": clock, "errorMs": error}
+        for clock in ("unset", "held-over", "network", "gnss")
+        for error in errors
+    ]
+    assert page.evaluate(CLOCKS, [{}]) == [None]
+    for statement_, (key, values, words) in zip(shown, page.evaluate(CLOCKS, shown), strict=True):
+        is_known = statement_["clock"] != "unset" and statement_["errorMs"] == 30
+        assert all(words), key
+        assert all(("{seconds}" in text) == is_known for text in words)
+        assert not is_known or values == {"seconds": 0.03}
+
+
 def test_a_receipt_holds_whatever_a_record_in_it_is(server: WebServer, page: Page) -> None:
     vehicle = server.fleet.vehicles["trike-1"]
     good = vehicle.entries[0]

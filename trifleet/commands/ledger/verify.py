@@ -273,7 +273,7 @@ def receipt_lines(answer: dict[str, Any]) -> list[str]:
 
 
 _CLOCK_WORDS = {
-    None: "which does not say where its clock has it from",
+    None: "it does not say where its clock has that from",
     "UNSET": "its clock was not set",
     "HELD_OVER": "its clock ran on by itself since it was last set",
     "NETWORK": "its clock followed the network",

@@ -134,8 +134,10 @@ function Entry() {
 }
 
 function clockWords(statement) {
-  const [key, { seconds }] = clockText(statement) ?? [];
-  return key ? t(key, { seconds: number(seconds, seconds < 10 ? 2 : 0) }) : "";
+  const found = clockText(statement);
+  if (!found) return "";
+  const [key, { seconds }] = found;
+  return t(key, { seconds: number(seconds, seconds < 10 ? 2 : 0) });
 }
 
 const Line = ({ result, icon, children }) => html`<li class=${`proof proof-${result}`} data-result=${result}>

@@ -42,6 +42,8 @@ export default {
   "quarantine.statement-signature": "The gateway’s signature is not genuine.",
   "quarantine.body-inflate": "The content cannot be unpacked, or is too large.",
   "quarantine.commitment": "The content is not the one that the signed statement committed to.",
+  "quarantine.release-signature": "The content is missing, and not by the gateway’s own word.",
+  "quarantine.release-kind": "A gateway may give up the content of records alone.",
   "quarantine.statement-kind": "Gateways do not make statements of this kind.",
   "quarantine.malformed-body": "The content of the statement cannot be read.",
   "quarantine.malformed-record": "A record in it cannot be read.",

@@ -45,6 +45,8 @@ export default {
   "quarantine.statement-signature": "La signature de la passerelle n’est pas authentique.",
   "quarantine.body-inflate": "Le contenu ne peut pas être décompressé, ou il est trop volumineux.",
   "quarantine.commitment": "Le contenu n’est pas celui que la déclaration signée a engagé.",
+  "quarantine.release-signature": "Le contenu manque, et ce n’est pas la passerelle qui le dit.",
+  "quarantine.release-kind": "Une passerelle ne peut abandonner que le contenu d’enregistrements.",
   "quarantine.statement-kind": "Les passerelles ne font pas de déclarations de ce type.",
   "quarantine.malformed-body": "Le contenu de la déclaration est illisible.",
   "quarantine.malformed-record": "Un enregistrement qu’elle contient est illisible.",
