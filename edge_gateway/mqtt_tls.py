@@ -68,8 +68,10 @@ class _NamedContext(ssl.SSLContext):
             options["server_hostname"] = self.server_name
         line = super().wrap_socket(sock, *given, **options)
         try:
+            patience_s = line.gettimeout()
             line.settimeout(_HANDSHAKE_S)
             line.do_handshake()
+            line.settimeout(patience_s)  # an AMQP client wants it as it was
         except BaseException:
             line.close()  # the MQTT client would leave it open
             raise

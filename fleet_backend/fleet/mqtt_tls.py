@@ -98,8 +98,10 @@ class _FreshContext(ssl.SSLContext):
             options["server_hostname"] = self.tls.server_name
         line = self.tls.read().wrap_socket(sock, *given, **options)
         try:
+            patience_s = line.gettimeout()
             line.settimeout(_HANDSHAKE_S)
             line.do_handshake()
+            line.settimeout(patience_s)  # an AMQP client wants it as it was
         except BaseException:
             line.close()  # the MQTT client would leave it open
             raise
