@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,13 +100,17 @@ class MqttStand:
         ]
         limits = Limits(inflight=WINDOW, again_s=again_s)
         self._broker = EmbeddedBroker(BrokerSettings(folder / "broker", limits=limits), users)
-        self._broker.start()
         self._folder = folder
-        password = (folder / "gw-1.password").read_text().strip()
-        self._gateway = GatewayEnd(
-            self._broker.port, "gw-1", lambda client: client.username_pw_set("gw-1", password)
-        )
-        open_session(self)
+        with ExitStack() as unless_ready:
+            unless_ready.callback(self._broker.stop)
+            self._broker.start()
+            password = (folder / "gw-1.password").read_text().strip()
+            self._gateway = GatewayEnd(
+                self._broker.port, "gw-1", lambda client: client.username_pw_set("gw-1", password)
+            )
+            unless_ready.callback(self._gateway.close)
+            open_session(self)
+            unless_ready.pop_all()
 
     def adapter(self) -> Adapter:
         settings = MqttSettings(
@@ -171,15 +176,19 @@ class MosquittoStand:
         limits = Limits(inflight=WINDOW)
         settings = MosquittoSettings(folder / "broker", made.server, limits=limits)
         self.broker = Mosquitto(settings, made.users)
-        self.broker.start()
         self._tls, self._group = made.tls, group
-        self._gateway = GatewayEnd(
-            self.broker.port,
-            "gw-1",
-            lambda client: client.tls_set_context(made.tls["gw-1"].context()),
-        )
-        if group is None:
-            open_session(self)
+        with ExitStack() as unless_ready:
+            unless_ready.callback(self.broker.stop)
+            self.broker.start()
+            self._gateway = GatewayEnd(
+                self.broker.port,
+                "gw-1",
+                lambda client: client.tls_set_context(made.tls["gw-1"].context()),
+            )
+            unless_ready.callback(self._gateway.close)
+            if group is None:
+                open_session(self)
+            unless_ready.pop_all()
 
     def adapter(self, name: str = "ingest") -> Adapter:
         settings = MqttSettings(
@@ -217,13 +226,16 @@ class AmqpStand:
     def __init__(self, folder: Path) -> None:
         made = install(folder)
         self.broker = RabbitMq(RabbitMqSettings(folder / "rabbit", made.server), made.users)
-        self.broker.start()
         self.tls = made.tls
-        self.gateway = GatewayEnd(
-            self.broker.port,
-            "gw-1",
-            lambda client: client.tls_set_context(self.tls["gw-1"].context()),
-        )
+        with ExitStack() as unless_ready:
+            unless_ready.callback(self.broker.stop)
+            self.broker.start()
+            self.gateway = GatewayEnd(
+                self.broker.port,
+                "gw-1",
+                lambda client: client.tls_set_context(self.tls["gw-1"].context()),
+            )
+            unless_ready.pop_all()
 
     def settings(self, **changed: object) -> AmqpSettings:
         chosen: dict[str, object] = {"prefetch": WINDOW, "reconnect_max_s": 1, **changed}
@@ -280,14 +292,16 @@ Stand = MemoryStand | MqttStand | MosquittoStand | AmqpStand
 
 def open_session(stand: MqttStand | MosquittoStand) -> None:
     """One that nobody has opened keeps nothing."""
-    adapter, found = stand.adapter(), list[Message]()
-    while not found:
-        stand.publish(b"first")
-        found = adapter.receive(1, 0.3, 0.0)
-    while found:
-        adapter.done(found)
-        found = adapter.receive(10, 0.3, 0.0)
-    adapter.close()
+    end = time.monotonic() + PATIENCE_S
+    with closing(stand.adapter()) as adapter:
+        found: list[Message] = []
+        while not found:
+            assert time.monotonic() < end, "the adapter hears nothing"
+            stand.publish(b"first")
+            found = adapter.receive(1, 0.3, 0.0)
+        while found:
+            adapter.done(found)
+            found = adapter.receive(10, 0.3, 0.0)
 
 
 def take(adapter: Adapter, count: int, patience_s: float = PATIENCE_S) -> list[Message]:
