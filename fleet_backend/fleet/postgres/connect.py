@@ -11,7 +11,13 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from fleet_backend.fleet.errors import DatabaseError, DatabaseLostError, DatabaseRefusedError
+from fleet_backend.fleet.errors import (
+    DatabaseError,
+    DatabaseLostError,
+    DatabaseRefusedError,
+    FleetError,
+    ValueRefusedError,
+)
 from fleet_backend.fleet.postgres import schema, scrub
 
 try:
@@ -76,12 +82,14 @@ class PostgresLink:
     def make_tables(self, connection: Connection) -> None:
         schema.make_tables(connection)
 
-    def named(self, error: DBAPIError) -> DatabaseRefusedError:
+    def named(self, error: DBAPIError) -> FleetError:
         """Without the server's DETAIL: it repeats values of the row that was refused."""
         found = error.orig
         code = getattr(found, "sqlstate", None)
         if not isinstance(found, psycopg.Error):
             return DatabaseRefusedError(f"the database refused: {type(found).__name__}")
+        if isinstance(found, psycopg.DataError):  # a NUL in a text, say
+            return ValueRefusedError("a value that a column of the database cannot hold")
         lost = error.connection_invalidated or (
             code is None and isinstance(found, psycopg.OperationalError | psycopg.InterfaceError)
         )
