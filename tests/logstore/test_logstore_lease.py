@@ -130,7 +130,7 @@ def test_the_row_says_for_people_until_when(database: Database) -> None:
         assert tuple(connection.execute(query).one()) == (1_800_000_005_500, 1)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 1 << 32))
 def test_at_most_one_of_three_can_renew_and_numbers_only_rise(
     database: Database, seed: int

@@ -40,6 +40,7 @@ def _grown(
     return site
 
 
+@ON_SQLITE
 def test_a_moved_log_goes_on_and_its_folder_does_not(
     database: Database, opens: Open, tmp_path: Path
 ) -> None:
@@ -56,7 +57,6 @@ def test_a_moved_log_goes_on_and_its_folder_does_not(
         move_log(database, opens(), folder, ORIGIN, [KEY])
 
 
-@ON_SQLITE
 def test_a_cosigned_log_stays_cosigned(database: Database, tmp_path: Path) -> None:
     store = MemoryStore()
     folder, policy = tmp_path / "ledger", COSIGNED.policy
