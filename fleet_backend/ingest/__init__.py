@@ -1,4 +1,5 @@
-"""The program that takes statements in: acceptance, one commit a batch, signed acknowledgement.
+"""The programs that take statements in: acceptance, one commit a batch, signed acknowledgement; and
+the only writer of the ledger, in the same process or in one of its own.
 
-It is also the only writer of the ledger. It holds no key that opens a vehicle.
+They hold no key that opens a vehicle.
 """

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.ingest.ledgerthreads import start_threads
@@ -19,6 +20,7 @@ from fleet_backend.ingest.settings import LedgerProgramSettings, WriterSettings
 from fleet_backend.ledger.errors import ConfigError, LedgerError, StorageError
 from fleet_backend.ledger.keys import load_log_key
 from fleet_backend.logstore.lease import Lease
+from fleet_backend.logstore.moving import move_log
 from fleet_backend.logstore.opening import open_tiles
 from fleet_backend.logstore.place import create_shared_log
 
@@ -34,6 +36,19 @@ def create(settings: LedgerProgramSettings) -> None:
         database.create_schema()
         tiles = open_tiles(log.tiles_url, log.tiles_options)
         create_shared_log(database, tiles, log.origin, load_log_key(log.key_file))
+
+
+def move(settings: LedgerProgramSettings, folder: Path) -> None:
+    """Take on the log of a folder that no program writes. As `create`."""
+    log = settings.ledger
+    if log.tiles_url is None:
+        raise ConfigError("a log is moved to where 'tiles_url' says")
+    keys = [load_log_key(file) for file in log.key_files]
+    with closing(open_database(settings.database)) as database:
+        database.create_schema()
+        tiles = open_tiles(log.tiles_url, log.tiles_options)
+        size = move_log(database, tiles, folder, log.origin, keys, read_policy(log.policy))
+    _LOG.info("moved: the log has %d entries", size)
 
 
 def run(settings: LedgerProgramSettings, stop: threading.Event) -> None:

@@ -15,7 +15,7 @@ from .lockdb import LockDatabase
 from .note import Verifier
 from .storage import CHECKPOINT, FolderFetch, LogFolder, storage_errors, sync_folder
 from .tile import ENTRIES, HEIGHT, WIDTH, Tile, width_at
-from .treefiles import fetch_bundle, fetch_hashes, load_edge
+from .treefiles import Fetch, fetch_bundle, fetch_hashes, load_edge
 
 
 def newest_signed(directory: Path, log: Verifier) -> SignedCheckpoint:
@@ -46,7 +46,7 @@ def copy_log(
     folder = LogFolder(target)
     folder.prepare()
     for tile in sorted({*tiles_of(newest.size), *tiles_of(published.size)}):
-        folder.add(tile, _read(fetch, tile))
+        folder.add(tile, tile_bytes(fetch, tile))
     folder.sync()
     for checkpoint in (newest, published):
         if load_edge(folder.fetch, checkpoint.size).root() != checkpoint.root:
@@ -80,7 +80,7 @@ def newest_published(source: Path, log: Verifier) -> SignedCheckpoint:
         raise LogCorruptError(f"{source} has no checkpoint") from error
 
 
-def _read(fetch: FolderFetch, tile: Tile) -> bytes:
+def tile_bytes(fetch: Fetch, tile: Tile) -> bytes:
     """The bytes of a tile; a partial one that is gone is the beginning of the full one."""
     try:
         if tile.level == ENTRIES:

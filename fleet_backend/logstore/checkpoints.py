@@ -37,14 +37,23 @@ class SqlCheckpoints:
         self._number = 0
         self._held = b""
 
-    def create(self, note: bytes) -> bytes:
-        """The row with the first checkpoint; one that is there stays. Returns what is there."""
+    def exists(self) -> bool:
+        """Is there a row? Makes the table where there is none."""
+        with database_errors("looking for the log's row"), self._database.begin() as connection:
+            create_tables(connection)
+            return self._note(connection) is not None
+
+    def create(self, note: bytes, cosigned: bytes | None = None, appended: int = 0) -> bytes:
+        """The row with the first checkpoint; one that is there stays. Returns what is there.
+
+        `cosigned`, `appended`: of a log that was not begun here, and has that many entries.
+        """
         with database_errors("creating the log's row"), self._database.begin() as connection:
             create_tables(connection)
             found = self._note(connection)
             if found is None:
-                row = {"origin": self._origin, "note": note, "number": 0, "appended": 0}
-                connection.execute(insert(ledger_heads).values(row))
+                row = {"origin": self._origin, "note": note, "cosigned": cosigned, "number": 0}
+                connection.execute(insert(ledger_heads).values(**row, appended=appended))
         return note if found is None else found
 
     def take(self) -> bytes:

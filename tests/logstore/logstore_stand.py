@@ -147,6 +147,10 @@ class Site:
     def create(self) -> None:
         create_shared_log(self.database, self.opens(), ORIGIN, KEY)
 
+    def close(self) -> None:
+        """At the end of a copy."""
+        self.database.close()
+
     def put(self, count: int) -> list[bytes]:
         made = store_statements(self.database, len(self.entries), count)
         self.entries += made
@@ -224,3 +228,23 @@ class Pristine:
             store.put(path, bytes(self._store.get(path).bytes()))
         database = open_database(f"sqlite:///{self._folder}/{name}.db")
         return Site(database, lambda: ObjectTiles(store), list(self._entries))
+
+
+class Growing:
+    """The same where copies cost too much: one log that every test lets grow."""
+
+    def __init__(self, database: Database) -> None:
+        store = MemoryStore()
+        self._site = GrowingSite(database, lambda: ObjectTiles(store))
+        self._site.create()
+
+    def copy(self) -> Site:
+        self._site.memory.hook = Memory().hook
+        return self._site
+
+
+class GrowingSite(Site):
+    """It stays open between tests."""
+
+    def close(self) -> None:
+        """The database is the fixture's."""

@@ -1,5 +1,6 @@
 """`trifleet backend`: the programs of the backend, each a process of its own."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,6 +26,10 @@ def ledger(
     create: Annotated[
         bool, typer.Option("--create", help="Begin an empty shared log, once, and end.")
     ] = False,
+    move_from: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Take on the log of a folder, once, and end."),
+    ] = None,
 ) -> None:
     """Write the log of what workers stored; a second one with the same settings stands by."""
     from fleet_backend.ingest import ledgerprogram
@@ -34,6 +39,8 @@ def ledger(
     settings = load_ledger_settings(config)
     if create:
         ledgerprogram.create(settings)
+    elif move_from is not None:
+        ledgerprogram.move(settings, move_from)
     else:
         ledgerprogram.run(settings, stop_on_signals())
 

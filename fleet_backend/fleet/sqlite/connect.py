@@ -86,9 +86,16 @@ class SqliteChanges:
 
 
 def _make_private(path: Path) -> None:
-    """Make the file, if it is not there, so that only its owner may read it."""
+    """Make the file, if it is not there, so that only its owner may read it.
+
+    One that is there is not touched: closing any descriptor of a file drops all of this process's
+    locks on it, those of SQLite's other connections too. Another process would then take the
+    database for its own and put the write-ahead log away under their eyes.
+    """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         raise DatabaseError(f"cannot open {path}: {error.strerror}") from error
 
