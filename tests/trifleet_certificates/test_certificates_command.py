@@ -1,6 +1,7 @@
 """`trifleet certificates` on a data folder: what it prints, writes and refuses."""
 
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from typer.testing import CliRunner, Result
 
+from trifleet.brokers.common import BrokerError, User
+from trifleet.brokers.embedded import BrokerSettings, EmbeddedBroker
 from trifleet.certificates.errors import CertificateError
 from trifleet.certificates.x509_parts import common_name
 from trifleet.commands.certificates import app
@@ -88,3 +91,38 @@ def test_passwords_of_before_go(data: Path) -> None:
         path.write_text("word")
     Transport(layout, ["gw-1"]).ensure_certificates()
     assert not any(path.exists() for path in old)
+
+
+def test_a_running_stack_s_broker_is_told_until_it_has_heard(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that cannot be told now is told again, and ends nothing."""
+    monkeypatch.setattr("trifleet.transport._AGAIN_S", 0.0)
+    transport = Transport(Layout(data), ["gw-1"])
+    broker = DeafBroker(BrokerSettings(Layout(data).broker), [])
+    transport.tend(broker)
+    assert broker.told == []
+    run(data, "revoke", "gw-1")
+    for _ in range(4):
+        transport.tend(broker)
+    assert broker.told == [{"ingest", "api"}] * 2  # once in vain, once for good
+    good = Layout(data).authority / "register.json"
+    content = good.read_bytes()
+    good.write_text("spoilt")
+    transport.tend(broker)
+    good.write_bytes(content)
+    transport.tend(broker)
+    assert broker.told == [{"ingest", "api"}] * 3
+
+
+class DeafBroker(EmbeddedBroker):
+    """Does not hear the first time."""
+
+    def __init__(self, settings: BrokerSettings, users: Iterable[User]) -> None:
+        super().__init__(settings, users)
+        self.told: list[set[str]] = []
+
+    def set_users(self, users: Iterable[User]) -> None:
+        self.told.append({user.name for user in users})
+        if len(self.told) == 1:
+            raise BrokerError("it is starting")
