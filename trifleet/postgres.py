@@ -6,22 +6,19 @@ to run as root: started by root it runs as another account, which then owns the 
 """
 
 import importlib.util
-import os
-import pwd
 import secrets
 import shutil
 import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from trifleet.errors import PostgresError
 from trifleet.ports import LOOPBACK
+from trifleet.postgres_account import make_folder, spawn, write_private
 
 USER = "trifleet"
 DATABASE = "fleet"
-_ACCOUNTS = ("postgres", "nobody")
 _START_S = 60.0
 _STOP_S = 60.0
 _SOCKET_CHARS = 100  # a socket's path has 107 at most
@@ -72,7 +69,7 @@ class PostgresServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                **_spawn(self.root),
+                **spawn(self.root),
             )
         self._wait()
 
@@ -115,13 +112,20 @@ class PostgresServer:
 
     def _wait(self) -> None:
         end = time.monotonic() + _START_S
-        asked = [_program("pg_isready"), "-q", "-h", LOOPBACK, "-p", str(self.port)]
         assert self._process is not None
-        while subprocess.run(asked, check=False, env=_environment(self.root)).returncode:
+        while not self._is_ready(self._process.pid):
             if self._process.poll() is not None or time.monotonic() > end:
                 self.kill()
                 raise PostgresError(f"PostgreSQL did not start: {_last_lines(self.root)}")
             time.sleep(0.02)
+
+    def _is_ready(self, pid: int) -> bool:
+        """By the file that the server writes for that: another may answer on the port."""
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return False
+        return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
 
 
 def initialise(root: Path, port: int, settings: ServerSettings | None = None) -> PostgresServer:
@@ -129,21 +133,22 @@ def initialise(root: Path, port: int, settings: ServerSettings | None = None) ->
 
     Raises PostgresError.
     """
+    wanted = settings or ServerSettings()
     server = PostgresServer(root.absolute(), port)
-    _make_folder(server.root)
+    make_folder(server.root, find_programs())
     password = secrets.token_urlsafe(32)
-    _write_private(server.passfile, f"*:*:*:{USER}:{password}\n")
+    write_private(server.passfile, f"*:*:*:{USER}:{password}\n")
     once = server.root / "password.new"
-    _write_private(once, password)
+    write_private(once, password)
     try:
         _run(
             server.root, "initdb", "-D", server.data, "-U", USER, f"--pwfile={once}",
             "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--data-checksums",
-            "--no-sync",
+            *(() if wanted.durable else ("--no-sync",)),
         )  # fmt: skip
     finally:
         once.unlink()
-    _configure(server, settings or ServerSettings())
+    _configure(server, wanted)
     server.start()
     try:
         server.sql(f"CREATE DATABASE {DATABASE}")
@@ -160,8 +165,8 @@ def standby(primary: PostgresServer, root: Path, port: int, name: str) -> Postgr
     if not name.isidentifier():
         raise PostgresError(f"no name of a standby: {name!r}")
     server = PostgresServer(root.absolute(), port)
-    _make_folder(server.root)
-    _write_private(server.passfile, primary.passfile.read_text())
+    make_folder(server.root, find_programs())
+    write_private(server.passfile, primary.passfile.read_text())
     place = f"host={LOOPBACK} port={primary.port} user={USER} passfile={server.passfile}"
     _run(
         server.root, "pg_basebackup", "-d", place, "-D", server.data, "-R", "-X", "stream",
@@ -187,11 +192,11 @@ def _configure(server: PostgresServer, settings: ServerSettings) -> None:
     lines = [
         f"listen_addresses = '{LOOPBACK}'",
         "password_encryption = 'scram-sha-256'",
-        "log_min_messages = 'warning'",
-        # What was to be written stays out of the log: it may be about a rider.
+        # Refused statements stay out of the log with what was to be written, which may be about a
+        # rider. The programs log the reason.
+        "log_min_messages = 'log'",
         "log_error_verbosity = 'terse'",
         "log_min_error_statement = 'panic'",
-        "log_parameter_max_length_on_error = 0",
         f"max_connections = {settings.max_connections}",
         f"shared_buffers = '{settings.shared_buffers_mb}MB'",
         "wal_level = 'replica'",
@@ -210,55 +215,9 @@ def _places(server: PostgresServer) -> list[str]:
     return [f"unix_socket_directories = {kept}", "unix_socket_permissions = 0700"]
 
 
-def _make_folder(root: Path) -> None:
-    if root.exists() and any(root.iterdir()):
-        raise PostgresError(f"{root} is not a new or empty folder")
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    root.chmod(0o700)
-    (root / "socket").mkdir(mode=0o700)
-    account = _account()
-    if account is not None:
-        for path in (root, root / "socket"):
-            os.chown(path, account.pw_uid, account.pw_gid)
-
-
-def _write_private(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    account = _account()
-    if account is not None:
-        os.chown(path, account.pw_uid, account.pw_gid)
-
-
 def _append(path: Path, lines: list[str]) -> None:
     with path.open("a") as file:
         file.write("".join(f"{line}\n" for line in lines))
-
-
-def _account() -> "pwd.struct_passwd | None":
-    """Whom PostgreSQL runs as: ourselves (None), or another where we are root."""
-    if os.geteuid() != 0:
-        return None
-    known = {one.pw_name: one for one in pwd.getpwall()}
-    for name in _ACCOUNTS:
-        if name in known:
-            return known[name]
-    raise PostgresError(
-        f"PostgreSQL does not run as root, and there is no {' or '.join(_ACCOUNTS)}"
-    )
-
-
-def _spawn(root: Path) -> dict[str, Any]:
-    """How every program is started: as whom, where, and with no more than it needs."""
-    account = _account()
-    who: dict[str, Any] = {}
-    if account is not None:
-        who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    return {"cwd": root, "env": _environment(root), **who}
-
-
-def _environment(root: Path) -> dict[str, str]:
-    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", "PGPASSFILE": str(root / "pgpass")}
 
 
 def _program(name: str) -> str:
@@ -267,16 +226,9 @@ def _program(name: str) -> str:
 
 def _run(root: Path, name: str, *arguments: object) -> str:
     line = [_program(name), *map(str, arguments)]
-    try:
-        done = subprocess.run(
-            line, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-            **_spawn(root),
-        )  # fmt: skip
-    except PermissionError as error:
-        raise PostgresError(
-            f"the account that PostgreSQL runs as may not enter {root}, or the folder of"
-            f" {_program(name)}"
-        ) from error
+    done = subprocess.run(
+        line, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, **spawn(root)
+    )
     if done.returncode:
         told = (done.stderr or done.stdout).strip().splitlines()
         raise PostgresError(f"{name} failed: {told[-1] if told else done.returncode}")

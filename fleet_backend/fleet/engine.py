@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 from sqlalchemy import URL, Connection, Engine, Table
 from sqlalchemy.exc import DBAPIError
 
-from fleet_backend.fleet.errors import DatabaseError, DatabaseRefusedError
+from fleet_backend.fleet.errors import DatabaseError, FleetError
 
 # SQLAlchemy's name of the engine -> the folder and the class of its link.
 _ENGINES = {"sqlite": ("sqlite", "SqliteLink"), "postgresql": ("postgres", "PostgresLink")}
@@ -47,7 +47,7 @@ class Link(Protocol):
     def make_tables(self, connection: Connection) -> None:
         """In an empty database."""
 
-    def named(self, error: DBAPIError) -> DatabaseRefusedError:
+    def named(self, error: DBAPIError) -> FleetError:
         """A driver's error as one of ours, without what was to be written."""
 
     def scrub(self) -> None:

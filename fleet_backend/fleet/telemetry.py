@@ -82,25 +82,28 @@ def rolled_up(
     shown = _shown(resolution, names)
     hours = _due(connection, vehicle, first, last)
     c = resolution.table.c
-    wanted = ("time", "samples", *shown)
+    wanted = ("time", *shown, "samples")
     query = (
         select(*(c[name] for name in wanted))
         .where(c.vehicle == vehicle, c.time.between(first, last))
         .order_by(c.time.desc())
         .limit(limit)
     )
-    rows: dict[int, Any] = {row[0]: row for row in connection.execute(query)}
+    keys = [name.removesuffix("_mean") for name in shown]
+    found = connection.execute(query).all()[::-1]
+    if not hours:
+        return _series(found, keys, resolution.seconds)
+    rows: dict[int, Any] = {row[0]: row for row in found}
     pick = itemgetter(*map(list(c.keys()).index, wanted))
     for start, end in _runs(hours):
         samples = samples_of(connection, vehicle, start, end)
         for row in map(pick, fold(resolution, vehicle, samples)):
             is_inside = first <= row[0] <= last
             # What was rolled up from samples that are gone since is worth more than what is left.
-            if is_inside and (row[0] not in rows or row[1] >= rows[row[0]][1]):
+            if is_inside and (row[0] not in rows or row[-1] >= rows[row[0]][-1]):
                 rows[row[0]] = row
     newest = sorted(rows)[-limit:]
-    keys = [name.removesuffix("_mean") for name in shown]
-    return _series([(time, *rows[time][2:]) for time in newest], keys, resolution.seconds)
+    return _series([rows[time] for time in newest], keys, resolution.seconds)
 
 
 def _resolution(step: str) -> Resolution:
@@ -143,5 +146,9 @@ def _runs(hours: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _series(rows: Sequence[Any], names: Sequence[str], step_s: int) -> Series:
-    columns = {name: [row[place] for row in rows] for place, name in enumerate(names, 1)}
-    return Series([row[0] for row in rows], columns, step_s)
+    """Of rows that begin with the time; what follows the named columns is left out."""
+    if not rows:
+        return Series([], {name: [] for name in names}, step_s)
+    time, *columns = zip(*rows, strict=True)
+    named = dict(zip(names, map(list, columns), strict=False))
+    return Series(list(time), named, step_s)

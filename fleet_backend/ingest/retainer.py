@@ -9,6 +9,7 @@ from collections import Counter
 
 from fleet_backend.fleet import engine, late, rollups
 from fleet_backend.fleet.database import Database
+from fleet_backend.fleet.errors import DatabaseLostError, DatabaseRefusedError
 from fleet_backend.fleet.retention import RetentionSettings, retain
 
 _LOG = logging.getLogger("fleet_backend.ingest")
@@ -27,18 +28,32 @@ class Retainer:
         self._database = database
         self._settings = settings
         self._due = 0
+        self._begun = False
         self._counts: Counter[str] = Counter()
         self._late = late.Run()
 
     def step(self, now: int) -> None:
         """The next pieces, if it is time. `now` is Unix time."""
-        end = time.monotonic() + TURN_S
-        self._roll_up(now, end)
-        if now < self._due:
-            return
-        if not self._counts:
+        self._roll_up(now)
+        if now >= self._due:
+            self._delete(now)
+
+    def _make_ahead(self, now: int) -> None:
+        """What telemetry of the next days needs; there are days to try again."""
+        try:
             with self._database.begin() as connection:
                 engine.partitions(connection).make_ahead(connection, now)
+        except DatabaseLostError:
+            raise
+        except DatabaseRefusedError as error:
+            # Somebody has read in these tables for longer than a writer waits.
+            _LOG.warning("no partition is made ahead today: %s", error)
+
+    def _delete(self, now: int) -> None:
+        if not self._begun:
+            self._make_ahead(now)
+            self._begun = True
+        end = time.monotonic() + TURN_S
         while time.monotonic() < end:
             with self._database.begin() as connection:
                 deleted = retain(connection, self._settings, now)
@@ -49,7 +64,8 @@ class Retainer:
             return
         self._finish(now)
 
-    def _roll_up(self, now: int, end: float) -> None:
+    def _roll_up(self, now: int) -> None:
+        end = time.monotonic() + TURN_S
         with self._database.read() as connection:
             more = rollups.are_due(connection, now)
         while more and time.monotonic() < end:
@@ -58,6 +74,7 @@ class Retainer:
 
     def _finish(self, now: int) -> None:
         self._due = now - now % EVERY_S + EVERY_S
+        self._begun = False
         for what, counts in (("too old", self._counts), ("of erased riders", self._late.counts)):
             if counts.total():
                 _LOG.info("deleted, %s: %s", what, dict(counts))

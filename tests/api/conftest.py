@@ -9,7 +9,7 @@ from tests.api.api_stand import ApiStand, Client, serving
 from tests.fleet.engines import ENGINES, SQLITE, database_url
 
 # What writes, and what follows the database, runs on both engines.
-ON_BOTH = ("test_api_idempotency", "test_api_routes", "test_api_sightings", "test_api_stream")
+ON_BOTH = ("test_api_idempotency", "test_api_routes", "test_api_stream")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

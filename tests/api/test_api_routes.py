@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from fleet_backend.api.encoding import from_b64u, to_b64u
-from fleet_backend.fleet import grants, statements
+from fleet_backend.fleet import grants, rollups, statements
 from fleet_backend.fleet.chains import Chain
 from fleet_backend.ledger.cose import parse_sign1
 from fleet_backend.ledger.policy import parse_policy
@@ -331,8 +331,31 @@ def test_the_operator_sees_telemetry_in_columns(stand: ApiStand, client: Client)
     found = client.operator("/v1/fleet/vehicles/trike-3/telemetry?from=15&to=30").json()
     assert found["time"] == [20, 30] and found["speed_mmps"] == [20, 30]
     assert found["soc_permille"] == [None, None]
+    assert found["step"] == "raw" and found["speed_mmps_max"] == []
     backwards = client.operator("/v1/fleet/vehicles/trike-3/telemetry?from=2&to=1")
     assert_problem(backwards, 400, "bad-value")
+
+
+def test_the_operator_sees_a_day_in_spans(stand: ApiStand, client: Client) -> None:
+    hour = 1_790_000_000 // 3_600 * 3_600
+    for second in range(0, 180, 3):
+        stand.sample("trike-2", hour + second, speed_mmps=second, pack_mv=48_000)
+    with stand.database.begin() as connection:
+        rollups.mark(connection, [("trike-2", hour)], hour)
+    path = f"/v1/fleet/vehicles/trike-2/telemetry?from={hour}&to={hour + 86_399}"
+    by_minute = client.operator(path + "&step=1min").json()
+    assert by_minute["time"] == [hour, hour + 60, hour + 120]
+    assert by_minute["speed_mmps_min"] == [0, 60, 120]
+    assert by_minute["speed_mmps"] == [29, 89, 149]  # the mean, halves away from zero
+    assert by_minute["speed_mmps_max"] == [57, 117, 177]
+    with stand.database.begin() as connection:
+        rollups.compute(connection, "trike-2", hour)
+    assert client.operator(path + "&step=1min").json() == by_minute
+    chosen = [client.operator(f"{path}&step=auto&points={n}").json()["step"] for n in (60, 59, 3)]
+    assert chosen == ["raw", "1h", "1h"]
+    assert client.operator(path + "&step=auto&points=1500&to=1").status_code == 400
+    for wrong in ("step=2min", "points=0", "points=20001"):
+        assert_problem(client.operator(f"{path}&{wrong}"), 422, "invalid")
 
 
 def test_the_operator_sees_a_vehicle_by_the_names_of_vss(stand: ApiStand, client: Client) -> None:

@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 
-MEASUREMENTS = ("instructions", "heap", "day", "wear", "ingest", "ledger", "stack")
+MEASUREMENTS = ("instructions", "heap", "day", "wear", "ingest", "telemetry", "ledger", "stack")
 
 
 def main(wanted: list[str]) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, inspect, select, text
 from fleet_backend.fleet import migrate, schema
 from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.fleet.errors import DatabaseError, SchemaVersionError
+from fleet_backend.fleet.postgres import connect
 from fleet_backend.fleet.schema import VERSION, schema_version
 
 OLDER = range(1, VERSION)
@@ -143,7 +144,10 @@ def _power_cut(*_: object) -> None:
     raise KeyError
 
 
-def test_programs_that_start_at_once_migrate_once(url: str) -> None:
+def test_programs_that_start_at_once_migrate_once(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connect, "LOCK_MS", 1)  # whoever comes second waits all the same
     with closing(open_database(url)) as database:
         make_older(database, 3)
         failures: list[BaseException] = []

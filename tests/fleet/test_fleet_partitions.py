@@ -9,10 +9,11 @@ from sqlalchemy import Connection, func, insert, select, text
 
 from fleet_backend.fleet import engine, schema
 from fleet_backend.fleet.database import Database, open_database
-from fleet_backend.fleet.postgres import partitions
+from fleet_backend.fleet.postgres import connect, partitions
 from fleet_backend.fleet.postgres.partitions import AHEAD_DAYS, BEHIND_DAYS, DAY_S, Partition
 from fleet_backend.fleet.retention import RetentionSettings, retain
-from tests.fleet.engines import POSTGRES, database_url
+from fleet_backend.ingest.retainer import Retainer
+from tests.fleet.engines import POSTGRES, database_url, shared_server
 
 NOW = 1_790_000_000
 TODAY = NOW // DAY_S
@@ -135,3 +136,22 @@ def test_spans_of_a_second_are_dropped_by_day(database: Database) -> None:
         assert connection.execute(count).scalar() == 1
         oldest = partitions.existing(connection, "telemetry_1s")[0]
         assert oldest == Partition("telemetry_1s", TODAY - 10)
+
+
+def test_who_reads_for_long_delays_a_new_partition_and_ends_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connect, "LOCK_MS", 100)
+    with database.read() as connection:
+        url = shared_server().url(str(connection.scalar(text("SELECT current_database()"))))
+        places(connection)  # the tables are in use until the end of this transaction
+        with closing(open_database(url)) as hasty:
+            retainer = Retainer(hasty, RetentionSettings())
+            retainer.step(NOW)
+            assert "no partition is made ahead today" in caplog.text
+    with database.read() as connection:
+        assert partitions.existing(connection, "telemetry") == []
+    retainer = Retainer(database, RetentionSettings())
+    retainer.step(NOW)
+    with database.read() as connection:
+        assert len(partitions.existing(connection, "telemetry")) == DAYS

@@ -20,8 +20,9 @@ from fleet_backend.fleet.errors import (
     DatabaseError,
     DatabaseLostError,
     DatabaseRefusedError,
+    ValueRefusedError,
 )
-from fleet_backend.fleet.postgres import connect
+from fleet_backend.fleet.postgres import connect, scrub
 from fleet_backend.fleet.schema import metadata, partitioned_telemetry
 from tests.fleet.engines import POSTGRES, database_url, shared_server
 from trifleet import postgres
@@ -268,3 +269,21 @@ def test_the_tables_are_valid_for_postgresql() -> None:
     )
     metadata.create_all(engine, checkfirst=False)
     assert any("BIGSERIAL" in sql for sql in made)
+
+
+def test_what_a_reader_may_still_see_is_not_scrubbed_behind_his_back(database: Database) -> None:
+    append(database)
+    with database.read() as connection:
+        assert events.newest_id(connection) == 1
+        with database.begin() as writing:
+            writing.execute(text("DELETE FROM events"))
+        with pytest.raises(DatabaseRefusedError, match="older moment"):
+            scrub.rewrite(database._link.writers, wait_s=0.1)
+    database.scrub()
+    append(database)
+
+
+def test_a_text_that_no_column_holds_is_their_fault(database: Database) -> None:
+    with pytest.raises(ValueRefusedError), database.begin() as connection:
+        events.append(connection, [events.NewEvent("vehicle", "a\0b", {})], 1)
+    append(database)

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, func, insert, select
 from fleet_backend.fleet import schema
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.errors import SettingsError
+from fleet_backend.fleet.kinds import KINDS
 from fleet_backend.fleet.retention import (
     DAY_S,
-    KINDS,
     PIECE,
     RetentionSettings,
     as_markdown,

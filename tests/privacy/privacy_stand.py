@@ -44,13 +44,18 @@ OWNER_BITS = grant.DELEGATE | grant.CODE_ACTIONS | 1 << (command.LOCK - 1)
 class PrivacyStand:
     """One installation. `close` it; what lies in the folder afterwards is a stopped stack."""
 
-    def __init__(self, folder: Path, names: Iterable[str] = ("trike-1", "trike-2")) -> None:
+    def __init__(
+        self, folder: Path, names: Iterable[str] = ("trike-1", "trike-2"), url: str = ""
+    ) -> None:
+        """The database is the installation's own file, or that of the URL."""
         self.layout = Layout(folder)
         self._open = ExitStack()
         self._ended = 0  # the second in which the last ride ended
         installation.found(self.layout, lambda *_: None)
         make_folder(self.layout.logs)
-        self.database = open_database(f"sqlite:///{self.layout.database}")
+        if url:
+            write_private(self.layout.database_url_file, url.encode() + b"\n")
+        self.database = open_database(self.layout.database_url)
         self.database.create_schema()
         installation.register_issuer(self.layout, self.database)
         self.ack_key = keys.load_ed25519(self.layout.ack_key)
@@ -200,6 +205,7 @@ class PrivacyStand:
         self.journal = Journal(self.layout.issuer_journal)
         view = LedgerView(self.layout.ledger / "public", self.layout.policy)
         store = Store(self.database, installation.ISSUER, keys.modulus(issuing))
+        self._open.callback(store.close)
         signers = Signers(
             installation.ISSUER,
             lambda message: keys.sign_ps256(issuing, message),
@@ -211,7 +217,7 @@ class PrivacyStand:
         password = self.layout.broker / "api.password"
         write_private(password, b"password-of-the-tests\n")
         settings = ApiSettings(
-            f"sqlite:///{self.layout.database}",
+            self.layout.database_url,
             self.layout.operator_token,
             self.layout.policy,
             "127.0.0.1",
@@ -221,7 +227,9 @@ class PrivacyStand:
             posts_burst=100_000,
             posts_per_minute=100_000,
         )
-        self._address = self._open.enter_context(serving(create_app(settings)))
+        app = create_app(settings)
+        self._open.callback(app.state.services.database.close)
+        self._address = self._open.enter_context(serving(app))
         token = self.layout.operator_token.read_text().strip()
         headers = {"Authorization": f"Bearer {token}"}
         self.operator = httpx.Client(base_url=self._address, headers=headers, trust_env=False)

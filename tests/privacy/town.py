@@ -44,8 +44,8 @@ class Stopped:
 class Town:
     """Anna rides trike-1, Bob trike-2 and then trike-1."""
 
-    def __init__(self, folder: Path) -> None:
-        self.stand = PrivacyStand(folder / "data")
+    def __init__(self, folder: Path, url: str = "") -> None:
+        self.stand = PrivacyStand(folder / "data", url=url)
         self.layout = self.stand.layout
         anna, bob = self.stand.rider(), self.stand.rider()
         self.stand.ride(anna, "trike-1", ANNA)
@@ -60,7 +60,7 @@ class Town:
 
 def trace_of(layout: Layout, rider: bytes) -> Trace:
     """Where the rider is in the database."""
-    url = f"sqlite:///{layout.database}"
+    url = layout.database_url
     with closing(open_database(url)) as database, database.read() as connection:
         return trace.find(connection, rider)
 

@@ -17,7 +17,8 @@ Rider = Annotated[
 @app.command("kinds")
 def kinds(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     """Show which kinds of data are held, where, why and for how long."""
-    from fleet_backend.fleet.retention import KINDS, lasts
+    from fleet_backend.fleet.kinds import KINDS
+    from fleet_backend.fleet.retention import lasts
     from trifleet.keeping import retention
     from trifleet.layout import Layout
 

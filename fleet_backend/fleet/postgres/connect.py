@@ -11,7 +11,13 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from fleet_backend.fleet.errors import DatabaseError, DatabaseLostError, DatabaseRefusedError
+from fleet_backend.fleet.errors import (
+    DatabaseError,
+    DatabaseLostError,
+    DatabaseRefusedError,
+    FleetError,
+    ValueRefusedError,
+)
 from fleet_backend.fleet.postgres import schema, scrub
 
 try:
@@ -71,17 +77,22 @@ class PostgresLink:
             raise DatabaseLostError("a commit was not confirmed by the standby: its wait was ended")
 
     def lock_schema(self, connection: Connection) -> None:
+        # A migration takes as long as it takes, and whoever starts meanwhile waits for it.
+        for line in ("SET LOCAL lock_timeout = 0", "SET LOCAL statement_timeout = 0"):
+            connection.exec_driver_sql(line)
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
 
     def make_tables(self, connection: Connection) -> None:
         schema.make_tables(connection)
 
-    def named(self, error: DBAPIError) -> DatabaseRefusedError:
+    def named(self, error: DBAPIError) -> FleetError:
         """Without the server's DETAIL: it repeats values of the row that was refused."""
         found = error.orig
         code = getattr(found, "sqlstate", None)
         if not isinstance(found, psycopg.Error):
             return DatabaseRefusedError(f"the database refused: {type(found).__name__}")
+        if isinstance(found, psycopg.DataError):  # a NUL in a text, say
+            return ValueRefusedError("a value that a column of the database cannot hold")
         lost = error.connection_invalidated or (
             code is None and isinstance(found, psycopg.OperationalError | psycopg.InterfaceError)
         )
