@@ -10,6 +10,7 @@ from trifleet.commands import (
     backend,
     backup,
     board,
+    doctor,
     federation,
     gateway,
     keys,
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("ride")(ride.ride)
 app.command("federation")(federation.federation)
+app.command("doctor")(doctor.doctor)
 app.command("gateway")(gateway.gateway)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
