@@ -15,6 +15,7 @@ from edge_gateway.errors import CheckpointsError, GatewayError, SettingsError
 from edge_gateway.events import Inbox
 from edge_gateway.gateway import Gateway
 from edge_gateway.gossip import Gossip
+from edge_gateway.mqtt_settings import check_credential
 from edge_gateway.outbox import Outbox
 from edge_gateway.settings import GatewaySettings
 from edge_gateway.uplink import Uplink
@@ -33,7 +34,7 @@ def run(settings: GatewaySettings, stop: threading.Event) -> None:
     its threads has ended by a fault.
     """
     key = _load_key(settings.key_file)
-    _check_password(settings.mqtt.password_file)
+    check_credential(settings.mqtt, settings.gateway)
     outbox = Outbox(
         settings.outbox_file, settings.gateway, key.sign, settings.limits.outbox_mb * _MB
     )
@@ -93,13 +94,6 @@ def _load_key(path: Path) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise SettingsError(path, "key_file", "an Ed25519 key, not another kind")
     return key
-
-
-def _check_password(path: Path) -> None:
-    try:
-        path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(path, "mqtt.password_file", f"a readable text: {error}") from error
 
 
 def _verifier(raw: bytes) -> Callable[[bytes, bytes], bool]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from edge_gateway import tables
+from edge_gateway import mqtt_settings, tables
 from edge_gateway.errors import SettingsError
+from edge_gateway.mqtt_settings import MqttSettings
 from edge_gateway.tables import Check, Place
 from fleet_backend.ledger.errors import NoteError
 from fleet_backend.ledger.note import ED25519, Verifier, parse_vkey
@@ -27,16 +28,6 @@ class BusSettings:
     channel: str
     # Sets the adapter's acceptance filter, plain identifiers as hw/virtual_bus reads them.
     acceptance_filter: bool
-
-
-@dataclass(frozen=True)
-class MqttSettings:
-    """The broker and our credential."""
-
-    host: str
-    port: int
-    username: str
-    password_file: Path
 
 
 @dataclass(frozen=True)
@@ -95,7 +86,6 @@ def load(file: Path) -> GatewaySettings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(file, "file", f"TOML: {error}") from error
     top = tables.table(Place(file, ""), value, _TOP, _OPTIONAL)
-    mqtt = tables.table(Place(file, "mqtt"), top["mqtt"], _MQTT, {"username": top["gateway"]})
     return GatewaySettings(
         gateway=str(top["gateway"]),
         key_file=_as_path(top["key_file"]),
@@ -104,7 +94,7 @@ def load(file: Path) -> GatewaySettings:
         checkpoints_file=_as_path(top["checkpoints_file"]),
         logs=_logs(file, top["log"]),
         bus=_bus(file, top["bus"]),
-        mqtt=MqttSettings(**mqtt),  # type: ignore[arg-type]
+        mqtt=mqtt_settings.read(file, top["mqtt"], str(top["gateway"])),
         flush=FlushSettings(**tables.numbers(file, "flush", top["flush"], _FLUSH)),
         limits=Limits(**tables.numbers(file, "limits", top["limits"], _LIMITS)),
     )
@@ -206,12 +196,6 @@ _BUS: dict[str, Check] = {
     "interface": _interface,
     "channel": tables.text,
     "acceptance_filter": tables.flag,
-}
-_MQTT: dict[str, Check] = {
-    "host": tables.text,
-    "port": tables.port,
-    "username": tables.identifier,
-    "password_file": tables.path,
 }
 _FLUSH = {"event_ms": 10_000, "telemetry_ms": 60_000}
 _LIMITS = {

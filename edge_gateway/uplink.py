@@ -17,8 +17,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_gateway.backoff import Backoff
 from edge_gateway.events import Arrived, Inbox, Wake
+from edge_gateway.mqtt_settings import MqttSettings
 from edge_gateway.outbox import known_time
-from edge_gateway.settings import MqttSettings
 from protocol import courier
 
 log = logging.getLogger("edge_gateway")
@@ -91,16 +91,7 @@ class Uplink:
             self._stop.wait(self._backoff.next_s())
 
     def _one_connection(self) -> None:
-        # Read every time: the operator may replace the password while we run.
-        password = self._settings.password_file.read_text("utf-8").strip()
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._gateway,
-            clean_session=False,
-            protocol=mqtt.MQTTv311,
-            reconnect_on_failure=False,
-        )
-        client.username_pw_set(self._settings.username, password)
+        client = self._new_client()
         client.connect_timeout = _CONNECT_S
         client.max_queued_messages_set(_MAX_QUEUED)
         client.will_set(*self._status(online=False), qos=1, retain=True)
@@ -112,6 +103,23 @@ class Uplink:
         if self._stop.is_set():
             client.disconnect()
         client.loop_forever()
+
+    def _new_client(self) -> mqtt.Client:
+        """The files are read every time: the operator may replace them while we run."""
+        tls = self._settings.tls
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._gateway if tls is None else tls.client_id(self._gateway),
+            clean_session=False,
+            protocol=mqtt.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        if tls is not None:
+            client.tls_set_context(tls.context())
+        elif self._settings.password_file is not None:
+            password = self._settings.password_file.read_text("utf-8").strip()
+            client.username_pw_set(self._settings.username, password)
+        return client
 
     def _lost(self) -> None:
         was, self.connected, self._client = self.connected, False, None

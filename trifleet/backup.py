@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fleet_backend.fleet import snapshot
+from fleet_backend.fleet.sqlite import snapshot
 from fleet_backend.ledger import snapshot as log_snapshot
 from fleet_backend.ledger.checkpoint import SignedCheckpoint
 from fleet_backend.ledger.keys import load_log_key, log_signer
@@ -65,6 +65,11 @@ def make(layout: Layout, target: Path, with_keys: bool = False) -> dict[str, Any
 
     Works while the stack runs. Raises BackupError, FleetError, LedgerError.
     """
+    if not layout.keeps_own_file:
+        raise BackupError(
+            "the database of this installation is on a server, and `trifleet backup` copies a file:"
+            " docs/database.md says how a server is backed up"
+        )
     folder = BackupFolder(target.absolute())
     if folder.root.is_relative_to(layout.root.absolute()):
         raise BackupError(

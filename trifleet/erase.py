@@ -63,7 +63,7 @@ def resolve(database: Database, text: str) -> bytes:
 
 def erase(layout: Layout, rider: str, say: Say, *, even_riding: bool = False) -> Report:
     """Erase a rider. Raises TrifleetError, FleetError; do it again then, it goes on."""
-    with one_at_a_time(layout), closing(erase_database.open_file(layout.database)) as database:
+    with one_at_a_time(layout), closing(erase_database.open_own(layout)) as database:
         thumbprint = resolve(database, rider)
         report = Report(thumbprint.hex())
         found, counts = erase_database.erase_rows(database, thumbprint, even_riding=even_riding)
@@ -76,9 +76,9 @@ def erase(layout: Layout, rider: str, say: Say, *, even_riding: bool = False) ->
         for folder in backup.places(layout):
             _erase_backup(layout, folder, thumbprint, report)
             say("back-up", str(folder.root))
-        report.deleted += erase_database.end(database, layout.database, found)
+        report.deleted += erase_database.end(database, found)
         report.not_reached += ALWAYS_BEYOND
-        say("finished", "the database file was written anew")
+        say("finished", "the database was written anew")
     return report
 
 
@@ -100,7 +100,7 @@ def _erase_files(layout: Layout, trace: Trace, report: Report, *, running: bool)
 
 
 def _gateways_elsewhere(layout: Layout, here: set[str]) -> list[str]:
-    with closing(erase_database.open_file(layout.database)) as database, database.read() as reading:
+    with closing(erase_database.open_own(layout)) as database, database.read() as reading:
         known = gateways.all_gateways(reading)
     away = [one.id for one in known if one.kind == gateways.GATEWAY and one.id not in here]
     return [

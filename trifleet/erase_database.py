@@ -10,12 +10,13 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from fleet_backend.fleet import erasure, erasures, late, scrub, trace
+from fleet_backend.fleet import erasure, erasures, late, trace
 from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.fleet.erasure import Counts
 from fleet_backend.fleet.erasures import Erasure
 from fleet_backend.fleet.rides import Ride
 from trifleet.errors import PrivacyError
+from trifleet.layout import Layout
 
 
 class OpenRideError(PrivacyError):
@@ -32,7 +33,16 @@ def open_file(path: Path) -> Database:
     """The database of a file that is there, brought up to this program's schema."""
     if not path.is_file():
         raise PrivacyError(f"no database {path}")
-    database = open_database(f"sqlite:///{path}")
+    return _open(f"sqlite:///{path}")
+
+
+def open_own(layout: Layout) -> Database:
+    """An installation's database, wherever it is, brought up to this program's schema."""
+    return open_file(layout.database) if layout.keeps_own_file else _open(layout.database_url)
+
+
+def _open(url: str) -> Database:
+    database = open_database(url)
     database.create_schema()
     return database
 
@@ -70,17 +80,17 @@ def _begin(connection: Connection, thumbprint: bytes, even_riding: bool, swept: 
     return found
 
 
-def end(database: Database, path: Path, found: Erasure) -> Counts:
-    """Forget whom it was about, and take what was deleted out of the file's bytes."""
+def end(database: Database, found: Erasure) -> Counts:
+    """Forget whom it was about, and take what was deleted out of the stored bytes."""
     with database.begin() as connection:
         erasures.forget(connection, found.id)
-    scrub.rewrite(path)
+    database.scrub()
     with database.begin() as connection:
         erasures.finish(connection, found.id, int(time.time()))
     dropped = late.drop(database)
     if dropped.total():
-        scrub.rewrite(path)
-    scrub.empty_log(path)
+        database.scrub()
+    database.empty_log()
     return dropped
 
 
@@ -88,7 +98,7 @@ def erase_in_copy(path: Path, thumbprint: bytes) -> Counts:
     """In a file that nobody else uses: a back-up's. One file is left, without a log beside it."""
     with closing(open_file(path)) as database:
         found, counts = erase_rows(database, thumbprint, even_riding=True)
-        counts += end(database, path, found)
+        counts += end(database, found)
     return counts
 
 
@@ -104,11 +114,11 @@ def erase_known(path: Path, known: list[Erasure]) -> int:
             back = [one for one in trace.holders(connection) if erasures.digest(one) in since]
         for thumbprint in back:
             found, _ = erase_rows(database, thumbprint, even_riding=True)
-            end(database, path, found)
+            end(database, found)
         with database.begin() as connection:
             for one in known:
                 erasures.copy(connection, one)
         dropped = late.drop(database)
         if dropped.total():
-            scrub.rewrite(path)
+            database.scrub()
     return len(back)

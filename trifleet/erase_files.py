@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from fleet_backend.fleet import scrub
 from fleet_backend.fleet.errors import DatabaseError
+from fleet_backend.fleet.sqlite import scrub
 from fleet_backend.fleet.trace import Trace
 from trifleet.broker import ask_to_empty, empty_if_asked
 from trifleet.layout import Layout

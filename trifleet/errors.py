@@ -41,6 +41,10 @@ class BackupError(TrifleetError):
     """A back-up cannot be made or restored as asked."""
 
 
+class PostgresError(TrifleetError):
+    """The embedded PostgreSQL cannot be made, started or asked."""
+
+
 class PrivacyError(TrifleetError):
     """A rider's data cannot be erased or exported as asked."""
 

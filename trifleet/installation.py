@@ -38,7 +38,7 @@ def install(layout: Layout, count: int, say: Say) -> None:
     """Bring the folder to a state in which `count` vehicles can run."""
     wanted = slots(count)
     found(layout, say)
-    database = open_database(f"sqlite:///{layout.database}")
+    database = open_database(layout.database_url)
     try:
         database.create_schema()
         register_issuer(layout, database)

@@ -28,6 +28,11 @@ class Layout:
         return self.root / "ingest/ack.key"
 
     @property
+    def ingest_notes(self) -> Path:
+        """Digests of what each worker of the ingest has in hand."""
+        return self.root / "ingest/notes"
+
+    @property
     def ledger(self) -> Path:
         return self.root / "ledger"
 
@@ -52,6 +57,23 @@ class Layout:
     @property
     def database(self) -> Path:
         return self.root / "fleet.db"
+
+    @property
+    def database_url_file(self) -> Path:
+        """Where this is, the database is on the server that its one line names."""
+        return self.root / "database.url"
+
+    @property
+    def keeps_own_file(self) -> bool:
+        """Is the database the file `database`?"""
+        return not self.database_url_file.exists()
+
+    @property
+    def database_url(self) -> str:
+        """What programs open."""
+        if self.keeps_own_file:
+            return f"sqlite:///{self.database}"
+        return self.database_url_file.read_text().strip()
 
     @property
     def broker(self) -> Path:

@@ -25,7 +25,7 @@ class ProgramSettings:
     def __init__(self, layout: Layout, mqtt_port: int) -> None:
         self._layout = layout
         self._mqtt_port = mqtt_port
-        self._database = f"sqlite:///{layout.database}"
+        self._database = layout.database_url
         self._public_ledger: Settings = {
             "ledger_public": str(layout.ledger / "public"),
             "ledger_policy": str(layout.policy),
@@ -46,6 +46,7 @@ class ProgramSettings:
                     "user": "ingest",
                     "password_file": str(mqtt_password(layout, "ingest")),
                 },
+                "worker": {"notes": str(layout.ingest_notes)},
                 "ledger": {
                     "directory": str(layout.ledger),
                     "origin": installation.origin(layout),

@@ -8,10 +8,11 @@ checkpoint that was seen and the back-up reaches it.
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet_backend.fleet import erasures, snapshot
+from fleet_backend.fleet import erasures
 from fleet_backend.fleet.database import open_database
 from fleet_backend.fleet.erasures import Erasure
 from fleet_backend.fleet.errors import FleetError
+from fleet_backend.fleet.sqlite import snapshot
 from fleet_backend.ledger import snapshot as log_snapshot
 from fleet_backend.ledger.checkpoint import SignedCheckpoint, open_checkpoint
 from fleet_backend.ledger.errors import LedgerError

@@ -5,7 +5,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
 
-from fleet_backend.fleet import late, scrub
+from fleet_backend.fleet import late
 from fleet_backend.fleet import retention as rules
 from trifleet import backup, erase_database
 from trifleet.errors import BackupError
@@ -26,16 +26,15 @@ def retain(layout: Layout, now: int | None = None) -> Report:
     moment = int(time.time()) if now is None else now
     settings = retention(layout)
     counts: Counter[str] = Counter()
-    with one_at_a_time(layout):
-        with closing(erase_database.open_file(layout.database)) as database:
-            while True:
-                with database.begin() as connection:
-                    deleted = rules.retain(connection, settings, moment)
-                if not deleted:
-                    break
-                counts += deleted
-            counts += late.drop(database)
-        scrub.rewrite(layout.database)
+    with one_at_a_time(layout), closing(erase_database.open_own(layout)) as database:
+        while True:
+            with database.begin() as connection:
+                deleted = rules.retain(connection, settings, moment)
+            if not deleted:
+                break
+            counts += deleted
+        counts += late.drop(database)
+        database.scrub()
     return Report(counts, _old_backups(layout, moment - _shortest_days(settings) * rules.DAY_S))
 
 

@@ -31,6 +31,8 @@ EXPLAINED = {
     "records": "what vehicles recorded during your rides, and their answers to your commands",
     "telemetry": "what vehicles measured during your rides, positions included"
     " (lat_e7 and lon_e7 are degrees times 10,000,000)",
+    "spans": "the same in spans of a second, a minute and an hour that lie within your rides:"
+    " least, greatest, mean or newest value; those of a second alone say where you were",
     "statements": "the signed statements that brought all this, with the salt and content that"
     " each commits to; `shared` is true where the content also tells of somebody else and is"
     " therefore left out",
@@ -48,7 +50,7 @@ def export(layout: Layout, rider: str, target: Path) -> dict[str, int]:
     """
     if not is_vacant(target):
         raise PrivacyError(f"{target} is not a new or empty folder")
-    with closing(erase_database.open_file(layout.database)) as database:
+    with closing(erase_database.open_own(layout)) as database:
         thumbprint = resolve(database, rider)
         with database.read() as connection:
             found = trace.find(connection, thumbprint)

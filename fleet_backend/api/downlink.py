@@ -6,6 +6,7 @@ published by the next one, or expires. A gateway may therefore see one twice, by
 
 import logging
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,11 +15,12 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from fleet_backend.fleet import commands, events, idempotency, vehicles
 from fleet_backend.fleet.commands import CommandRow
 from fleet_backend.fleet.database import Database
+from fleet_backend.fleet.errors import DatabaseRefusedError
+from fleet_backend.fleet.mqtt_tls import check_way
 from protocol import courier
 
 from . import items
@@ -44,7 +46,7 @@ class Downlink(threading.Thread):
         self,
         database: Database,
         settings: ApiSettings,
-        password: str,
+        password: str | None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(name="downlink", daemon=True)
@@ -58,17 +60,23 @@ class Downlink(threading.Thread):
         self._swept = self._tidied = 0.0
         self._client = self._make_client(password)
 
-    def _make_client(self, password: str) -> mqtt.Client:
+    def _make_client(self, password: str | None) -> mqtt.Client:
+        name, tls = self._settings.mqtt_username, self._settings.mqtt_tls
+        check_way(self._settings.mqtt_host, self._settings.mqtt_password, tls)
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=self._settings.mqtt_username,
+            client_id=name if tls is None else tls.client_id(name),
             protocol=mqtt.MQTTv311,
         )
-        client.username_pw_set(self._settings.mqtt_username, password)
+        if tls is not None:
+            client.tls_set_context(tls.context())
+        else:
+            client.username_pw_set(name, password)
         client.reconnect_delay_set(min_delay=1, max_delay=5)
         # Called while paho holds its locks: nothing but a note for our own thread.
         client.on_publish = self._on_publish
         client.on_connect = lambda *_: self._woken.set()
+        client.on_connect_fail = lambda *_: log.warning("no broker: %s", sys.exception())
         return client
 
     def _on_publish(self, _client: Any, _data: Any, mid: int, *_: Any) -> None:
@@ -96,8 +104,8 @@ class Downlink(threading.Thread):
             self._woken.clear()
             try:
                 self.step()
-            except DBAPIError as error:
-                log.warning("commands cannot be read: %s", error.orig)
+            except DatabaseRefusedError as error:
+                log.warning("commands cannot be read: %s", error)
         self._client.disconnect()
         self._client.loop_stop()
 

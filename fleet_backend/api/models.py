@@ -170,10 +170,17 @@ class Statements(BaseModel):
 
 
 class Telemetry(BaseModel):
+    """Columns of equal length. Of spans: the mean with least and greatest, or the newest value."""
+
+    step: str = Field(description="raw: samples; else how long each span is, from its `time` on")
     time: list[int]
     speed_mmps: Column
+    speed_mmps_min: Column = Field([], description="Of spans alone")
+    speed_mmps_max: Column = Field([], description="Of spans alone")
     soc_permille: Column
     pack_mv: Column
+    pack_mv_min: Column = Field([], description="Of spans alone")
+    pack_mv_max: Column = Field([], description="Of spans alone")
     odometer_m: Column
 
 

@@ -37,7 +37,7 @@ class Services:
 def make_services(settings: ApiSettings, clock: Callable[[], float] = time.time) -> Services:
     """Raises SettingsError, or FleetError where the database is not one of ours."""
     operator = OperatorToken(read_secret(settings.operator_token))
-    password = read_secret(settings.mqtt_password)
+    password = None if settings.mqtt_password is None else read_secret(settings.mqtt_password)
     ledger = PublishedLedger(settings.ledger_public, settings.ledger_policy)
     database = open_database(settings.database_url)
     database.check_schema()

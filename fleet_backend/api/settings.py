@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from fleet_backend.fleet.mqtt_tls import MqttTls
 from fleet_backend.fleet.settings import Bounds, Port, load
 
 _Seconds = Annotated[int, Bounds(1, 3_600)]
@@ -23,8 +24,10 @@ class ApiSettings:
     ledger_policy: Path
     mqtt_host: str
     mqtt_port: Port
-    mqtt_password: Path
-    mqtt_username: str = "api"
+    # One of the two; a password on loopback alone.
+    mqtt_password: Path | None = None
+    mqtt_tls: MqttTls | None = None
+    mqtt_username: str = "api"  # our name: of the certificate, or beside the password
     command_ttl_s: _Seconds = 60  # how long a command may be on its way
     answer_grace_s: _Seconds = 10  # how much later the vehicle's answer may still arrive
     # How often the database is looked at for events and commands.

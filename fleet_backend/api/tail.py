@@ -6,10 +6,10 @@ import threading
 from contextlib import closing
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from fleet_backend.fleet import events
 from fleet_backend.fleet.database import Database
+from fleet_backend.fleet.errors import DatabaseRefusedError
 from fleet_backend.fleet.events import Event
 
 from . import items
@@ -34,7 +34,7 @@ def _item(connection: Connection, event: Event) -> Item:
 
 
 class Tail(threading.Thread):
-    """Polls until it is stopped. SQLite gives event numbers in the order of commits."""
+    """Polls until it is stopped. Event numbers come in the order of commits."""
 
     def __init__(
         self, database: Database, hub: Hub, loop: asyncio.AbstractEventLoop, poll_s: float
@@ -59,9 +59,9 @@ class Tail(threading.Thread):
                     continue
                 try:
                     behind = self._step()
-                except DBAPIError as error:
+                except DatabaseRefusedError as error:
                     behind = True
-                    log.warning("events cannot be read: %s", error.orig)
+                    log.warning("events cannot be read: %s", error)
 
     def _step(self) -> bool:
         """True where there may be more."""

@@ -1,51 +1,46 @@
 """Opens the fleet's database; refuses one that a newer program wrote.
 
-`begin` is for whoever writes: on SQLite it takes the write lock at once, so that two writers wait
-for each other instead of failing halfway. `read` sees one moment and cannot write.
+`begin` is for whoever writes: writers take turns, so that two of them wait for each other instead
+of failing halfway. `read` sees one moment and cannot write. What drivers raise in either comes out
+as DatabaseError, or as DatabaseLostError where it is worth waiting.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, create_engine, insert, inspect, select, text, update
+from sqlalchemy import Connection, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from fleet_backend.fleet import sqlite
-from fleet_backend.fleet.errors import DatabaseError, SchemaVersionError
-from fleet_backend.fleet.schema import (
-    ADDED_IN_4,
-    INDEXES_OF_4,
-    MEASURED,
-    MEASURED_IN_1,
-    MEASURED_IN_2,
-    VERSION,
-    metadata,
-    schema_version,
-    telemetry,
-    vehicle_state,
-)
+from fleet_backend.fleet import engine
+from fleet_backend.fleet.engine import Changes, Link
+from fleet_backend.fleet.errors import DatabaseError, DatabaseLostError, SchemaVersionError
+from fleet_backend.fleet.schema import VERSION, schema_version
 
 
 class Database:
     """Connections to one database. Safe to share between threads."""
 
-    def __init__(self, writers: Engine, readers: Engine, path: str) -> None:
-        self._writers = writers
-        self._readers = readers
-        self._path = path
+    def __init__(self, link: Link) -> None:
+        self._link = link
 
     def create_schema(self) -> None:
         """Make the tables where there are none, bring older ones up to this program's.
 
-        Raises SchemaVersionError for a newer database.
+        Of several programs that start at once one does it. Raises SchemaVersionError for a newer
+        database.
         """
-        with self.begin() as connection:
-            if not inspect(connection).has_table(schema_version.name):
-                metadata.create_all(connection)
-                connection.execute(insert(schema_version).values(version=VERSION))
+        # Programs that only look need no Alembic: it takes a while to be imported.
+        from fleet_backend.fleet import migrate
+
+        with self._named_errors(), self._link.writers.begin() as connection:
+            self._link.lock_schema(connection)
+            if inspect(connection).has_table(schema_version.name):
+                migrate.bring_up(connection)
             else:
-                _bring_up(connection)
+                self._link.make_tables(connection)
+                migrate.stamp(connection)
         self.check_schema()
 
     def check_schema(self) -> None:
@@ -61,71 +56,63 @@ class Database:
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """A transaction that may write; committed at the end, rolled back on an error."""
-        with self._writers.begin() as connection:
-            yield connection
+        """A transaction that may write; committed at the end, rolled back on an error.
+
+        Writers wait for each other at its beginning. Raises DatabaseLostError where the server goes
+        away: it may be committed or not.
+        """
+        with self._named_errors(), self._link.writers.connect() as connection:
+            with connection.begin():
+                self._link.take_turn(connection)
+                yield connection
+            self._link.require_durable(connection)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one moment. Writing in it is an error."""
-        with self._readers.begin() as connection:
+        with self._named_errors(), self._link.readers.begin() as connection:
             yield connection
 
-    def changes(self) -> sqlite.Changes:
+    def changes(self) -> Changes:
         """For who polls; to be closed by whoever asked for it."""
-        return sqlite.Changes(self._path)
+        return self._link.changes()
+
+    def scrub(self) -> None:
+        """Take what was deleted out of the stored bytes. Raises DatabaseError.
+
+        Writers wait meanwhile.
+        """
+        with self._named_errors():
+            self._link.scrub()
+
+    def empty_log(self) -> None:
+        """Empty the write-ahead log where it is a file of the database's own."""
+        self._link.empty_log()
 
     def close(self) -> None:
         """Give the connections back; nothing is lost by not calling it."""
-        self._readers.dispose()
-        self._writers.dispose()
+        self._link.readers.dispose()
+        self._link.writers.dispose()
 
-
-def _bring_up(connection: Connection) -> None:
-    """From the version that is found to this program's, one step after the other.
-
-    Any other version is left as it is: `check_schema` says so.
-    """
-    found = connection.execute(select(schema_version.c.version)).scalars().all()
-    version = found[0] if len(found) == 1 else VERSION
-    if version in (1, 2):
-        _measure_more(connection, {1: MEASURED_IN_1, 2: MEASURED_IN_2}[version])
-        version = 3
-    if version == 3:
-        metadata.create_all(connection, tables=ADDED_IN_4)
-        for index in INDEXES_OF_4:
-            index.create(connection)
-        connection.execute(update(schema_version).values(version=VERSION))
-
-
-def _measure_more(connection: Connection, measured: int) -> None:
-    """Versions 1 and 2 measured less: the columns are added, and nothing is known of them."""
-    for table in (telemetry, vehicle_state):
-        for name in MEASURED[measured:]:
-            connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {name} BIGINT"))
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            # What the driver said at length, values of rows perhaps, ends here.
+            raise self._link.named(error) from None
+        except PoolTimeoutError as error:
+            raise DatabaseLostError("every connection to the database is in use") from error
 
 
 def open_database(url: str) -> Database:
-    """Database of a SQLAlchemy URL such as sqlite:////var/lib/trifleet/fleet.db.
+    """Database of a SQLAlchemy URL: sqlite:////var/lib/trifleet/fleet.db, postgresql://host/fleet.
 
     Call `create_schema` or `check_schema` next. Raises DatabaseError.
     """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
+        # The URL itself may hold a password.
         raise DatabaseError("not a database URL") from error
-    if parsed.get_backend_name() != "sqlite":
-        raise DatabaseError(f"no support for {parsed.get_backend_name()!r} databases yet")
-    if not parsed.database or parsed.database == ":memory:":
-        raise DatabaseError("the database is a file: several processes share it")
-    sqlite.make_private(parsed.database)
-    # What was to be written stays out of errors: they end in logs, and it may be about a rider.
-    writers, readers = (create_engine(parsed, hide_parameters=True) for _ in range(2))
-    sqlite.prepare(writers, writes=True)
-    sqlite.prepare(readers, writes=False)
-    try:
-        with writers.connect():
-            pass
-    except DBAPIError as error:
-        raise DatabaseError(f"cannot open {parsed.database}: {error.orig}") from error
-    return Database(writers, readers, parsed.database)
+    return Database(engine.link(parsed))

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from fleet_backend.fleet import content as contents
-from fleet_backend.fleet import erasures, streamed, trace
+from fleet_backend.fleet import erasures, rollups, streamed, trace
 from fleet_backend.fleet.content import Content, inflate
 from fleet_backend.fleet.erasures import Erasure
 from fleet_backend.fleet.errors import ValueRefusedError
@@ -135,11 +135,12 @@ def _own(his: Trace) -> list[bytes]:
 
 
 def drop_measured(connection: Connection, of: Iterable[Ride], counts: Counts) -> None:
-    """Samples of the rides, the records that bound them, and the bodies of both."""
+    """Samples and spans of the rides, the records that bound them, and the bodies of both."""
     kept = _held_by_commands()
     for ride in of:
         samples = ride.rows(telemetry)
         single = [ride.rows(records), records.c.kind.in_(RIDE_KINDS)]
+        counts["spans of telemetry"] += rollups.drop_ride(connection, ride)
         found = {
             *connection.execute(select(telemetry.c.statement_id).where(samples)).scalars(),
             *connection.execute(select(records.c.statement_id).where(*single)).scalars(),

@@ -66,6 +66,17 @@ class DatabaseError(OperationError):
     """The database cannot be opened, or is not one of ours."""
 
 
+class DatabaseRefusedError(DatabaseError):
+    """The engine did not do what it was asked: locked, full, not allowed, not there."""
+
+
+class DatabaseLostError(DatabaseRefusedError):
+    """The server went away, or does not answer: what was under way may be committed or not.
+
+    Worth waiting for: the same may be asked again, of it or of the standby that takes its place.
+    """
+
+
 class SchemaVersionError(DatabaseError):
     """A newer program has written this database: refuse to touch it."""
 

@@ -11,6 +11,8 @@ from typing import Annotated
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, or_, select, tuple_
 
+from fleet_backend.fleet import engine
+from fleet_backend.fleet.errors import SettingsError
 from fleet_backend.fleet.schema import (
     bodies,
     commands,
@@ -22,6 +24,9 @@ from fleet_backend.fleet.schema import (
     riders,
     statements,
     telemetry,
+    telemetry_1h,
+    telemetry_1min,
+    telemetry_1s,
     vehicles,
 )
 from fleet_backend.fleet.settings import Bounds
@@ -38,6 +43,9 @@ class RetentionSettings:
     """Days; the table `[retention]` of the installation's privacy.toml."""
 
     telemetry_days: _Days = 90
+    telemetry_1s_days: _Days = 90
+    telemetry_1min_days: _Days = 365
+    telemetry_1h_days: _Days = 1_095
     bodies_days: _Days = 90
     records_days: _Days = 365
     commands_days: _Days = 90
@@ -46,6 +54,20 @@ class RetentionSettings:
     repeats_days: _Days = 1
     refused_days: _Days = 180
     riders_days: _Days = 730
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError: the spans of an hour say where an erasure looks for the others."""
+        spans = (self.telemetry_1s_days, self.telemetry_1min_days, self.telemetry_1h_days)
+        if list(spans) != sorted(spans):
+            raise SettingsError(
+                "telemetry_1h_days must not be less than telemetry_1min_days, nor that less than"
+                " telemetry_1s_days"
+            )
+
+    def of(self, kind: str) -> int:
+        """Days of a kind. Spans of a second hold positions: never longer than the samples."""
+        days = int(getattr(self, f"{kind}_days"))
+        return min(days, self.telemetry_days) if kind == "telemetry_1s" else days
 
 
 @dataclass(frozen=True)
@@ -81,6 +103,24 @@ KINDS = (
     Kind(
         "telemetry", "table `telemetry`", "speed, position, battery of each vehicle by time",
         "to find vehicles, to look into faults and accidents", "telemetry_days",
+    ),
+    Kind(
+        "telemetry by second", "table `telemetry_1s`", "the same in spans of a second, with "
+        "positions; never longer than the samples themselves", "to draw a ride",
+        "telemetry_1s_days",
+    ),
+    Kind(
+        "telemetry by minute", "table `telemetry_1min`", "least, greatest and mean of speed, "
+        "voltage, current and temperatures; no position", "to draw days and weeks",
+        "telemetry_1min_days",
+    ),
+    Kind(
+        "telemetry by hour", "table `telemetry_1h`", "the same by hour; no position",
+        "to draw months, to see batteries age", "telemetry_1h_days",
+    ),
+    Kind(
+        "hours that are due", "table `rollups_due`", "vehicle and hour of samples that are in no "
+        "span yet", "to compute the spans", until="an hour and a minute",
     ),
     Kind(
         "bodies", "table `bodies`", "salt and content of each statement: records as they were "
@@ -170,18 +210,28 @@ def retain(connection: Connection, settings: RetentionSettings, now: int) -> Cou
     """One piece of each kind that is older than it may be; empty when nothing is left to do."""
     counts: Counter[str] = Counter()
     for name, (table, rows) in _RULES.items():
-        days = int(getattr(settings, f"{name}_days"))
-        deleted = _delete(connection, table, rows(now - days * DAY_S))
+        before = now - settings.of(name) * DAY_S
+        deleted = _drop(connection, name, before)
+        deleted += _delete(connection, table, rows(before))
         if deleted:
             counts[name] = deleted
     return counts
 
 
+def _drop(connection: Connection, name: str, before: int) -> int:
+    """Whole partitions, where the engine has them: an instant for millions of rows."""
+    if name not in ("telemetry", "telemetry_1s"):
+        return 0
+    arrival = "server_time" if name == "telemetry" else ""
+    return engine.partitions(connection).drop_before(connection, name, before, arrival)
+
+
 def _delete(connection: Connection, table: Table, old: "ColumnElement[bool]") -> int:
     key = tuple_(*table.primary_key.columns)
-    # The rows are chosen first: SQLite has no DELETE with a LIMIT.
+    # The rows are chosen first: SQLite has no DELETE with a LIMIT. `old` again, because it tells
+    # PostgreSQL which partitions they are in.
     doomed = select(*table.primary_key.columns).where(old).limit(PIECE)
-    return connection.execute(delete(table).where(key.in_(doomed))).rowcount
+    return connection.execute(delete(table).where(key.in_(doomed), old)).rowcount
 
 
 def _old_bodies(before: int) -> "ColumnElement[bool]":
@@ -204,6 +254,12 @@ def _old_samples(before: int) -> "ColumnElement[bool]":
     )
 
 
+def _spans_before(table: Table) -> Rows:
+    """Of every vehicle, so that the key finds them; they begin at the vehicle's time."""
+    own = table.c.vehicle.in_(select(vehicles.c.id))
+    return lambda before: and_(own, table.c.time < before)
+
+
 def _old_records(before: int) -> "ColumnElement[bool]":
     """One that a command was answered by goes with the command."""
     used = select(commands.c.record_id).where(commands.c.record_id.is_not(None))
@@ -218,6 +274,9 @@ def _idle_riders(before: int) -> "ColumnElement[bool]":
 # By the server's clock: a vehicle's may be wrong. In this order, because commands hold records.
 _RULES: dict[str, tuple[Table, Rows]] = {
     "telemetry": (telemetry, _old_samples),
+    "telemetry_1s": (telemetry_1s, _spans_before(telemetry_1s)),
+    "telemetry_1min": (telemetry_1min, _spans_before(telemetry_1min)),
+    "telemetry_1h": (telemetry_1h, _spans_before(telemetry_1h)),
     "bodies": (bodies, _old_bodies),
     "commands": (commands, lambda before: commands.c.updated < before),
     "records": (records, _old_records),
@@ -233,7 +292,7 @@ def lasts(kind: Kind, settings: RetentionSettings) -> str:
     """How long a kind is kept, in words."""
     if not kind.days:
         return kind.until
-    days = int(getattr(settings, kind.days))
+    days = settings.of(kind.days.removesuffix("_days"))
     return f"{days} days" if days > 1 else "1 day"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
-from fleet_backend.fleet import sqlite
+from fleet_backend.fleet import engine
 from fleet_backend.fleet.errors import ErasedError, NotLoggedError, UnknownError
 from fleet_backend.fleet.schema import bodies, statements
 from protocol import statement as wire
@@ -74,9 +74,9 @@ def insert_one(connection: Connection, new: NewStatement, now: int) -> int:
 def insert_sealed(connection: Connection, new: NewStatement, now: int) -> int:
     """Keep a statement without its body, which is shown later, if at all. Returns its id."""
     row = {name: value for name, value in vars(new).items() if name not in ("salt", "packed_body")}
-    result = connection.execute(insert(statements).values({**row, "server_time": now}))
-    (statement_id,) = result.inserted_primary_key or (0,)
-    return int(statement_id)
+    statement_id = engine.batch(connection).next_statement_id(connection)
+    connection.execute(insert(statements).values({**row, "id": statement_id, "server_time": now}))
+    return statement_id
 
 
 def keep_body(connection: Connection, statement_id: int, shown: Body) -> None:
@@ -95,7 +95,7 @@ def head(connection: Connection, gateway: str) -> Link | None:
 
 def links(connection: Connection, gateway: str, first: int, last: int) -> list[Link]:
     """The stored statements of a gateway with first <= seq <= last."""
-    return [Link(*row) for row in sqlite.links(connection, gateway, first, last)]
+    return [Link(*row) for row in engine.batch(connection).links(connection, gateway, first, last)]
 
 
 def by_hash(connection: Connection, statement_hash: bytes) -> StatementRow:
@@ -153,7 +153,7 @@ def next_leaf(connection: Connection) -> int:
 
 def assign_leaves(connection: Connection, places: Sequence[tuple[int, int]]) -> None:
     """Write down (statement id, leaf index). A place is given to one statement, once."""
-    sqlite.assign_leaves(connection, [(leaf, number) for number, leaf in places])
+    engine.batch(connection).assign_leaves(connection, [(leaf, number) for number, leaf in places])
 
 
 def ids_of(connection: Connection, hashes: Iterable[bytes]) -> dict[bytes, int]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Table, or_, select
 
 from fleet_backend.fleet import content as contents
-from fleet_backend.fleet import erasures, streamed
+from fleet_backend.fleet import erasures, rollups, streamed
 from fleet_backend.fleet.content import Content, inflate
 from fleet_backend.fleet.rides import Ride
 from fleet_backend.fleet.schema import (
@@ -47,6 +47,7 @@ def collect(connection: Connection, trace: Trace) -> dict[str, list[Item]]:
         "rides": [_ride(ride) for ride in trace.rides],
         "records": list(_records(connection, trace, named)),
         "telemetry": _of_rides(connection, telemetry, trace.rides),
+        "spans": _spans(connection, trace.rides),
         "statements": list(_statements(connection, trace)),
         "events": [_plain(vars(event)) for event in streamed.of_rider(connection, trace)],
         "quarantine": _quarantine(connection, trace),
@@ -68,6 +69,22 @@ def _rows(connection: Connection, table: Table, where: ColumnElement[bool]) -> l
 def _of_rides(connection: Connection, table: Table, rides: Iterable[Ride]) -> list[Item]:
     inside = [ride.rows(table) for ride in rides]
     return _rows(connection, table, or_(*inside)) if inside else []
+
+
+def _spans(connection: Connection, rides: Iterable[Ride]) -> list[Item]:
+    """Spans in which any of his samples may be; those of a second alone say where he was.
+
+    A span at the edge of a ride holds samples from before or after it as well: it is shown where it
+    lies within the ride alone.
+    """
+    return [
+        {"step": one.name, **row}
+        for one in rollups.RESOLUTIONS
+        for ride in rides
+        for row in _rows(connection, one.table, rollups.of_ride(one.table, ride))
+        if ride.holds(ride.vehicle, (row["first_boot"], row["first_seq"]))
+        and ride.holds(ride.vehicle, (row["last_boot"], row["last_seq"]))
+    ]
 
 
 def _records(connection: Connection, trace: Trace, named: set[str]) -> Iterator[Item]:

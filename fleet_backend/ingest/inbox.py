@@ -44,6 +44,13 @@ class Inbox:
                 batch.append(self._take())
             return batch
 
+    def clear(self) -> None:
+        """Forget what nobody took: the broker gives it out again."""
+        with self._changed:
+            self._messages.clear()
+            self._bytes = 0
+            self._changed.notify_all()
+
     def _take(self) -> Message:
         message = self._messages.popleft()
         self._bytes -= len(message.payload)

@@ -3,12 +3,13 @@
 import gc
 import logging
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 from fleet_backend.fleet.database import open_database
 from fleet_backend.fleet.keys import load_ed25519
+from fleet_backend.ingest.adapter import Adapter
+from fleet_backend.ingest.adapters import open_adapter
 from fleet_backend.ingest.answers import Answers
-from fleet_backend.ingest.mqtt import MqttAdapter
 from fleet_backend.ingest.publishing import PublisherThread, read_policy
 from fleet_backend.ingest.sequencer import Sequencer, SequencerThread
 from fleet_backend.ingest.settings import IngestSettings, LedgerSettings
@@ -48,7 +49,7 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
     try:
         publisher.start()
         sequencer.start(ledger.integrate_s)
-        adapter = MqttAdapter(settings.mqtt)
+        adapter = open_adapter(settings.mqtt, settings.amqp)
         try:
             answers = _start_answers(ledger, adapter)
             try:
@@ -61,8 +62,9 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
                     committed=sequencer.wake,
                     asked=answers.ask,
                 )
-                _LOG.info("ready")
-                worker.run(stop)
+                with closing(worker):
+                    _LOG.info("ready")
+                    worker.run(stop)
             finally:
                 answers.stop()
         finally:
@@ -75,7 +77,7 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
     _LOG.info("ended")
 
 
-def _start_answers(ledger: LedgerSettings, adapter: MqttAdapter) -> Answers:
+def _start_answers(ledger: LedgerSettings, adapter: Adapter) -> Answers:
     keys = map(load_log_key, ledger.key_files)
     logs = [log_signer(ledger.origin, key).verifier for key in keys]
     answers = Answers(ledger.directory / "public", logs, adapter.send)

@@ -22,6 +22,7 @@ CONTRADICTION = "command-contradiction"
 TOPIC = "unknown-topic"
 SIGHTING = "malformed-sighting"
 SIGHTING_SIGNATURE = "sighting-signature"
+POISON = "poison"
 
 TEXTS = {
     MESSAGE: "The message is not a statement with its salt and body.",
@@ -46,4 +47,5 @@ TEXTS = {
     TOPIC: "Nothing is expected on this topic.",
     SIGHTING: "A gateway's sighting of a log cannot be read, or says nothing.",
     SIGHTING_SIGNATURE: "A sighting's signature does not verify with the gateway's key.",
+    POISON: "The backend fails on this message, and set it aside so that nothing waits for it.",
 }

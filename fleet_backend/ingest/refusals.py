@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from fleet_backend.fleet import events, quarantine
 from fleet_backend.fleet.events import NewEvent
 from fleet_backend.ingest import reasons
-from fleet_backend.ingest.acceptance import Accepted, BadRecord, Refused
+from fleet_backend.ingest.acceptance import MAX_MESSAGE_BYTES, Accepted, BadRecord, Refused
 from fleet_backend.ingest.adapter import Message
 from fleet_backend.ingest.limits import QuarantineLimits, RateLimit
 from protocol import courier
@@ -49,6 +49,20 @@ def keep(
         if kept and refused.authentic:
             durable.append(refused)
     return Kept(durable, dropped)
+
+
+def keep_whole(
+    connection: Connection, message: Message, refused: Refused, rate: RateLimit, now: int
+) -> bool:
+    """Put one into quarantine as it came; False where its gateway has no room left."""
+    digest = sha256(message.payload).digest()
+    if quarantine.holds(connection, message.gateway, digest):
+        return True
+    if not rate.take(message.gateway):
+        return False
+    topic = courier.topic(message.gateway, message.name)
+    _put(connection, refused, topic, digest, message.payload[: MAX_MESSAGE_BYTES + 1], now)
+    return True
 
 
 def set_aside(

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from fleet_backend.fleet import gateways, sqlite, vehicles
-from fleet_backend.fleet.keys import ed25519_verifier
+from fleet_backend.fleet import engine, gateways, vehicles
 from fleet_backend.ingest.acceptance import Chain, KnownVehicle, Verify
+from fleet_backend.ingest.signatures import verifier
 from protocol import ack
 
 
@@ -17,12 +17,13 @@ class Registry:
 
     gateways: Mapping[str, Verify]
     vehicles: Mapping[str, KnownVehicle]
+    keys: Mapping[str, bytes]  # of the gateways
 
 
 def load(connection: Connection) -> Registry:
     """Everything that is registered now."""
     keys = {
-        one.id: ed25519_verifier(one.public_key)
+        one.id: one.public_key
         for one in gateways.all_gateways(connection)
         if one.kind == gateways.GATEWAY
     }
@@ -30,7 +31,7 @@ def load(connection: Connection) -> Registry:
         one.id: KnownVehicle(one.gateway, one.record_key)
         for one in vehicles.all_vehicles(connection)
     }
-    return Registry(keys, known)
+    return Registry({name: verifier(key) for name, key in keys.items()}, known, keys)
 
 
 def load_chains(connection: Connection, named: Iterable[tuple[str, int]]) -> dict[str, Chain]:
@@ -45,6 +46,6 @@ def _chain(connection: Connection, gateway: str, numbers: list[int]) -> Chain:
     chain: Chain = {}
     for first, last in ack.to_ranges(numbers):
         # A number of 2^63 - 1 has no successor that a column could hold.
-        rows = sqlite.links(connection, gateway, first, min(last, (1 << 63) - 1))
+        rows = engine.batch(connection).links(connection, gateway, first, min(last, (1 << 63) - 1))
         chain.update({seq: (own, before) for seq, own, before in rows})
     return chain

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fleet_backend.fleet.retention import RetentionSettings
 from fleet_backend.fleet.settings import Bounds, load
+from fleet_backend.ingest.amqp import AmqpSettings
 from fleet_backend.ingest.mqtt import MqttSettings
 from fleet_backend.ingest.worker import WorkerSettings
 
@@ -37,8 +38,10 @@ class IngestSettings:
 
     database: str
     ack_key: Path
-    mqtt: MqttSettings
     ledger: LedgerSettings
+    # One of the two.
+    mqtt: MqttSettings | None = None
+    amqp: AmqpSettings | None = None
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from fleet_backend.fleet import events, sqlite, vehicles
+from fleet_backend.fleet import engine, events, rollups, vehicles
 from fleet_backend.ingest import states
 from fleet_backend.ingest.acceptance import FUTURE_S, Accepted
 from fleet_backend.ingest.effects import apply_record, report_gateway
@@ -17,7 +17,7 @@ def store(connection: Connection, accepted: Sequence[Accepted], now: int) -> Non
     """Raises ExistsError where another process stored one of them in the meantime."""
     if not accepted:
         return
-    first = sqlite.next_statement_id(connection)
+    first = engine.batch(connection).next_statement_id(connection)
     numbered = list(enumerate(accepted, first))
     _insert(connection, numbered, now)
     _update_states(connection, accepted, now)
@@ -52,9 +52,12 @@ def _insert(connection: Connection, numbered: Sequence[tuple[int, Accepted]], no
         for item in one.samples:
             key = (item.vehicle, item.boot, item.seq, number, item.time, now)
             samples.append(key + item.values)
-    sqlite.insert_statements(connection, rows)
-    sqlite.insert_bodies(connection, bodies)
-    sqlite.insert_samples(connection, samples)
+    batch = engine.batch(connection)
+    batch.insert_statements(connection, rows)
+    batch.insert_bodies(connection, bodies)
+    batch.insert_samples(connection, samples)
+    seen = ((item.vehicle, item.time) for _, one in numbered for item in one.samples)
+    rollups.mark(connection, seen, now)
 
 
 def _update_states(connection: Connection, accepted: Sequence[Accepted], now: int) -> None:
@@ -72,8 +75,9 @@ def _update_states(connection: Connection, accepted: Sequence[Accepted], now: in
         rows.append((name, *after[:4], *after.values))
         data = json.dumps(states.as_event(after, lock.STATES))
         streamed.append((events.VEHICLE, name, data, now))
-    sqlite.put_states(connection, rows)
-    sqlite.insert_events(connection, streamed)
+    batch = engine.batch(connection)
+    batch.put_states(connection, rows)
+    batch.insert_events(connection, streamed)
 
 
 def _news(accepted: Sequence[Accepted], now: int) -> dict[str, list[News]]:

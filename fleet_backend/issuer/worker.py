@@ -16,10 +16,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy.exc import DBAPIError
-
 from fleet_backend.fleet import chains, grants
-from fleet_backend.fleet.errors import UnknownError
+from fleet_backend.fleet.errors import DatabaseRefusedError, UnknownError
 from fleet_backend.fleet.grants import GrantRow
 from protocol import cbor, cose, grant
 from protocol import statement as wire
@@ -79,8 +77,8 @@ class Worker:
             if rows or self._signed:
                 self._round(rows)
             self._busy = bool(rows or self._signed)
-        except DBAPIError as error:
-            log.warning("database: %s", error.orig)
+        except DatabaseRefusedError as error:
+            log.warning("database: %s", error)
         except UnknownError:
             # Its rider was erased meanwhile; the next round drops what was signed for it.
             log.info("a request is gone")

@@ -30,11 +30,11 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     ),
     "fleet_backend.fleet": (
         {"protocol", "fleet_backend.ledger"},
-        {"sqlalchemy", "cryptography"},
+        {"sqlalchemy", "alembic", "cryptography", "psycopg"},
     ),
     "fleet_backend.ingest": (
         {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},
-        {"paho", "cryptography", "sqlalchemy"},
+        {"paho", "pika", "cryptography", "nacl", "sqlalchemy"},
     ),
     "fleet_backend.issuer": (
         {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},

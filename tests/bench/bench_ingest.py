@@ -27,7 +27,8 @@ from fleet_backend.ledger.writer import create_ledger
 from protocol import courier
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ingest"))
-from ingest_fleet import NOW, FakeGateway, FakeVehicle, MemoryAdapter, open_fleet
+from ingest_fleet import NOW, FakeGateway, FakeVehicle, open_fleet
+from memory_adapter import MemoryAdapter
 
 BATCH = 500
 ORIGIN = "bench.example/log"

@@ -1,14 +1,15 @@
 """Whether bytes speak of a rider, for few names and for the thousands of a frequent rider."""
 
 import random
-from pathlib import Path
+import secrets
+import traceback
 
 import pytest
 from sqlalchemy import insert
-from sqlalchemy.exc import DBAPIError
 
 from fleet_backend.fleet import content
-from fleet_backend.fleet.database import open_database
+from fleet_backend.fleet.database import Database
+from fleet_backend.fleet.errors import DatabaseRefusedError
 from fleet_backend.fleet.schema import vehicles
 from fleet_backend.fleet.trace import Trace
 
@@ -31,13 +32,12 @@ def test_each_name_is_found_wherever_it_stands(count: int) -> None:
     assert not of_him.names_him(rest) and not of_him.names_him(b"")
 
 
-def test_an_error_of_the_database_names_nobody(tmp_path: Path) -> None:
+def test_an_error_of_the_database_names_nobody(database: Database) -> None:
     """Errors end in logs, where an erasure finds ids by their digits alone."""
-    database = open_database(f"sqlite:///{tmp_path}/fleet.db")
-    database.create_schema()
-    row = {"id": "whoever", "gateway": "nobody", "owner_thumbprint": b"", "record_key": b""}
-    with pytest.raises(DBAPIError) as found, database.begin() as connection:
+    who, where = secrets.token_hex(8), secrets.token_hex(8)
+    row = {"id": who, "gateway": where, "owner_thumbprint": b"", "record_key": b""}
+    with pytest.raises(DatabaseRefusedError) as found, database.begin() as connection:
         connection.execute(insert(vehicles).values(**row, key_fingerprint=b"", added=1))
-    assert "vehicles" in str(found.value)
-    assert "whoever" not in str(found.value)
-    database.close()
+    shown = "".join(traceback.format_exception(found.value))
+    assert "constraint" in shown
+    assert who not in shown and where not in shown

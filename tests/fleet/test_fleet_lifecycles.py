@@ -8,7 +8,7 @@ from sqlalchemy import Connection, update
 
 from fleet_backend.fleet import commands, gateways, grants, lifecycle, vehicles
 from fleet_backend.fleet.chains import Chain
-from fleet_backend.fleet.database import Database, open_database
+from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.errors import LifecycleError
 from fleet_backend.fleet.schema import commands as commands_table
 from fleet_backend.fleet.schema import grants as grants_table
@@ -18,22 +18,12 @@ GRANT_STATES = (grants.REQUESTED, grants.CLAIMED, grants.ISSUED, grants.REFUSED,
 GRANT_EVENTS = (grants.CLAIM, grants.ISSUE, grants.REFUSE, grants.EXPIRE)
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    folder = tmp_path_factory.mktemp("lifecycles")
-    database = open_database(f"sqlite:///{folder / 'fleet.db'}")
-    database.create_schema()
-    with database.begin() as connection:
+@pytest.fixture
+def connection(shared: Database) -> Iterator[Connection]:
+    """A transaction that leaves nothing behind."""
+    with shared.begin() as connection:
         gateways.register(connection, "gw-1", bytes(32), gateways.GATEWAY, 1)
         vehicles.register(connection, "v-1", "gw-1", bytes(32), bytes(32), bytes(32), 1)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def connection(database: Database) -> Iterator[Connection]:
-    """A transaction that leaves nothing behind."""
-    with database.begin() as connection:
         yield connection
         connection.rollback()
 

@@ -22,7 +22,7 @@ from fleet_backend.fleet import (
     vehicles,
 )
 from fleet_backend.fleet.chains import Chain
-from fleet_backend.fleet.database import Database, open_database
+from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.errors import (
     ErasedError,
     ExistsError,
@@ -38,19 +38,10 @@ from protocol import lock, record, rsa
 NOW = 1_790_000_000
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    folder = tmp_path_factory.mktemp("repositories")
-    database = open_database(f"sqlite:///{folder / 'fleet.db'}")
-    database.create_schema()
-    yield database
-    database.close()
-
-
 @pytest.fixture
-def connection(database: Database) -> Iterator[Connection]:
+def connection(shared: Database) -> Iterator[Connection]:
     """A transaction that leaves nothing behind."""
-    with database.begin() as connection:
+    with shared.begin() as connection:
         gateways.register(connection, "gw-1", bytes(32), gateways.GATEWAY, NOW)
         _vehicle(connection, "v-1")
         yield connection

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Connection, func, insert, select
 
 from fleet_backend.fleet import schema
-from fleet_backend.fleet.database import Database, open_database
+from fleet_backend.fleet.database import Database
+from fleet_backend.fleet.errors import SettingsError
 from fleet_backend.fleet.retention import (
     DAY_S,
     KINDS,
@@ -27,10 +28,9 @@ SETTINGS = RetentionSettings(**DAYS)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path / 'fleet.db'}")
-    opened.create_schema()
-    with opened.begin() as connection:
+def connection(shared: Database) -> Iterator[Connection]:
+    """A gateway and its vehicle, in a transaction that leaves nothing behind."""
+    with shared.begin() as connection:
         gateway = {"id": "gw-1", "public_key": bytes(32), "kind": "gateway", "added": 1}
         connection.execute(insert(schema.gateways).values(gateway))
         vehicle = {
@@ -38,8 +38,8 @@ def database(tmp_path: Path) -> Iterator[Database]:
             "record_key": bytes(32), "key_fingerprint": bytes(32), "added": 1,
         }  # fmt: skip
         connection.execute(insert(schema.vehicles).values(vehicle))
-    yield opened
-    opened.close()
+        yield connection
+        connection.rollback()
 
 
 def put_statement(connection: Connection, number: int, time: int) -> None:
@@ -116,8 +116,19 @@ def put_riders(connection: Connection, number: int, time: int) -> None:
     connection.execute(insert(schema.riders).values(row))
 
 
+def put_span(table: Any) -> Any:
+    def put(connection: Connection, number: int, time: int) -> None:
+        place = dict.fromkeys(("samples", "first_boot", "first_seq", "last_boot", "last_seq"), 1)
+        connection.execute(insert(table).values(vehicle="trike-1", time=time, **place))
+
+    return put
+
+
 KEPT: dict[str, tuple[Any, Any]] = {
     "telemetry": (put_telemetry, schema.telemetry),
+    "telemetry_1s": (put_span(schema.telemetry_1s), schema.telemetry_1s),
+    "telemetry_1min": (put_span(schema.telemetry_1min), schema.telemetry_1min),
+    "telemetry_1h": (put_span(schema.telemetry_1h), schema.telemetry_1h),
     "bodies": (put_bodies, schema.bodies),
     "records": (put_records, schema.records),
     "commands": (put_commands, schema.commands),
@@ -134,17 +145,18 @@ def count(connection: Connection, table: Any) -> int:
 
 
 @pytest.mark.parametrize("name", sorted(KEPT))
-def test_a_row_stays_to_its_last_second_and_goes_in_the_next(database: Database, name: str) -> None:
+def test_a_row_stays_to_its_last_second_and_goes_in_the_next(
+    connection: Connection, name: str
+) -> None:
     put, table = KEPT[name]
-    last = NOW - DAYS[f"{name}_days"] * DAY_S
-    with database.begin() as connection:
-        put(connection, 1, last - 1)
-        put(connection, 2, last)
-        put(connection, 3, NOW)
-        assert retain(connection, SETTINGS, NOW) == {name: 1}
-        assert count(connection, table) == 2
-        assert retain(connection, SETTINGS, NOW + 1) == {name: 1}
-        assert retain(connection, SETTINGS, NOW + 1) == {}
+    last = NOW - SETTINGS.of(name) * DAY_S
+    put(connection, 1, last - 1)
+    put(connection, 2, last)
+    put(connection, 3, NOW)
+    assert retain(connection, SETTINGS, NOW) == {name: 1}
+    assert count(connection, table) == 2
+    assert retain(connection, SETTINGS, NOW + 1) == {name: 1}
+    assert retain(connection, SETTINGS, NOW + 1) == {}
 
 
 def test_every_setting_has_a_kind_and_a_rule() -> None:
@@ -153,70 +165,87 @@ def test_every_setting_has_a_kind_and_a_rule() -> None:
     assert all(bool(kind.days) != bool(kind.until) for kind in KINDS)
 
 
+def test_positions_never_stay_longer_than_the_samples() -> None:
+    """Who shortened `telemetry_days` before there were spans meant positions."""
+    settings = RetentionSettings(telemetry_days=7)
+    assert settings.of("telemetry_1s") == 7
+    (kind,) = [kind for kind in KINDS if kind.days == "telemetry_1s_days"]
+    assert lasts(kind, settings) == "7 days"
+    assert RetentionSettings(telemetry_days=365).of("telemetry_1s") == 90
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        {"telemetry_1h_days": 30},
+        {"telemetry_1min_days": 30},
+        {"telemetry_1s_days": 400},
+        {"telemetry_1min_days": 2_000},
+    ],
+)
+def test_spans_of_an_hour_stay_longest(days: dict[str, int]) -> None:
+    with pytest.raises(SettingsError, match="must not be less"):
+        RetentionSettings(**days)
+
+
 def test_every_table_is_in_a_kind() -> None:
     told = " ".join(kind.where for kind in KINDS)
     missing = {name for name in schema.metadata.tables if f"`{name}`" not in told}
     assert missing == {"schema_version"}
 
 
-def test_statements_are_never_deleted(database: Database) -> None:
-    with database.begin() as connection:
-        put_bodies(connection, 1, 1)
-        put_telemetry(connection, 2, 1)
-        assert retain(connection, SETTINGS, NOW) == {"bodies": 1, "telemetry": 1}
-        assert count(connection, schema.statements) == 2
+def test_statements_are_never_deleted(connection: Connection) -> None:
+    put_bodies(connection, 1, 1)
+    put_telemetry(connection, 2, 1)
+    assert retain(connection, SETTINGS, NOW) == {"bodies": 1, "telemetry": 1}
+    assert count(connection, schema.statements) == 2
 
 
-def test_a_record_goes_with_the_command_that_it_answered(database: Database) -> None:
-    with database.begin() as connection:
-        put_records(connection, 1, 1)
-        put_commands(connection, 1, NOW)
-        answered = schema.commands.update().values(record_id=1)
-        connection.execute(answered)
-        assert retain(connection, SETTINGS, NOW) == {}
-        later = NOW + DAYS["commands_days"] * DAY_S + 1
-        assert retain(connection, SETTINGS, later) == {"commands": 1, "records": 1}
+def test_a_record_goes_with_the_command_that_it_answered(connection: Connection) -> None:
+    put_records(connection, 1, 1)
+    put_commands(connection, 1, NOW)
+    answered = schema.commands.update().values(record_id=1)
+    connection.execute(answered)
+    assert retain(connection, SETTINGS, NOW) == {}
+    later = NOW + DAYS["commands_days"] * DAY_S + 1
+    assert retain(connection, SETTINGS, later) == {"commands": 1, "records": 1}
 
 
-def test_a_rider_with_a_grant_stays(database: Database) -> None:
-    with database.begin() as connection:
-        put_riders(connection, 0, 1)
-        put_grants(connection, 1, NOW)
-        assert retain(connection, SETTINGS, NOW) == {}
-        later = NOW + DAYS["grants_days"] * DAY_S + 1
-        assert retain(connection, SETTINGS, later) == {"grants": 1}
-        assert retain(connection, SETTINGS, later) == {"riders": 1}
+def test_a_rider_with_a_grant_stays(connection: Connection) -> None:
+    put_riders(connection, 0, 1)
+    put_grants(connection, 1, NOW)
+    assert retain(connection, SETTINGS, NOW) == {}
+    later = NOW + DAYS["grants_days"] * DAY_S + 1
+    assert retain(connection, SETTINGS, later) == {"grants": 1}
+    assert retain(connection, SETTINGS, later) == {"riders": 1}
 
 
 @pytest.mark.parametrize(("time", "goes"), [(0, True), (NOW + 100, False), (1 << 40, True)])
 def test_a_sample_with_a_wrong_clock_is_kept_by_the_servers(
-    database: Database, time: int, goes: bool
+    connection: Connection, time: int, goes: bool
 ) -> None:
     """None at all and one that cannot be go in time; one that is a little ahead, when it is old."""
-    with database.begin() as connection:
-        put_telemetry(connection, 1, 1)
-        connection.execute(schema.telemetry.update().values(time=time))
-        assert bool(retain(connection, SETTINGS, NOW)) is goes
-        much_later = NOW + 101 + DAYS["telemetry_days"] * DAY_S
-        assert bool(retain(connection, SETTINGS, much_later)) is not goes
+    put_telemetry(connection, 1, 1)
+    connection.execute(schema.telemetry.update().values(time=time))
+    assert bool(retain(connection, SETTINGS, NOW)) is goes
+    much_later = NOW + 101 + DAYS["telemetry_days"] * DAY_S
+    assert bool(retain(connection, SETTINGS, much_later)) is not goes
 
 
-def test_a_late_delivery_counts_from_its_arrival(database: Database) -> None:
-    with database.begin() as connection:
-        put_telemetry(connection, 1, NOW)
-        connection.execute(schema.telemetry.update().values(time=1))
-        assert retain(connection, SETTINGS, NOW) == {}
+def test_a_late_delivery_counts_from_its_arrival(connection: Connection) -> None:
+    put_telemetry(connection, 1, NOW)
+    connection.execute(schema.telemetry.update().values(time=1))
+    assert retain(connection, SETTINGS, NOW) == {}
 
 
-def test_many_rows_go_in_pieces(database: Database) -> None:
+def test_many_rows_go_in_pieces(connection: Connection) -> None:
     rows = [
         {"topic": "vehicle", "subject": "t", "data": {}, "created": 1} for _ in range(PIECE + 1)
     ]
-    with database.begin() as connection:
-        connection.execute(insert(schema.events), rows)
-        assert retain(connection, SETTINGS, NOW) == {"events": PIECE}
-        assert retain(connection, SETTINGS, NOW) == {"events": 1}
-        assert retain(connection, SETTINGS, NOW) == {}
+    connection.execute(insert(schema.events), rows)
+    assert retain(connection, SETTINGS, NOW) == {"events": PIECE}
+    assert retain(connection, SETTINGS, NOW) == {"events": 1}
+    assert retain(connection, SETTINGS, NOW) == {}
 
 
 def test_how_long_is_said_in_words() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from ingest_fleet import NOW, FakeGateway, FakeVehicle, MemoryAdapter, open_fleet
+from ingest_fleet import NOW, FakeGateway, FakeVehicle, open_fleet
+from memory_adapter import MemoryAdapter
 
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.keys import ed25519_verifier, public_bytes
@@ -55,4 +56,5 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     settings = WorkerSettings(quarantine=QuarantineLimits(burst=20, per_s=0.0, authentic_kept=10))
     worker = Worker(database, adapter, key, settings, now=lambda: NOW)
     yield Desk(database, adapter, worker, gateway, vehicle, key)
+    worker.close()
     database.close()

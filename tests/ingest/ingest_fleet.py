@@ -1,8 +1,7 @@
-"""A small fleet for the tests of the ingest: real keys, real messages, an adapter in memory."""
+"""A small fleet for the tests of the ingest: real keys and real messages."""
 
 import os
 import zlib
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fleet_backend.fleet import gateways, keys, vehicles
 from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.ingest.acceptance import KnownVehicle, View
-from fleet_backend.ingest.adapter import Message
-from protocol import ack, bodies, cbor, courier, mac, record, statement
+from protocol import bodies, cbor, mac, record, statement
 
 NOW = 1_790_000_000
 
@@ -118,33 +116,3 @@ def open_fleet(folder: Path, *pairs: tuple[FakeGateway, Sequence[FakeVehicle]]) 
                     connection, one.name, gateway.name, bytes(32), one.record_key, fingerprint, NOW
                 )
     return database
-
-
-class MemoryAdapter:
-    """Keeps the contract of `Adapter` without a broker; refuses to be used after `close`."""
-
-    def __init__(self) -> None:
-        self.waiting: deque[Message] = deque()
-        self.sent: list[tuple[str, str, bytes]] = []
-        self.closed = False
-
-    def put(self, gateway: str, payload: bytes, name: str = courier.UP_STATEMENT) -> None:
-        self.waiting.append(Message(gateway, name, payload))
-
-    def receive(self, limit: int, wait_s: float, gather_s: float) -> list[Message]:
-        assert not self.closed, "received from a closed adapter"
-        return [self.waiting.popleft() for _ in range(min(limit, len(self.waiting)))]
-
-    def send(self, gateway: str, name: str, payload: bytes) -> None:
-        assert not self.closed, "sent through a closed adapter"
-        self.sent.append((gateway, name, payload))
-
-    def close(self) -> None:
-        self.closed = True
-
-    def acks(self, verify: Callable[[bytes, bytes], bool]) -> list[ack.Ack]:
-        return [
-            ack.open_ack(payload, verify)
-            for _, name, payload in self.sent
-            if name == courier.DOWN_ACK
-        ]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_backend.fleet.errors import SettingsError
+from fleet_backend.ingest.adapters import open_adapter
 from fleet_backend.ingest.mqtt import parse_topic
 from fleet_backend.ingest.settings import IngestSettings, load_settings
 from trifleet.layout import Settings, write_toml
@@ -29,6 +30,7 @@ def _load(folder: Path, values: Settings) -> IngestSettings:
 
 def test_settings_are_read_with_their_defaults(tmp_path: Path) -> None:
     found = _load(tmp_path, {**_good(), "worker": {"batch_messages": 50}})
+    assert found.mqtt is not None
     assert found.mqtt.port == 1883
     assert found.ledger.integrate_s == 0.1
     assert found.worker.batch_messages == 50
@@ -41,7 +43,7 @@ def test_relative_paths_begin_at_the_file(tmp_path: Path) -> None:
     assert found.ledger.directory == tmp_path / "ledger"
 
 
-@pytest.mark.parametrize("key", ["database", "ack_key", "mqtt", "ledger"])
+@pytest.mark.parametrize("key", ["database", "ack_key", "ledger"])
 def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
     values = _good()
     del values[key]
@@ -63,6 +65,9 @@ def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
         ("worker", "batch_messages", 0),
         ("worker", "gather_s", -1),
         ("worker", "quarantine", 1),
+        ("worker", "threads", 17),
+        ("worker", "notes", 5),
+        ("worker", "poison", 3),
     ],
 )
 def test_a_wrong_value_is_named(tmp_path: Path, table: str, key: str, value: str | int) -> None:
@@ -72,6 +77,33 @@ def test_a_wrong_value_is_named(tmp_path: Path, table: str, key: str, value: str
     values[table] = {**given, key: value}
     with pytest.raises(SettingsError, match=f"key '{table}.{key}'"):
         _load(tmp_path, values)
+
+
+@pytest.mark.parametrize("tables", [(), ("mqtt", "amqp")], ids=["none", "both"])
+def test_the_broker_is_named_once(tmp_path: Path, tables: tuple[str, ...]) -> None:
+    broker = {"host": "127.0.0.1", "port": 1883, "user": "ingest", "password_file": "p"}
+    values = {**{key: value for key, value in _good().items() if key != "mqtt"}}
+    found = _load(tmp_path, {**values, **dict.fromkeys(tables, broker)})
+    with pytest.raises(SettingsError, match=r"either a table \[mqtt\] or a table \[amqp\]"):
+        open_adapter(found.mqtt, found.amqp)
+
+
+def test_a_worker_by_amqp_is_set_up(tmp_path: Path) -> None:
+    tls = {"ca_file": "ca.pem", "certificate_file": "c.pem", "private_key_file": "c.key"}
+    values = {key: value for key, value in _good().items() if key != "mqtt"}
+    amqp: Settings = {
+        "host": "b.example",
+        "port": 5671,
+        "user": "ingest",
+        "prefetch": 7,
+        "tls": tls,
+    }
+    found = _load(tmp_path, {**values, "amqp": amqp, "worker": {"notes": "in-hand"}})
+    assert found.amqp is not None
+    assert (found.amqp.prefetch, found.amqp.queue) == (7, "trifleet.up")
+    assert found.amqp.tls is not None
+    assert found.amqp.tls.ca_file == tmp_path / "ca.pem"
+    assert found.worker.notes == tmp_path / "in-hand"
 
 
 def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:

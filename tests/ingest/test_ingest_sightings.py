@@ -8,7 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ingest_fleet import NOW, FakeGateway, MemoryAdapter, open_fleet
+from ingest_fleet import NOW, FakeGateway, open_fleet
+from memory_adapter import MemoryAdapter
 from sighting_desk import ORIGIN, proof, seen, signed
 
 from fleet_backend.fleet import counters, events, quarantine, sightings

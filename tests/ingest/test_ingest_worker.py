@@ -7,7 +7,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ingest_fleet import NOW, FakeGateway, FakeVehicle, MemoryAdapter, open_fleet
+from ingest_fleet import NOW, FakeGateway, FakeVehicle, open_fleet
+from memory_adapter import MemoryAdapter
 from sqlalchemy import func, select
 
 from fleet_backend.fleet import (
@@ -432,22 +433,6 @@ def test_nothing_is_acknowledged_while_the_disk_is_full(desk) -> None:
     _limit_pages(desk, 1 << 30)
     desk.take(*messages)
     assert desk.acked() == (set(range(60)), set())
-
-
-def test_two_workers_on_one_database_store_each_statement_once(desk) -> None:
-    """The second one has judged on an older view: it looks again instead of failing."""
-    message = desk.gateway.message([desk.vehicle.sample()])
-    other_adapter = MemoryAdapter()
-    other = Worker(desk.database, other_adapter, desk.ack_key, WorkerSettings(), now=lambda: NOW)
-    stale = other._judge([Message("gw-1", "up/statement", message)], NOW)
-    desk.take(message)
-    other._judge = lambda batch, now, first=[stale], real=other._judge: (  # type: ignore[method-assign]
-        first.pop() if first else real(batch, now)
-    )
-    other.handle([Message("gw-1", "up/statement", message)])
-    assert [name for _, name, _ in other_adapter.sent] == ["down/ack"]
-    with desk.database.read() as connection:
-        assert statements.count(connection) == (1, 0)
 
 
 def test_reordered_doubled_and_batched_at_random_gives_the_same_rows(tmp_path) -> None:

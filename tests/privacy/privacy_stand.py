@@ -29,7 +29,8 @@ from fleet_backend.issuer.worker import Worker as Issuer
 from protocol import ack, command, cose, grant, lock, record
 from protocol.statement import statement_hash
 from tests.api.api_stand import serving
-from tests.ingest.ingest_fleet import FakeVehicle, MemoryAdapter
+from tests.ingest.ingest_fleet import FakeVehicle
+from tests.ingest.memory_adapter import MemoryAdapter
 from trifleet import installation
 from trifleet.client import RiderClient, from_text
 from trifleet.codes import DrawnCodes

@@ -100,9 +100,9 @@ MOMENTS = (
     "trifleet.erase_files.rewrite_outboxes",
     "trifleet.erase_database.erase_in_copy",
     "fleet_backend.fleet.erasures.forget",
-    "fleet_backend.fleet.scrub.rewrite",
+    "fleet_backend.fleet.sqlite.scrub.rewrite",
     "fleet_backend.fleet.erasures.finish",
-    "fleet_backend.fleet.scrub.empty_log",
+    "fleet_backend.fleet.sqlite.scrub.empty_log",
 )
 KILLED = """
 import importlib, os, pathlib, signal, sys

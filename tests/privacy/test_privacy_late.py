@@ -9,9 +9,10 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection
 
-from fleet_backend.fleet import late, scrub
+from fleet_backend.fleet import late
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.retention import RetentionSettings
+from fleet_backend.fleet.sqlite import scrub
 from fleet_backend.ingest.retainer import Retainer
 from protocol import command, lock, record
 from tests.privacy import bytes_of
@@ -134,7 +135,7 @@ class Interrupted(Database):
     """Something happens before its fourth transaction: the bodies were looked through by then."""
 
     def __init__(self, of: Database, happens: Callable[[], None]) -> None:
-        super().__init__(of._writers, of._readers, of._path)
+        super().__init__(of._link)
         self._happens = happens
         self.begun = 0
 

@@ -1,15 +1,14 @@
 """Erasing while the parts run: what the API then says, and what arrives afterwards."""
 
 import secrets
-import sqlite3
 import time
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
-from fleet_backend.fleet import counters, scrub, trace
-from fleet_backend.fleet.errors import DatabaseError
+from fleet_backend.fleet import counters, trace
+from fleet_backend.fleet.errors import DatabaseError, DatabaseRefusedError
 from fleet_backend.fleet.retention import RetentionSettings
+from fleet_backend.fleet.sqlite import scrub
 from fleet_backend.ingest.retainer import EVERY_S, Retainer
 from fleet_backend.issuer import worker
 from protocol import command, lock, record, request
@@ -65,17 +64,22 @@ def test_an_erased_rider_may_come_back_as_somebody_new(town: Town) -> None:
     assert trace_of(town.layout, town.anna).is_empty
 
 
-def test_the_retainer_begins_again_a_day_later(town: Town) -> None:
+def test_the_retainer_begins_again_after_midnight(town: Town) -> None:
     now = int(time.time())
+    midnight = now - now % EVERY_S + EVERY_S
     retainer = Retainer(town.stand.database, RetentionSettings())
     keep_house(retainer, now)
     old = {"telemetry_days": 1, "bodies_days": 1}
     retainer = Retainer(town.stand.database, RetentionSettings(**old))
     keep_house(retainer, now)
     assert rows_of(town.layout.database)["telemetry"]
-    keep_house(retainer, now + EVERY_S - 1)  # not yet
+    keep_house(retainer, midnight - 1)  # not yet
     assert rows_of(town.layout.database)["telemetry"]
-    keep_house(retainer, now + EVERY_S + 10)
+    keep_house(retainer, midnight + 1)
+    assert rows_of(town.layout.database)["telemetry"]  # begun, and nothing is a day old
+    keep_house(retainer, midnight + EVERY_S - 1)
+    assert rows_of(town.layout.database)["telemetry"]
+    keep_house(retainer, midnight + EVERY_S + 10)
     assert not rows_of(town.layout.database)["telemetry"]
 
 
@@ -162,7 +166,7 @@ def test_more_requests_than_fit_a_round_hide_no_erased_one(
 
 
 def _locked(*_: object) -> None:
-    raise OperationalError("", None, sqlite3.OperationalError("database is locked"))
+    raise DatabaseRefusedError("the database refused: database is locked")
 
 
 def _ask(rider: RiderClient) -> str:

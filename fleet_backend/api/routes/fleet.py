@@ -1,6 +1,6 @@
 """What the operator sees: every vehicle with its place, its records, its telemetry, refusals."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
@@ -19,6 +19,7 @@ from fleet_backend.fleet import events, quarantine, records, search, telemetry, 
 
 SHOWN = (events.VEHICLE, events.RECORD, events.REFUSAL, events.COMMAND)
 MAX_TIME = 0xFFFFFFFF
+MAX_POINTS = 20_000
 Time = Annotated[int, Query(ge=0, le=MAX_TIME)]
 router = APIRouter(prefix="/v1/fleet", tags=["fleet"], dependencies=[Depends(require_operator)])
 
@@ -53,14 +54,26 @@ def show_telemetry(
     services: Use,
     first: Annotated[int, Query(alias="from", ge=0, le=MAX_TIME)] = 0,
     last: Annotated[int, Query(alias="to", ge=0, le=MAX_TIME)] = MAX_TIME,
+    step: Literal["raw", "1s", "1min", "1h", "auto"] = "raw",
+    points: Annotated[int, Query(ge=1, le=MAX_POINTS)] = 1_500,
 ) -> models.Telemetry:
-    """Columns of equal length by the vehicle's own time; at most the newest 20,000 samples."""
+    """Columns of equal length by the vehicle's own time; at most the newest 20,000 of them.
+
+    `step` asks for samples or for spans; `auto` chooses the finest that gives at most `points`.
+    """
     if first > last:
         raise BadValueError("from", "later than `to`")
     with services.database.read() as connection:
         vehicles.get(connection, vehicle)
-        found = telemetry.series(connection, vehicle, first, last, limit=20_000)
-    return models.Telemetry.model_validate({"time": found.time, **found.columns})
+        chosen: str = step
+        if step == "auto":
+            chosen = telemetry.step_for(connection, vehicle, first, last, points)
+        if chosen == telemetry.RAW:
+            found = telemetry.series(connection, vehicle, first, last, limit=MAX_POINTS)
+        else:
+            found = telemetry.rolled_up(connection, vehicle, first, last, chosen, limit=MAX_POINTS)
+    shown = {"step": chosen, "time": found.time, **found.columns}
+    return models.Telemetry.model_validate(shown)
 
 
 @router.get("/vehicles/{vehicle}/vss")

@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
-from fleet_backend.fleet import scrub
 from fleet_backend.fleet.errors import DatabaseError
+from fleet_backend.fleet.sqlite import scrub
 
 T = TypeVar("T")
 

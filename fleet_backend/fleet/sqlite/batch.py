@@ -1,87 +1,17 @@
-"""All that is particular to SQLite: how a connection is set up, and the ingest's hot path.
+"""The ingest's hot path on SQLite: whole batches go to the driver.
 
-The hot path hands whole batches to the driver: SQLAlchemy costs more a row than SQLite itself.
+SQLAlchemy costs more a row than SQLite itself.
 """
 
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection
 
-from fleet_backend.fleet.errors import DatabaseError, ExistsError
+from fleet_backend.fleet.engine import Rows
+from fleet_backend.fleet.errors import DatabaseRefusedError, ExistsError
 from fleet_backend.fleet.schema import MEASURED
-
-BUSY_TIMEOUT_MS = 15_000
-WAL_PAGES = 4_000
-
-
-def make_private(path: str) -> None:
-    """Make the file, if it is not there, so that only its owner may read it."""
-    try:
-        os.close(os.open(Path(path), os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise DatabaseError(f"cannot open {path}: {error.strerror}") from error
-
-
-def prepare(engine: Engine, *, writes: bool) -> None:
-    """Settings of each connection, and which BEGIN a transaction starts with."""
-
-    def connected(driver: Any, _: object) -> None:
-        # The driver begins no transactions of its own accord: BEGIN is ours, below.
-        driver.isolation_level = None
-        for line in _settings(writes):
-            driver.execute(line)
-
-    def begun(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    event.listen(engine, "connect", connected)
-    event.listen(engine, "begin", begun)
-
-
-def _settings(writes: bool) -> tuple[str, ...]:
-    return (
-        f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
-        "PRAGMA journal_mode=WAL",
-        # A commit is on the disk when it returns: an acknowledgement rests on it.
-        "PRAGMA synchronous=FULL",
-        "PRAGMA foreign_keys=ON",
-        # What is deleted is overwritten with zeros: a position is not to be read in a free page.
-        "PRAGMA secure_delete=ON",
-        f"PRAGMA wal_autocheckpoint={WAL_PAGES}",
-        f"PRAGMA query_only={'OFF' if writes else 'ON'}",
-    )
-
-
-class Changes:
-    """Was anything committed since this was last asked? Much cheaper than a query.
-
-    For one thread, which looks again and again.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._driver = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._version: int | None = None
-
-    def any(self) -> bool:
-        """Ask before reading: what is committed in between is told the next time. Yes in doubt."""
-        try:
-            version = int(self._driver.execute("PRAGMA data_version").fetchone()[0])
-        except sqlite3.Error:
-            return True  # the reading will say what is wrong
-        changed = version != self._version
-        self._version = version
-        return changed
-
-    def close(self) -> None:
-        self._driver.close()
-
-
-Rows = Sequence[tuple[Any, ...]]
 
 _STATEMENTS = (
     "INSERT INTO statements (id, gateway, seq, hash, prev_hash, kind, time, server_time, statement,"
@@ -112,6 +42,7 @@ _LINKS = (
     "SELECT seq, hash, prev_hash FROM statements"
     " WHERE gateway = ? AND seq BETWEEN ? AND ? ORDER BY seq"
 )
+_DUE = "INSERT INTO rollups_due (hour, vehicle) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _LEAVES = "UPDATE statements SET leaf_index = ? WHERE id = ? AND leaf_index IS NULL"
 
 
@@ -142,6 +73,11 @@ def insert_bodies(connection: Connection, rows: Rows) -> None:
 def insert_samples(connection: Connection, rows: Rows) -> None:
     """(vehicle, boot, seq, statement id, time, server_time, values...); a stored one stays."""
     _many(connection, _SAMPLES, rows)
+
+
+def mark_due(connection: Connection, rows: Rows) -> None:
+    """(hour, vehicle) whose roll-ups lack something."""
+    _many(connection, _DUE, rows)
 
 
 def put_states(connection: Connection, rows: Rows) -> None:
@@ -182,4 +118,4 @@ def _named_errors() -> Iterator[None]:
     except sqlite3.IntegrityError as error:
         raise ExistsError(f"the batch does not fit what is stored: {error}") from error
     except sqlite3.Error as error:
-        raise DatabaseError(f"the database refused a batch: {error}") from error
+        raise DatabaseRefusedError(f"the database refused a batch: {error}") from error

@@ -1,0 +1,74 @@
+"""The tables, divided by what they are about.
+
+A change here is a new migration as well: a test holds that both ways lead to the same schema.
+"""
+
+from fleet_backend.fleet.schema.base import VERSION, metadata
+from fleet_backend.fleet.schema.operations import counters, events, gateway_status, schema_version
+from fleet_backend.fleet.schema.people import (
+    challenges,
+    commands,
+    delegations,
+    erasures,
+    gateways,
+    grants,
+    idempotency,
+    riders,
+    vehicles,
+)
+from fleet_backend.fleet.schema.statements import (
+    bodies,
+    disagreements,
+    quarantine,
+    records,
+    sightings,
+    statements,
+)
+from fleet_backend.fleet.schema.telemetry import (
+    AVERAGED,
+    MEASURED,
+    NEWEST,
+    POSITION,
+    partitioned_telemetry,
+    rollups_due,
+    telemetry,
+    telemetry_1h,
+    telemetry_1min,
+    telemetry_1s,
+    vehicle_state,
+)
+
+__all__ = [
+    "AVERAGED",
+    "MEASURED",
+    "NEWEST",
+    "POSITION",
+    "VERSION",
+    "bodies",
+    "challenges",
+    "commands",
+    "counters",
+    "delegations",
+    "disagreements",
+    "erasures",
+    "events",
+    "gateway_status",
+    "gateways",
+    "grants",
+    "idempotency",
+    "metadata",
+    "partitioned_telemetry",
+    "quarantine",
+    "records",
+    "riders",
+    "rollups_due",
+    "schema_version",
+    "sightings",
+    "statements",
+    "telemetry",
+    "telemetry_1h",
+    "telemetry_1min",
+    "telemetry_1s",
+    "vehicle_state",
+    "vehicles",
+]

@@ -1,0 +1,151 @@
+"""Judges the statements of a batch: neighbours from the database, signatures over the cores.
+
+The judgement is made outside of the write transaction, on one moment's view. Inside of it whoever
+writes is alone, so `settle` looks at what others stored since that moment and judges again what it
+concerns: two workers with the same message store it once, and two halves of a fork that two
+workers hold at the same time do not both get in.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, func, select
+
+from fleet_backend.fleet.database import Database
+from fleet_backend.fleet.schema import statements
+from fleet_backend.ingest import acceptance, reasons, registry
+from fleet_backend.ingest.acceptance import Accepted, Chain, Claim, Refused, Verdict, View
+from fleet_backend.ingest.adapter import Message
+from fleet_backend.ingest.registry import Registry
+from fleet_backend.ingest.signatures import Check, SignaturePool
+
+# A registration that came after our copy was made must not turn into a refusal.
+MAYBE_NEW = frozenset((reasons.UNKNOWN_GATEWAY, reasons.RECORD_VEHICLE, reasons.COURIER_VEHICLE))
+
+Chains = dict[str, Chain]
+
+
+@dataclass
+class Judgement:
+    """One verdict a claim, made when `newest` was the last statement that was stored."""
+
+    claims: list[Claim | Refused]
+    verdicts: list[Verdict] = field(default_factory=list)
+    newest: int = 0
+    # Signatures that were checked: a second look at the same claims costs none.
+    checked: dict[tuple[bytes, bytes], bool] = field(default_factory=dict)
+
+
+class Judge:
+    """Holds a copy of what is registered. One thread."""
+
+    def __init__(self, database: Database, pool: SignaturePool) -> None:
+        self._database = database
+        self._pool = pool
+        with database.read() as connection:
+            self._registry = registry.load(connection)
+
+    @property
+    def registry(self) -> Registry:
+        return self._registry
+
+    def reload(self, connection: Connection) -> None:
+        """Somebody may have been registered."""
+        self._registry = registry.load(connection)
+
+    def judge(self, batch: Sequence[Message], now: int) -> Judgement:
+        """Verdicts on messages that came on the topics of statements."""
+        made = Judgement([acceptance.read(one.payload, one.gateway) for one in batch])
+        if not batch:
+            return made
+        self._judge(made, now)
+        if any(map(_maybe_new, made.verdicts)):
+            with self._database.read() as connection:
+                self.reload(connection)
+            self._judge(made, now)
+        return made
+
+    def settle(self, connection: Connection, made: Judgement, now: int) -> None:
+        """In the write transaction: what was stored since then may change verdicts."""
+        named = {one.gateway: one for one in made.claims if isinstance(one, Claim)}
+        if not named or _newest(connection) == made.newest:
+            return
+        since = select(statements.c.gateway).where(statements.c.id > made.newest).distinct()
+        touched = named.keys() & set(connection.execute(since).scalars())
+        if not touched:
+            return
+        places = [
+            place
+            for place, one in enumerate(made.claims)
+            if isinstance(one, Claim) and one.gateway in touched
+        ]
+        claims = [made.claims[place] for place in places]
+        chains = registry.load_chains(connection, _named(claims))
+        verdicts = self._look(claims, chains, made, now)
+        for place, verdict in zip(places, verdicts, strict=True):
+            made.verdicts[place] = verdict
+
+    def _judge(self, made: Judgement, now: int) -> None:
+        with self._database.read() as connection:
+            made.newest = _newest(connection)
+            chains = registry.load_chains(connection, _named(made.claims))
+        made.verdicts = self._look(made.claims, chains, made, now)
+
+    def _look(
+        self, claims: Sequence[Claim | Refused], chains: Chains, made: Judgement, now: int
+    ) -> list[Verdict]:
+        """Each by itself, in order: an accepted one is a neighbour of those behind it."""
+        self._check_signatures(claims, chains, made)
+        known = self._registry
+        checked = made.checked
+
+        def verify(message: bytes, signature: bytes) -> bool:
+            return checked[message, signature]
+
+        gateways = {one.gateway: verify for one in claims if one.gateway in known.keys}
+        view = View(gateways, known.vehicles, chains)
+        verdicts: list[Verdict] = []
+        for claim in claims:
+            if isinstance(claim, Refused):
+                verdicts.append(claim)
+                continue
+            verdict = acceptance.judge_claim(claim, view, now)
+            verdicts.append(verdict)
+            if isinstance(verdict, Accepted):
+                view.note(verdict)
+        return verdicts
+
+    def _check_signatures(
+        self, claims: Iterable[Claim | Refused], chains: Chains, made: Judgement
+    ) -> None:
+        """All that are not known: what is stored was verified when it came first."""
+        due: dict[tuple[bytes, bytes], Check] = {}
+        for claim in claims:
+            if isinstance(claim, Refused):
+                continue
+            key = self._registry.keys.get(claim.gateway)
+            parts = claim.parts
+            name = parts.message, parts.signature
+            held = chains[claim.gateway].get(parts.seq)
+            is_stored = held is not None and held[0] == claim.hash
+            if key is not None and not is_stored and name not in made.checked:
+                due[name] = Check(key, *name)
+        made.checked.update(zip(due, self._pool.check(list(due.values())), strict=True))
+
+
+def _maybe_new(verdict: Verdict) -> bool:
+    """Does it miss a gateway or a vehicle that may have been registered in the meantime?"""
+    if isinstance(verdict, Refused):
+        return verdict.reason in MAYBE_NEW
+    return isinstance(verdict, Accepted) and any(
+        bad.reason in MAYBE_NEW for bad in verdict.set_aside
+    )
+
+
+def _named(claims: Iterable[Claim | Refused]) -> list[tuple[str, int]]:
+    return [(one.gateway, one.parts.seq) for one in claims if isinstance(one, Claim)]
+
+
+def _newest(connection: Connection) -> int:
+    """Numbers are given in the order of commits."""
+    return connection.execute(select(func.max(statements.c.id))).scalar() or 0

@@ -1,0 +1,241 @@
+"""A broker, one gateway at it, and the adapter of the ingest on its other side: one of each kind.
+
+All have the same methods, so that one suite runs over them.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import paho.mqtt.client as paho
+import pika
+from memory_adapter import MemoryAdapter, MemoryBroker
+from paho.mqtt.enums import CallbackAPIVersion
+
+from fleet_backend.fleet.mqtt_tls import MqttTls
+from fleet_backend.ingest.adapter import Adapter, Message
+from fleet_backend.ingest.amqp import AmqpAdapter, AmqpSettings
+from fleet_backend.ingest.mqtt import MqttAdapter, MqttSettings
+from protocol import courier
+from trifleet.brokers.common import Limits, Role, ServerTls, User
+from trifleet.brokers.embedded import BrokerSettings, EmbeddedBroker
+from trifleet.brokers.rabbitmq import RabbitMq, RabbitMqSettings
+from trifleet.certificates import authority as authorities
+from trifleet.certificates.files import Party, broker_party, ensure
+
+PATIENCE_S = 30.0
+WINDOW = 50
+
+
+class GatewayEnd:
+    """The gateway's connection: publishes, and keeps what it is told."""
+
+    def __init__(self, port: int, name: str, set_up: Callable[[paho.Client], None]) -> None:
+        self.name = name
+        self.heard: list[tuple[str, bytes]] = []
+        self._connected = threading.Event()
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=_client_id(name))
+        set_up(self._client)
+        topic = courier.topic(name, courier.DOWN_ACK)
+        self._client.on_connect = lambda client, *_: client.subscribe(topic, 1)
+        self._client.on_subscribe = lambda *_: self._connected.set()
+        self._client.on_message = lambda _c, _d, got: self.heard.append((got.topic, got.payload))
+        self._client.reconnect_delay_set(1, 1)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        assert self._connected.wait(PATIENCE_S)
+
+    def publish(self, name: str, payload: bytes) -> None:
+        sent = self._client.publish(courier.topic(self.name, name), payload, 1)
+        sent.wait_for_publish(PATIENCE_S)
+        assert sent.is_published()
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def _client_id(name: str) -> str:
+    """The shape that RabbitMQ's rights ask for; a secret that is of no use elsewhere."""
+    return f"{name}-{bytes(16).hex()}"
+
+
+class MemoryStand:
+    """No broker at all: what the contract says, and nothing else."""
+
+    def __init__(self) -> None:
+        self._broker = MemoryBroker()
+
+    def adapter(self) -> Adapter:
+        return MemoryAdapter(self._broker, WINDOW)
+
+    def publish(self, payload: bytes, name: str = courier.UP_STATEMENT) -> None:
+        self._broker.put("gw-1", payload, name)
+
+    def heard(self) -> list[tuple[str, bytes]]:
+        return [
+            (courier.topic(gateway, name), payload) for gateway, name, payload in self._broker.sent
+        ]
+
+    def interrupt(self, adapter: Adapter) -> None:
+        assert isinstance(adapter, MemoryAdapter)
+        adapter.reconnect()
+
+    def close(self) -> None: ...
+
+
+class MqttStand:
+    """The embedded broker, with passwords on loopback."""
+
+    def __init__(self, folder: Path) -> None:
+        users = [
+            User(name, role, folder / f"{name}.password")
+            for name, role in (("gw-1", Role.GATEWAY), ("ingest", Role.INGEST))
+        ]
+        limits = Limits(inflight=WINDOW, again_s=2)
+        self._broker = EmbeddedBroker(BrokerSettings(folder / "broker", limits=limits), users)
+        self._broker.start()
+        self._folder = folder
+        password = (folder / "gw-1.password").read_text().strip()
+        self._gateway = GatewayEnd(
+            self._broker.port, "gw-1", lambda client: client.username_pw_set("gw-1", password)
+        )
+        self._open_session()
+
+    def _open_session(self) -> None:
+        """One that nobody has opened keeps nothing."""
+        adapter, found = self.adapter(), list[Message]()
+        while not found:
+            self.publish(b"first")
+            found = adapter.receive(1, 0.3, 0.0)
+        while found:
+            adapter.done(found)
+            found = adapter.receive(10, 0.3, 0.0)
+        adapter.close()
+
+    def adapter(self) -> Adapter:
+        settings = MqttSettings(
+            "127.0.0.1",
+            self._broker.port,
+            "ingest",
+            self._folder / "ingest.password",
+            reconnect_max_s=1,
+        )
+        return MqttAdapter(settings)
+
+    def publish(self, payload: bytes, name: str = courier.UP_STATEMENT) -> None:
+        self._gateway.publish(name, payload)
+
+    def heard(self) -> list[tuple[str, bytes]]:
+        return self._gateway.heard
+
+    def interrupt(self, adapter: Adapter) -> None:
+        self._broker.kill()
+        self._broker.start()
+
+    def close(self) -> None:
+        self._gateway.close()
+        self._broker.stop()
+
+
+class AmqpStand:
+    """RabbitMQ: the gateway by MQTT, the ingest by AMQP, both with certificates."""
+
+    def __init__(self, folder: Path) -> None:
+        authority = authorities.create(folder / "authority", "test")
+        parties = {name: Party(name, folder / name) for name in ("gw-1", "ingest")}
+        server = broker_party(folder / "server")
+        for party in (server, *parties.values()):
+            ensure(authority, party)
+        tls = ServerTls(
+            server.ca_file,
+            server.certificate_file,
+            server.private_key_file,
+            authority.revoked_file,
+        )
+        users = [
+            User(name, role, serials=authority.serials_of(name))
+            for name, role in (("gw-1", Role.GATEWAY), ("ingest", Role.INGEST))
+        ]
+        self.broker = RabbitMq(RabbitMqSettings(folder / "rabbit", tls), users)
+        self.broker.start()
+        self.tls = {
+            name: MqttTls(one.ca_file, one.certificate_file, one.private_key_file)
+            for name, one in parties.items()
+        }
+        self.gateway = GatewayEnd(
+            self.broker.port,
+            "gw-1",
+            lambda client: client.tls_set_context(self.tls["gw-1"].context()),
+        )
+
+    def settings(self, **changed: object) -> AmqpSettings:
+        chosen: dict[str, object] = {"prefetch": WINDOW, "reconnect_max_s": 1, **changed}
+        return AmqpSettings(
+            "127.0.0.1",
+            self.broker.amqp_port,
+            "ingest",
+            tls=self.tls["ingest"],
+            **chosen,  # type: ignore[arg-type]
+        )
+
+    def adapter(self) -> Adapter:
+        return AmqpAdapter(self.settings())
+
+    def publish(self, payload: bytes, name: str = courier.UP_STATEMENT) -> None:
+        self.gateway.publish(name, payload)
+
+    def heard(self) -> list[tuple[str, bytes]]:
+        return self.gateway.heard
+
+    def interrupt(self, adapter: Adapter) -> None:
+        """The connection is cut under the adapter's feet."""
+        assert isinstance(adapter, AmqpAdapter)
+        link = adapter._link
+        wait_until(lambda: link._channel is not None, "no connection to cut")
+        sock = link._connection._transport._sock
+        sock.shutdown(socket.SHUT_RDWR)
+
+    def empty(self) -> None:
+        """Nothing of a test is left to the next one."""
+        self.gateway.heard.clear()
+        with self.blocking() as connection:
+            channel = connection.channel()
+            for queue in ("trifleet.up", "trifleet.dead"):
+                channel.queue_purge(queue)
+
+    def blocking(self) -> pika.BlockingConnection:
+        return pika.BlockingConnection(
+            pika.ConnectionParameters(
+                "127.0.0.1",
+                self.broker.amqp_port,
+                credentials=pika.credentials.ExternalCredentials(),
+                ssl_options=pika.SSLOptions(self.tls["ingest"].read(), "127.0.0.1"),
+            )
+        )
+
+    def close(self) -> None:
+        self.gateway.close()
+        self.broker.stop()
+
+
+Stand = MemoryStand | MqttStand | AmqpStand
+
+
+def take(adapter: Adapter, count: int, patience_s: float = PATIENCE_S) -> list[Message]:
+    """So many messages, in as many batches as it takes."""
+    out: list[Message] = []
+    end = time.monotonic() + patience_s
+    while len(out) < count:
+        assert time.monotonic() < end, f"{len(out)} of {count} messages came"
+        out += adapter.receive(count - len(out), 0.2, 0.02)
+    return out
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)

@@ -1,0 +1,101 @@
+"""The process of a broker: started here, or by a supervisor that lends us its number."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from trifleet.brokers.common import LOOPBACK, BrokerError
+
+
+class BrokerChild:
+    """At most one process. Not for several threads."""
+
+    def __init__(self, name: str, port: int, timeout_s: float) -> None:
+        self._name = name
+        self._port = port
+        self._timeout_s = timeout_s
+        self._child: subprocess.Popen[bytes] | None = None
+        self._elsewhere: Callable[[], int | None] = lambda: None
+
+    def lend(self, pid: Callable[[], int | None]) -> None:
+        """A supervisor runs it: ask there for the process number."""
+        self._elsewhere = pid
+
+    @property
+    def is_ours(self) -> bool:
+        """Started here, so that it can be restarted here."""
+        return self._child is not None
+
+    @property
+    def pid(self) -> int | None:
+        return self._elsewhere() if self._child is None else self._child.pid
+
+    def start(self, command: Sequence[str], log_file: Path) -> None:
+        """Returns when it takes connections. Raises BrokerError, and leaves nothing behind then."""
+        try:
+            with log_file.open("ab") as log:
+                self._child = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise BrokerError(f"{command[0]}: {error.strerror}") from error
+        try:
+            self.wait_until_ready()
+        except BrokerError:
+            self.end(signal.SIGKILL)
+            raise
+
+    def wait_until_ready(self) -> None:
+        """Raises BrokerError when nobody listens within the start timeout."""
+        end = time.monotonic() + self._timeout_s
+        while time.monotonic() < end:
+            if self._child is not None and self._child.poll() is not None:
+                raise BrokerError(f"{self._name} ended with status {self._child.returncode}")
+            if listens(self._port):
+                return
+            time.sleep(0.02)
+        raise BrokerError(f"no broker on {LOOPBACK}:{self._port}")
+
+    def send(self, number: signal.Signals) -> bool:
+        """False where nothing runs."""
+        pid = self.pid
+        if pid is None:
+            return False
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def end(self, number: signal.Signals, patience_s: float = 10.0) -> None:
+        """End what was started here, and all that it started."""
+        if self._child is None:
+            return
+        child, self._child = self._child, None
+        child.send_signal(number)
+        try:
+            child.wait(timeout=patience_s)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+
+def listens(port: int) -> bool:
+    """Does anybody take connections on loopback?"""
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=1).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,119 @@
+"""Several RabbitMQ nodes on one machine as one cluster: own ports and names, a private cookie.
+
+The nodes find each other through one port mapper, which is the cluster's own child on loopback, so
+that the death of any node leaves the others theirs. On several machines each has its own.
+"""
+
+import secrets
+import signal
+import subprocess
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from trifleet.brokers import rabbitmq_config
+from trifleet.brokers.child import BrokerChild
+from trifleet.brokers.common import (
+    LOOPBACK,
+    BrokerError,
+    Limits,
+    ServerTls,
+    User,
+    private_folder,
+    write_private,
+)
+from trifleet.brokers.rabbitmq import RabbitMq, RabbitMqSettings, find_program, full_names
+from trifleet.ports import free_port
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """Where the nodes keep their files, and how many there are: an odd number, to have a quorum."""
+
+    folder: Path
+    tls: ServerTls
+    size: int = 3
+    limits: Limits = field(default_factory=Limits)
+    start_timeout_s: float = 120.0
+
+
+class RabbitCluster:
+    """`nodes` may be killed and started one by one; the cluster serves while most of them run."""
+
+    def __init__(self, settings: ClusterSettings, users: Iterable[User]) -> None:
+        if settings.size < 3 or settings.size % 2 == 0:
+            raise BrokerError(f"a cluster has 3, 5 or 7 nodes, not {settings.size}")
+        self.settings = settings
+        self._users = list(users)
+        self._epmd_port = free_port()
+        self._mapper = BrokerChild("epmd", self._epmd_port, 10.0)
+        self._cookie = private_folder(settings.folder) / "cookie"
+        if not self._cookie.exists():
+            write_private(self._cookie, secrets.token_hex(32))
+        names = tuple(f"node-{number}" for number in range(1, settings.size + 1))
+        self.nodes = [RabbitMq(self._node(name, names), self._users) for name in names]
+
+    def start(self) -> None:
+        """All nodes, then the queues, with a copy on each. Raises BrokerError; nothing stays."""
+        self._mapper.start(
+            [find_program("epmd"), "-port", str(self._epmd_port), "-address", LOOPBACK],
+            self.settings.folder / "epmd.log",
+        )
+        try:
+            self.nodes[0].start()  # the others join who is there
+            with ThreadPoolExecutor(len(self.nodes)) as pool:
+                list(pool.map(RabbitMq.start, self.nodes[1:]))
+            self._declare_queues()
+        except (BrokerError, subprocess.SubprocessError):
+            self.kill()
+            raise
+
+    def set_users(self, users: Iterable[User]) -> None:
+        """These and no others, from now on, on every node. At least one node runs."""
+        self._users = list(users)
+        lost: set[str] = set()
+        for node in self.nodes:
+            lost.update(node.write_users(self._users))
+        self.running()[0].enforce(sorted(lost))
+
+    def revoke(self, name: str) -> None:
+        """All users but this one."""
+        self.set_users([user for user in self._users if user.name != name])
+
+    def running(self) -> list[RabbitMq]:
+        """The nodes whose process is there."""
+        return [node for node in self.nodes if node.pid is not None]
+
+    def stop(self) -> None:
+        """End all nodes in order; the last one that ends is the first one to be started again."""
+        for node in reversed(self.nodes):
+            node.stop()
+        self._mapper.end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End everything as a crash does."""
+        for node in self.nodes:
+            node.kill()
+        self._mapper.end(signal.SIGKILL)
+
+    def _declare_queues(self) -> None:
+        first = self.nodes[0]
+        first.control("await_online_nodes", str(len(self.nodes)))
+        file = self.settings.folder / "queues.json"
+        text = rabbitmq_config.definitions_text(self._users, self.settings.limits)
+        write_private(file, text)
+        first.control("import_definitions", str(file))
+
+    def _node(self, name: str, names: tuple[str, ...]) -> RabbitMqSettings:
+        s = self.settings
+        return RabbitMqSettings(
+            s.folder / name,
+            s.tls,
+            name=name,
+            nodes=full_names(names),
+            cookie=self._cookie.read_text(),
+            epmd_port=self._epmd_port,
+            limits=s.limits,
+            start_timeout_s=s.start_timeout_s,
+        )
