@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -13,6 +13,7 @@ from .auth import OperatorToken, read_secret
 from .downlink import Downlink
 from .hub import Hub
 from .ledgerview import PublishedLedger
+from .meters import ApiMeters, CommandWatch
 from .settings import ApiSettings
 from .stream import Streams
 
@@ -29,6 +30,10 @@ class Services:
     streams: Streams
     downlink: Downlink
     clock: Callable[[], float]
+    meters: ApiMeters = field(default_factory=ApiMeters)
+
+    def __post_init__(self) -> None:
+        self.watch = CommandWatch(self.meters)
 
     def now(self) -> int:
         return int(self.clock())

@@ -7,9 +7,12 @@ from contextlib import ExitStack, closing
 
 from fleet_backend.fleet.database import open_database
 from fleet_backend.fleet.keys import load_ed25519
+from fleet_backend.fleet.metricserver import serving
 from fleet_backend.ingest.adapter import Adapter
 from fleet_backend.ingest.adapters import open_adapter
 from fleet_backend.ingest.answers import Answers
+from fleet_backend.ingest.metering import measure_log, watch_queue
+from fleet_backend.ingest.meters import IngestMeters
 from fleet_backend.ingest.publishing import PublisherThread, read_policy
 from fleet_backend.ingest.sequencer import Sequencer, SequencerThread
 from fleet_backend.ingest.settings import IngestSettings, LedgerSettings
@@ -44,7 +47,9 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
     ledger = settings.ledger
     policy = read_policy(ledger.policy)
     opened = Sequencer.open(database, ledger.directory, ledger.origin, ledger.key_files, policy)
-    publisher = PublisherThread(opened.writer, policy, ledger.cosign_s, failed=stop.set)
+    meters = IngestMeters()
+    told = measure_log(opened, meters.registry).cosigned
+    publisher = PublisherThread(opened.writer, policy, ledger.cosign_s, stop.set, told)
     sequencer = SequencerThread(opened, failed=stop.set)
     try:
         publisher.start()
@@ -61,8 +66,10 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
                     retention=settings.retention,
                     committed=sequencer.wake,
                     asked=answers.ask,
+                    meters=meters,
                 )
-                with closing(worker):
+                watch_queue(meters, adapter)
+                with closing(worker), serving(settings.metrics, meters.registry):
                     _LOG.info("ready")
                     worker.run(stop)
             finally:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+from fleet_backend.fleet.metricserver import MetricsSettings
 from fleet_backend.fleet.retention import RetentionSettings
 from fleet_backend.fleet.settings import Bounds, load
 from fleet_backend.ingest.amqp import AmqpSettings
@@ -44,6 +45,7 @@ class IngestSettings:
     amqp: AmqpSettings | None = None
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
 
 def load_settings(path: Path) -> IngestSettings:

@@ -8,6 +8,7 @@ or a receipt could show a statement that its verifier calls forged. Tests hold b
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, Self
 
 from nacl.bindings import crypto_sign_open
@@ -47,8 +48,13 @@ def verifier(key: bytes) -> Callable[[bytes, bytes], bool]:
 class SignaturePool:
     """Checks batches. `check` from one thread; it works along while the others do."""
 
-    def __init__(self, threads: int) -> None:
-        """0: as many as there are cores that this process may use."""
+    def __init__(
+        self,
+        threads: int,
+        timed: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """0: as many as there are cores that this process may use. `timed` is around each batch."""
+        self._timed = timed
         self._threads = min(threads or len(os.sched_getaffinity(0)), MOST_THREADS)
         self._pool: ThreadPoolExecutor | None = None
         if self._threads > 1:
@@ -56,6 +62,10 @@ class SignaturePool:
 
     def check(self, checks: Sequence[Check]) -> list[bool]:
         """A verdict each, in their order."""
+        with self._timed():
+            return self._check(checks)
+
+    def _check(self, checks: Sequence[Check]) -> list[bool]:
         shares = max(min(self._threads, len(checks) // LEAST_SHARE), 1)
         if self._pool is None or shares == 1:
             return _check_all(checks)

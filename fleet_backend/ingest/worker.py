@@ -24,6 +24,7 @@ from fleet_backend.ingest.adapter import Adapter, Message
 from fleet_backend.ingest.inhand import NoNote, Note, NoteFile
 from fleet_backend.ingest.judging import Judge
 from fleet_backend.ingest.limits import QuarantineLimits, SightingLimits
+from fleet_backend.ingest.meters import IngestMeters
 from fleet_backend.ingest.outcome import Outcome
 from fleet_backend.ingest.poison import PoisonLimits, Suspicion
 from fleet_backend.ingest.retainer import Retainer
@@ -67,6 +68,7 @@ class Worker:
         now: Callable[[], int] = lambda: int(time.time()),
         committed: Callable[[], None] = lambda: None,
         asked: Callable[[Sequence[Asked]], None] = lambda _: None,
+        meters: IngestMeters | None = None,
     ) -> None:
         self._database = database
         self._adapter = adapter
@@ -76,7 +78,8 @@ class Worker:
         self._committed = committed
         self._retainer = Retainer(database, retention)
         self._asked = asked
-        self._pool = SignaturePool(settings.threads)
+        self._meters = meters or IngestMeters()
+        self._pool = SignaturePool(settings.threads, self._meters.checking_signatures)
         self._judge = Judge(database, self._pool)
         self._transaction = Transaction(self._judge, settings.quarantine, settings.sightings)
         note: Note = NoNote() if settings.notes is None else NoteFile(settings.notes)
@@ -153,16 +156,19 @@ class Worker:
     def _take(self, part: Sequence[Message], tries: int = 1) -> None:
         """Commit and acknowledge; where that fails, each half by itself."""
         try:
-            outcome = self._commit(part)
+            with self._meters.batch(len(part)):
+                outcome = self._commit(part)
         except Exception as error:
             if not faults.is_of_a_message(error):
                 raise
             self._take_apart(part, error, tries)
             return
+        self._meters.committed(outcome)
         # Power goes before this line: the gateways send again, and get told again.
         for message in outcome.acks():
             payload = ack.encode(message, self._sign)
             self._adapter.send(message.gateway, courier.DOWN_ACK, payload)
+            self._meters.acknowledged()
         self._committed()
         if outcome.heard.asked:
             self._asked(outcome.heard.asked)
@@ -180,10 +186,11 @@ class Worker:
 
     def _commit(self, part: Sequence[Message]) -> Outcome:
         now = self._now()
-        judgement = self._judge.judge(
-            [one for one in part if one.name == courier.UP_STATEMENT], now
-        )
-        with self._database.begin() as connection:
+        with self._meters.judging():
+            judgement = self._judge.judge(
+                [one for one in part if one.name == courier.UP_STATEMENT], now
+            )
+        with self._meters.committing(), self._database.begin() as connection:
             return self._transaction.apply(connection, part, judgement, now)
 
     def _set_aside(self, message: Message, detail: str) -> None:

@@ -30,11 +30,11 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     ),
     "fleet_backend.fleet": (
         {"protocol", "fleet_backend.ledger"},
-        {"sqlalchemy", "alembic", "cryptography", "psycopg"},
+        {"sqlalchemy", "alembic", "cryptography", "psycopg", "prometheus_client"},
     ),
     "fleet_backend.ingest": (
         {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},
-        {"paho", "pika", "cryptography", "nacl", "sqlalchemy"},
+        {"paho", "pika", "cryptography", "nacl", "sqlalchemy", "prometheus_client"},
     ),
     "fleet_backend.issuer": (
         {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},

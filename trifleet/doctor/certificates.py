@@ -34,6 +34,19 @@ def check_certificates(subject: Subject) -> Findings:
         yield ok("certificates", f"{count}; {first[1]} ends first, in {first[0] / 86_400:.0f} days")
 
 
+def first_end(root: Path) -> float:
+    """Unix time at which the first certificate of the folder ends; 0 where there is none."""
+    ends = [end.timestamp() for path in _files(root) for end in _readable_ends(path)]
+    return min(ends, default=0.0)
+
+
+def _readable_ends(path: Path) -> list[datetime.datetime]:
+    try:
+        return list(_ends(read_small(path)))
+    except (OSError, ValueError):
+        return []
+
+
 def _files(root: Path) -> Iterator[Path]:
     for pattern in ("*.crt", "*.pem"):
         for path in sorted(root.rglob(pattern)):

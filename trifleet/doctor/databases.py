@@ -1,5 +1,6 @@
 """The fleet's database and the gateways' outboxes: whole, of this version, and not too full."""
 
+import contextlib
 import tomllib
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fleet_backend.fleet.schema import VERSION
 from trifleet.doctor.finding import Finding, Findings, fail, ok, warn
 from trifleet.doctor.readonly import LookError, TooLongError, number, quick_check, reading
 from trifleet.doctor.subject import Subject, read_small
+from trifleet.layout import Layout
 
 _CHECK_S = 10.0
 _RESTORE = "stop the stack and restore the last back-up (trifleet restore)"
@@ -126,6 +128,15 @@ def check_outboxes(subject: Subject) -> Findings:
         yield ok("outboxes", f"the fullest of {count} is {fullest[1]}")
     elif not count:
         yield ok("outboxes", "no gateway in this folder")
+
+
+def fullest_outbox(layout: Layout) -> float:
+    """Share of its bound that the fullest outbox of the folder uses; 0 where there is none."""
+    shares = [0.0]
+    for path in layout.root.glob("gateways/*/gateway.toml"):
+        with contextlib.suppress(LookError):
+            shares.append(_fill(path)[0])
+    return max(shares)
 
 
 def _fill(settings: Path) -> tuple[float, int]:
