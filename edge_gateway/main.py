@@ -20,6 +20,7 @@ from edge_gateway.outbox import Outbox
 from edge_gateway.settings import GatewaySettings
 from edge_gateway.uplink import Uplink
 from edge_gateway.vehicle_bus import VehicleBus
+from tracing.tracer import from_environment
 
 log = logging.getLogger("edge_gateway")
 
@@ -66,6 +67,7 @@ def _run(settings: GatewaySettings, outbox: Outbox, gossip: Gossip, stop: thread
     uplink = Uplink(settings.mqtt, settings.gateway, inbox)
     verify = _verifier(settings.ack_public_key)
     gateway = Gateway(settings, outbox, bus, uplink, inbox, verify, gossip)
+    tracer = gateway.exchange.tracer = from_environment("gateway")
     gateway.start()
     log.info("gateway %s for vehicle %s", settings.gateway, settings.bus.vehicle)
     bus.start()
@@ -82,6 +84,7 @@ def _run(settings: GatewaySettings, outbox: Outbox, gossip: Gossip, stop: thread
     finally:
         bus.stop()
         uplink.stop()
+        tracer.close()
 
 
 def _load_key(path: Path) -> Ed25519PrivateKey:

@@ -63,3 +63,4 @@ async def _run_beside(app: FastAPI) -> AsyncIterator[None]:
         tail.stop()
         services.downlink.stop()
         services.database.close()
+        services.tracer.close()

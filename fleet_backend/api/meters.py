@@ -11,6 +11,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fleet_backend.fleet import commands, events
+from tracing import ids
+from tracing.tracer import OFF, Tracer
 
 from .hub import Item
 
@@ -51,15 +53,23 @@ class ApiMeters:
 class CommandWatch:
     """How long each command took that this process accepted. `begin` from any thread."""
 
-    def __init__(self, meters: ApiMeters) -> None:
+    def __init__(self, meters: ApiMeters, tracer: Tracer = OFF) -> None:
         self._meters = meters
+        self._tracer = tracer
         self._begun: OrderedDict[str, float] = OrderedDict()
 
     def begin(self, command_id: str) -> None:
-        """It was accepted now; once for each, however often it is sent again."""
+        """It came now; once for each, however often it is sent again."""
         self._begun.setdefault(command_id, time.monotonic())
+        if self._tracer.is_on:
+            for step in (ids.ACCEPT, ids.COMPLETE):
+                self._tracer.begin(step, bytes.fromhex(command_id))
         while len(self._begun) > _MOST_WATCHED:
             self._begun.popitem(last=False)
+
+    def accepted(self, command_id: bytes) -> None:
+        """It is stored."""
+        self._tracer.end(ids.ACCEPT, command_id)
 
     def saw(self, items: Iterable[Item]) -> None:
         """Events as the streams hear them."""
@@ -69,6 +79,8 @@ class CommandWatch:
             state = item.data.get("state")
             if state in ENDS and (begun := self._begun.pop(item.subject, None)) is not None:
                 self._meters.commands.labels(state).observe(time.monotonic() - begun)
+                if self._tracer.is_on:
+                    self._tracer.end(ids.COMPLETE, bytes.fromhex(item.subject), state)
 
 
 class Timing:

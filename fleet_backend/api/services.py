@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from fleet_backend.fleet.database import Database, open_database
+from tracing.tracer import OFF, Tracer, from_environment
 
 from .auth import OperatorToken, read_secret
 from .downlink import Downlink
@@ -31,9 +32,10 @@ class Services:
     downlink: Downlink
     clock: Callable[[], float]
     meters: ApiMeters = field(default_factory=ApiMeters)
+    tracer: Tracer = OFF
 
     def __post_init__(self) -> None:
-        self.watch = CommandWatch(self.meters)
+        self.watch = CommandWatch(self.meters, self.tracer)
 
     def now(self) -> int:
         return int(self.clock())
@@ -47,6 +49,7 @@ def make_services(settings: ApiSettings, clock: Callable[[], float] = time.time)
     database = open_database(settings.database_url)
     database.check_schema()
     hub = Hub(settings.max_streams, settings.stream_queue)
+    tracer = from_environment("api")
     return Services(
         settings,
         database,
@@ -54,8 +57,9 @@ def make_services(settings: ApiSettings, clock: Callable[[], float] = time.time)
         operator,
         hub,
         Streams(database, hub, settings),
-        Downlink(database, settings, password, clock),
+        Downlink(database, settings, password, clock, tracer),
         clock,
+        tracer=tracer,
     )
 
 

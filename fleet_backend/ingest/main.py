@@ -18,6 +18,7 @@ from fleet_backend.ingest.sequencer import Sequencer, SequencerThread
 from fleet_backend.ingest.settings import IngestSettings, LedgerSettings
 from fleet_backend.ingest.worker import Worker
 from fleet_backend.ledger.keys import load_log_key, log_signer
+from tracing.tracer import from_environment
 
 _LOG = logging.getLogger("fleet_backend.ingest")
 
@@ -47,7 +48,7 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
     ledger = settings.ledger
     policy = read_policy(ledger.policy)
     opened = Sequencer.open(database, ledger.directory, ledger.origin, ledger.key_files, policy)
-    meters = IngestMeters()
+    meters, tracer = IngestMeters(), from_environment("ingest")
     told = measure_log(opened, meters.registry).cosigned
     publisher = PublisherThread(opened.writer, policy, ledger.cosign_s, stop.set, told)
     sequencer = SequencerThread(opened, failed=stop.set)
@@ -67,6 +68,7 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
                     committed=sequencer.wake,
                     asked=answers.ask,
                     meters=meters,
+                    tracer=tracer,
                 )
                 watch_queue(meters, adapter)
                 with closing(worker), serving(settings.metrics, meters.registry):
@@ -78,6 +80,7 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
             adapter.close()
     finally:
         with ExitStack() as ends:
+            ends.callback(tracer.close)
             ends.callback(database.close)
             ends.callback(publisher.check)
             ends.callback(sequencer.stop, publisher.stop)

@@ -21,6 +21,7 @@ from fleet_backend.fleet.retention import RetentionSettings
 from fleet_backend.fleet.settings import Bounds
 from fleet_backend.ingest import effects, faults
 from fleet_backend.ingest.adapter import Adapter, Message
+from fleet_backend.ingest.answered import tell_answers
 from fleet_backend.ingest.inhand import NoNote, Note, NoteFile
 from fleet_backend.ingest.judging import Judge
 from fleet_backend.ingest.limits import QuarantineLimits, SightingLimits
@@ -32,6 +33,7 @@ from fleet_backend.ingest.sightings import Asked
 from fleet_backend.ingest.signatures import MOST_THREADS, SignaturePool
 from fleet_backend.ingest.transaction import Transaction
 from protocol import ack, courier
+from tracing.tracer import OFF, Tracer
 
 _LOG = logging.getLogger("fleet_backend.ingest")
 _KEEP = RetentionSettings()
@@ -69,6 +71,7 @@ class Worker:
         committed: Callable[[], None] = lambda: None,
         asked: Callable[[Sequence[Asked]], None] = lambda _: None,
         meters: IngestMeters | None = None,
+        tracer: Tracer = OFF,
     ) -> None:
         self._database = database
         self._adapter = adapter
@@ -79,6 +82,7 @@ class Worker:
         self._retainer = Retainer(database, retention)
         self._asked = asked
         self._meters = meters or IngestMeters()
+        self._tracer = tracer
         self._pool = SignaturePool(settings.threads, self._meters.checking_signatures)
         self._judge = Judge(database, self._pool)
         self._transaction = Transaction(self._judge, settings.quarantine, settings.sightings)
@@ -155,6 +159,7 @@ class Worker:
 
     def _take(self, part: Sequence[Message], tries: int = 1) -> None:
         """Commit and acknowledge; where that fails, each half by itself."""
+        begun_ns = time.time_ns()
         try:
             with self._meters.batch(len(part)):
                 outcome = self._commit(part)
@@ -164,6 +169,8 @@ class Worker:
             self._take_apart(part, error, tries)
             return
         self._meters.committed(outcome)
+        if self._tracer.is_on:
+            tell_answers(self._tracer, outcome, begun_ns)
         # Power goes before this line: the gateways send again, and get told again.
         for message in outcome.acks():
             payload = ack.encode(message, self._sign)

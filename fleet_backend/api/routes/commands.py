@@ -49,6 +49,7 @@ def send(vehicle: VehicleId, new: models.NewCommand, key: Key, services: Use) ->
 
     services.watch.begin(asked.command_id.hex())
     answer = once(services.database, key, f"commands {vehicle}", new, services.now(), effect)
+    services.watch.accepted(asked.command_id)
     services.downlink.wake()
     return answer
 
