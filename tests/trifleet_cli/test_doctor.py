@@ -152,14 +152,9 @@ def own_files(root: Path) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("damage", list(DAMAGES))
-def test_damage_in_every_file_is_told_and_never_a_traceback(
-    damage: str, whole: Path, tmp_path: Path
-) -> None:
-    names = own_files(whole)
-    assert set(names) >= NEEDED
-    data = copy_of(whole, tmp_path / "data")
-    for name in sorted(NEEDED):
+def damage_each(data: Path, pairs: list[tuple[str, str]]) -> None:
+    """(file, damage) one after the other: each is told, and the next one finds all well again."""
+    for name, damage in pairs:
         kept, mode = (data / name).read_bytes(), (data / name).stat().st_mode
         DAMAGES[damage](data / name)
         found = examine(data, FAST)
@@ -167,6 +162,24 @@ def test_damage_in_every_file_is_told_and_never_a_traceback(
         assert exit_status(found) == 1, (name, damage, [one.line() for one in found])
         put_back(data / name, kept, mode)
     assert exit_status(examine(data, FAST)) == 0
+
+
+def test_damage_in_every_needed_file_is_told(data: Path) -> None:
+    """Three kinds of damage a file, each kind in several files; all with all below."""
+    kinds = list(DAMAGES)
+    turns = [(name, at + more) for at, name in enumerate(sorted(NEEDED)) for more in (0, 3, 5)]
+    damage_each(data, [(name, kinds[turn % len(kinds)]) for name, turn in turns])
+
+
+@pytest.mark.faults
+def test_every_damage_in_every_needed_file_is_told(data: Path) -> None:
+    damage_each(data, [(name, damage) for name in sorted(NEEDED) for damage in DAMAGES])
+
+
+@pytest.mark.parametrize("damage", list(DAMAGES))
+def test_damage_everywhere_is_told_and_never_a_traceback(damage: str, data: Path) -> None:
+    names = own_files(data)
+    assert set(names) >= NEEDED
     for name in set(names) - NEEDED:
         DAMAGES[damage](data / name)
     healthy(examine(data, FAST))
