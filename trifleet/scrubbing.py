@@ -61,7 +61,7 @@ def scrub(text: str) -> str:
     out = _PAIR.sub(GONE, out)
     out = _CODE.sub(GONE, out)
     out = _RANDOM.sub(_if_mixed, out)
-    if _WORD.search(out):
+    if _BYTES.search(out) and _WORD.search(out):
         out = _BYTES.sub(_unless_path, out)
     return out
 
@@ -92,7 +92,7 @@ def scrub_value(name: str, value: Any, depth: int = 0) -> Any:
         return [scrub_value(name, one, depth + 1) for one in value]
     text = value.hex() if isinstance(value, bytes | bytearray) else str(value)
     # The name stands beside the value, and may be the word that tells what it is.
-    return GONE if _WORD.search(name) and _BYTES.search(text) else scrub(text)
+    return GONE if _BYTES.search(text) and _WORD.search(name) else scrub(text)
 
 
 def is_secret_name(name: str) -> bool:

@@ -37,7 +37,7 @@ def apply_record(connection: Connection, entry: record.Record, statement_id: int
 def report_gateway(connection: Connection, gateway: str, event: tuple[int, str], now: int) -> None:
     """A gateway that refuses records, or a checkpoint of a log, is something for the operator."""
     number, text = event
-    _LOG.info("gateway %s reports event %d", gateway, number)
+    _LOG.info("a gateway reports an event", extra={"gateway": gateway, "number": number})
     if number in (statement.RECORDS_REFUSED, statement.LOG_DISAGREES):
         data = {"source": "gateway", "gateway": gateway, "text": text, "server_time": now}
         events.append(connection, [NewEvent(events.REFUSAL, gateway, data)], now)
