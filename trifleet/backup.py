@@ -147,7 +147,10 @@ def key_files(layout: Layout) -> list[Path]:
         layout.former_log_key,
         layout.operator_token,
     )
-    return [path for path in fixed if path.exists()]
+    # With the authority goes what it took back: a list that was forgotten lets thieves in again.
+    names = ("authority.key", "authority.pem", "register.json", "revoked.pem")
+    authority = tuple(layout.authority / name for name in names)
+    return [path for path in (*fixed, *authority) if path.exists()]
 
 
 def copy_files(source: Path, target: Path, files: list[Path]) -> None:

@@ -12,6 +12,7 @@ from trifleet.commands import (
     backend,
     backup,
     board,
+    certificates,
     doctor,
     federation,
     gateway,
@@ -62,6 +63,7 @@ app.command("restore")(backup.restore)
 app.add_typer(anchor.app, name="anchor")
 app.add_typer(backend.app, name="backend")
 app.add_typer(board.app, name="board")
+app.add_typer(certificates.app, name="certificates")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(witness.app, name="witness")

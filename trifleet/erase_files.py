@@ -17,7 +17,7 @@ from fleet_backend.fleet.errors import DatabaseError
 from fleet_backend.fleet.sqlite import scrub
 from fleet_backend.fleet.trace import Trace
 from trifleet import rotation
-from trifleet.broker import ask_to_empty, empty_if_asked
+from trifleet.brokers.embedded import ask_to_empty, empty_if_asked
 from trifleet.layout import Layout
 
 _BROKER_S = 30.0

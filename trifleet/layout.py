@@ -80,6 +80,11 @@ class Layout:
         return self.root / "broker"
 
     @property
+    def authority(self) -> Path:
+        """The certificate authority: its key, and what it issued. No program is given it."""
+        return self.root / "authority"
+
+    @property
     def operator_token(self) -> Path:
         return self.root / "operator.token"
 
@@ -113,6 +118,10 @@ class Layout:
     def config(self, program: str) -> Path:
         """The TOML file that a program of the backend reads."""
         return self.root / "config" / f"{program}.toml"
+
+    def tls(self, program: str) -> Path:
+        """Certificate and key of the broker, or of a program that connects to it."""
+        return self.root / "tls" / program
 
     def gateway(self, gateway: str) -> Path:
         return self.root / "gateways" / gateway

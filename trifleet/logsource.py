@@ -11,6 +11,7 @@ from fleet_backend.ledger.note import MAX_NOTE_BYTES
 from fleet_backend.ledger.policy import MAX_POLICY_BYTES, Policy, parse_policy
 from fleet_backend.ledger.storage import CHECKPOINT, FolderFetch
 from fleet_backend.ledger.treefiles import Fetch
+from fleet_backend.logstore.opening import is_store_url, open_fetch
 from trifleet.errors import UsageError
 
 HTTP_CONNECTIONS = 8
@@ -27,15 +28,20 @@ class LogSource:
 
 
 def open_source(text: str) -> LogSource:
-    """Log of a folder (the log's, or its `public` folder) or of a URL. Raises UsageError."""
+    """Log of a folder (the log's, or its `public` folder), of a web address or in a store.
+
+    A store's secrets come from its environment variables. Raises UsageError, ConfigError.
+    """
     if text.startswith(("http://", "https://")):
         return LogSource(text, HttpFetch(text), HTTP_CONNECTIONS)
+    if is_store_url(text):
+        return LogSource(text, open_fetch(text), HTTP_CONNECTIONS)
     path = Path(text)
     for public in (path / "public", path):
         if (public / CHECKPOINT).exists() or (public / "tile").is_dir():
             fetch = FolderFetch(public)
             return LogSource(text, fetch, 1, fetch)
-    raise UsageError(f"{text} is neither the folder of a log nor an http(s) address")
+    raise UsageError(f"{text} is neither the folder of a log nor an http(s), s3, gs or az address")
 
 
 def open_checkpoint(source: LogSource, policy: Policy) -> SignedCheckpoint:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fleet_backend.fleet import keys
 from trifleet import installation
+from trifleet.certificates.files import Party
 from trifleet.keeping import retention
 from trifleet.layout import Layout, Settings, make_folder, write_toml
 from trifleet.ports import LOOPBACK, free_port
@@ -45,7 +46,7 @@ class ProgramSettings:
                     "host": LOOPBACK,
                     "port": self._mqtt_port,
                     "user": "ingest",
-                    "password_file": str(mqtt_password(layout, "ingest")),
+                    "tls": _tls(Party("ingest", layout.tls("ingest"))),
                 },
                 "worker": {"notes": str(layout.ingest_notes)},
                 "ledger": {
@@ -86,7 +87,7 @@ class ProgramSettings:
                 **self._public_ledger,
                 "mqtt_host": LOOPBACK,
                 "mqtt_port": self._mqtt_port,
-                "mqtt_password": str(mqtt_password(layout, "api")),
+                "mqtt_tls": _tls(Party("api", layout.tls("api"))),
             },
         )
 
@@ -131,20 +132,18 @@ class ProgramSettings:
                 "mqtt": {
                     "host": LOOPBACK,
                     "port": self._mqtt_port,
-                    "password_file": gateway_password(self._layout, slot).name,
+                    **_tls(Party(slot.gateway, self._layout.gateway(slot.gateway))),
                 },
             },
         )
 
 
-def mqtt_password(layout: Layout, user: str) -> Path:
-    """Where the broker's credential of a backend program is kept."""
-    return layout.broker / f"{user}.password"
-
-
-def gateway_password(layout: Layout, slot: Slot) -> Path:
-    """Where a gateway's credential is kept."""
-    return layout.gateway(slot.gateway) / "mqtt.password"
+def _tls(party: Party) -> Settings:
+    return {
+        "ca_file": str(party.ca_file),
+        "certificate_file": str(party.certificate_file),
+        "private_key_file": str(party.private_key_file),
+    }
 
 
 def _write(path: Path, settings: Settings) -> Path:

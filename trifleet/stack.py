@@ -18,18 +18,21 @@ from pathlib import Path
 from fleet_backend.fleet.metricserver import served
 from fleet_backend.witness.setup import SETTINGS_FILE
 from trifleet import installation
-from trifleet.broker import Broker, BrokerSettings, Role, User, empty_if_asked
+from trifleet.brokers.embedded import empty_if_asked
+from trifleet.brokers.kinds import BrokerKind
 from trifleet.errors import InstallationError
 from trifleet.hostmetrics import HostCollector, registry_of
 from trifleet.layout import Layout, make_folder, write_private
 from trifleet.ports import LOOPBACK, free_port, require_free
-from trifleet.program_settings import BoardWish, ProgramSettings, gateway_password, mqtt_password
+from trifleet.program_settings import BoardWish, ProgramSettings
 from trifleet.provisioning import Say
 from trifleet.slots import Slot, known_vehicles, slots
 from trifleet.supervisor import Program, Supervisor
+from trifleet.transport import AnyBroker, Transport
 
 LEAST_VEHICLES = 3
-_READY_S = 60.0
+# A vehicle tells its challenge once a minute, and RabbitMQ keeps none for an ingest yet to come.
+_READY_S = 90.0
 _TEND_S = 0.1
 
 
@@ -42,6 +45,7 @@ class StackSettings:
     port: int = 8080
     reaction_s: float = 0.4  # of the simulated riders
     can_log: bool = False  # keep a candump file of each bus
+    broker: BrokerKind = BrokerKind.EMBEDDED
     witness_port: int = 0  # be a witness for other owners' logs there; 0: be none
 
 
@@ -56,6 +60,8 @@ class Stack:
         self._lock: int | None = None
         self._mqtt_port = 0
         self._ends = ExitStack()
+        self._transport: Transport | None = None
+        self._broker: AnyBroker | None = None
 
     @property
     def address(self) -> str:
@@ -105,6 +111,8 @@ class Stack:
         while not stop.wait(_TEND_S):
             if self.supervisor.tend():
                 self._write_run_file()
+            if self._transport is not None and self._broker is not None:
+                self._transport.tend(self._broker)
 
     def stop(self) -> None:
         """End every process; safe to call twice."""
@@ -128,20 +136,17 @@ class Stack:
             ) from error
         self._lock = lock
 
-    def _start_broker(self, say: Say) -> Broker:
-        users = [
-            User("ingest", Role.INGEST, mqtt_password(self.layout, "ingest")),
-            User("api", Role.API, mqtt_password(self.layout, "api")),
-        ]
-        users += [
-            User(slot.gateway, Role.GATEWAY, gateway_password(self.layout, slot))
-            for slot in self.slots
-        ]
-        broker = Broker(BrokerSettings(self.layout.broker, free_port()), users)
+    def _start_broker(self, say: Say) -> AnyBroker:
+        transport = Transport(self.layout, [slot.gateway for slot in self.slots])
+        if made := transport.ensure_certificates():
+            say("certificates", f"made {len(made)}, good for a year and renewed before their end")
+        broker = transport.make_broker(self.settings.broker)
         broker.write_config()
         self._run("broker", tuple(broker.command()), lambda: empty_if_asked(self.layout.broker))
+        broker.child.lend(lambda: self.supervisor.children["broker"].pid)
         broker.wait_until_ready()
-        say("broker", f"MQTT on {LOOPBACK}:{broker.port}, one credential for each gateway")
+        self._transport, self._broker = transport, broker
+        say("broker", f"MQTT over mutual TLS on {LOOPBACK}:{broker.port}, {self.settings.broker}")
         return broker
 
     def _start_backend(self, files: ProgramSettings) -> None:

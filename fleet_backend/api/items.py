@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from fleet_backend.fleet import commands, grants, records, search, statements
 from fleet_backend.fleet.errors import UnknownError
+from fleet_backend.fleet.gaps import Gap
 from fleet_backend.fleet.quarantine import Message
 from fleet_backend.fleet.records import RecordRow
 from fleet_backend.fleet.sightings import DisagreementRow, SeenRow
@@ -165,3 +166,16 @@ def disagreement(row: DisagreementRow) -> models.Disagreement:
     texts = {"public_key": to_b64u(row.public_key), "sighting": to_b64u(row.sighting)}
     notes = {"held": row.held.decode(), "refused": row.refused.decode()}
     return models.Disagreement.model_validate({**vars(row), **texts, **notes})
+
+
+def gap(row: Gap) -> models.Gap:
+    """The whole of one that is filled; of an open one what is left."""
+    shown = (row.first, row.last) if row.filled is None else (row.whole_first, row.whole_last)
+    return models.Gap(
+        id=row.id,
+        gateway=row.gateway,
+        first=shown[0],
+        last=shown[1],
+        since=row.since,
+        filled=row.filled,
+    )

@@ -12,13 +12,15 @@ from fleet_backend.ledger.errors import LedgerError, MissingError, PolicyError
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.ledger.storage import CHECKPOINT, PENDING, SIGNED_ROOT, FolderFetch
+from fleet_backend.ledger.treefiles import Fetch
 
 
 class PublishedLedger:
     """One reader that the threads of this process take turns with."""
 
-    def __init__(self, public: Path, policy: Path) -> None:
-        self.fetch = FolderFetch(public)
+    def __init__(self, published: Path | Fetch, policy: Path) -> None:
+        """`published`: the `public` folder, or what fetches the log's files from elsewhere."""
+        self.fetch: Fetch = FolderFetch(published) if isinstance(published, Path) else published
         try:
             self._policy = parse_policy(policy.read_bytes())
         except OSError as error:

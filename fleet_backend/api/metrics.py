@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from sqlalchemy.exc import SQLAlchemyError
 
-from fleet_backend.fleet import census, counters, lag
+from fleet_backend.fleet import census, counters, gaps, lag
 from fleet_backend.fleet.census import Census
 from fleet_backend.fleet.errors import FleetError
 from fleet_backend.fleet.lag import Lag
@@ -43,13 +43,16 @@ class FleetCollector:
         try:
             with self._services.database.read() as connection:
                 found, behind = census.take(connection), lag.take(connection)
-                counted = counters.values(connection)
+                counted, missing = counters.values(connection), gaps.totals(connection)
         except (FleetError, SQLAlchemyError):
             yield _gauge("trifleet_database_up", "Whether it can be read", 0)
         else:
             yield _gauge("trifleet_database_up", "Whether it can be read", 1)
             yield from _stored(found)
             yield from _lag(found, behind)
+            yield _gauge("trifleet_gateway_gaps", "Open", missing.gaps)
+            name, text = "trifleet_gateway_statements_missing", "Statements in open gaps"
+            yield _gauge(name, text, missing.statements)
             yield _labelled_counter("trifleet_counted", "Kept in the database", "name", counted)
         yield from self._of_this_process()
 

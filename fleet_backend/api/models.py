@@ -266,3 +266,19 @@ class Problem(BaseModel):
     reason: str | None = None
     where: str | None = None
     errors: list[dict[str, str]] | None = None
+
+
+class Gap(BaseModel):
+    """Numbers that are missing in the chain of a gateway, or were."""
+
+    id: int
+    gateway: str
+    first: int = Field(description="Of what is missing still; where it is filled, of what was")
+    last: int
+    since: int = Field(description="When the gap was found, by the server's clock")
+    filled: int | None
+
+
+class Gaps(BaseModel):
+    items: list[Gap]
+    next: str | None

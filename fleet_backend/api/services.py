@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from fleet_backend.fleet.database import Database, open_database
+from fleet_backend.logstore.opening import published_log
 from tracing.tracer import OFF, Tracer, from_environment
 
 from .auth import OperatorToken, read_secret
@@ -42,10 +43,11 @@ class Services:
 
 
 def make_services(settings: ApiSettings, clock: Callable[[], float] = time.time) -> Services:
-    """Raises SettingsError, or FleetError where the database is not one of ours."""
+    """Raises FleetError (settings, or a database that is none of ours), LedgerError (the log)."""
     operator = OperatorToken(read_secret(settings.operator_token))
     password = None if settings.mqtt_password is None else read_secret(settings.mqtt_password)
-    ledger = PublishedLedger(settings.ledger_public, settings.ledger_policy)
+    published = published_log(settings.ledger_public, settings.ledger_url, settings.ledger_options)
+    ledger = PublishedLedger(published, settings.ledger_policy)
     database = open_database(settings.database_url)
     database.check_schema()
     hub = Hub(settings.max_streams, settings.stream_queue)

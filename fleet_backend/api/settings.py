@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from fleet_backend.fleet.errors import SettingsError
 from fleet_backend.fleet.mqtt_tls import MqttTls
 from fleet_backend.fleet.settings import Bounds, Port, load
 
@@ -20,7 +21,6 @@ class ApiSettings:
 
     database_url: str
     operator_token: Path
-    ledger_public: Path
     ledger_policy: Path
     mqtt_host: str
     mqtt_port: Port
@@ -28,6 +28,10 @@ class ApiSettings:
     mqtt_password: Path | None = None
     mqtt_tls: MqttTls | None = None
     mqtt_username: str = "api"  # our name: of the certificate, or beside the password
+    # The published log: its `public` folder, or the URL of the store that it lies in.
+    ledger_public: Path | None = None
+    ledger_url: str | None = None
+    ledger_options: Path | None = None  # what opens the store; else its environment variables
     command_ttl_s: _Seconds = 60  # how long a command may be on its way
     answer_grace_s: _Seconds = 10  # how much later the vehicle's answer may still arrive
     # How often the database is looked at for events and commands.
@@ -44,4 +48,7 @@ class ApiSettings:
 
 def load_settings(path: Path) -> ApiSettings:
     """Raises the fleet's SettingsError, which names file and key."""
-    return load(path, ApiSettings)
+    settings = load(path, ApiSettings)
+    if (settings.ledger_public is None) == (settings.ledger_url is None):
+        raise SettingsError(f"{path}: say where the log lies: ledger_public or ledger_url")
+    return settings

@@ -120,7 +120,7 @@ def open_database(url: str) -> Database:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        # The URL itself may hold a password.
-        raise DatabaseError("not a database URL") from error
+    except (ArgumentError, ValueError):
+        # Their words repeat the URL, or a part of it, which may be a password.
+        raise DatabaseError("not a database URL") from None
     return Database(engine.link(parsed))

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 from sqlalchemy import URL, Connection, Engine, Table
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from fleet_backend.fleet.errors import DatabaseError, DatabaseRefusedError
@@ -69,6 +68,7 @@ class Batch(Protocol):
     def insert_bodies(self, connection: Connection, rows: Rows) -> None: ...
     def insert_samples(self, connection: Connection, rows: Rows) -> None: ...
     def mark_due(self, connection: Connection, rows: Rows) -> None: ...
+    def put_spans(self, connection: Connection, table: Table, rows: Rows) -> None: ...
     def put_states(self, connection: Connection, rows: Rows) -> None: ...
     def insert_events(self, connection: Connection, rows: Rows) -> None: ...
     def add_counters(self, connection: Connection, rows: Rows) -> None: ...
@@ -100,12 +100,6 @@ def batch(connection: Connection) -> Batch:
 def partitions(connection: Connection) -> Partitions:
     """How the engine of this connection divides telemetry."""
     return cast(Partitions, _module(connection.dialect.name, "partitions"))
-
-
-def upsert(connection: Connection, table: Table) -> Any:
-    """INSERT that may go on with `on_conflict_do_update`."""
-    statement = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return statement(table)
 
 
 def _module(name: str, file: str) -> Any:

@@ -13,13 +13,14 @@ RECORD = "record"
 REFUSAL = "refusal"
 COMMAND = "command"
 GRANT = "grant"
+GAP = "gap"
 KEEP = 10_000
 
 
 @dataclass(frozen=True)
 class NewEvent:
     topic: str
-    subject: str  # a vehicle, or the id of the command or grant in hex
+    subject: str  # a vehicle, a gateway, or the id of the command or grant in hex
     data: dict[str, Any]
 
 

@@ -5,39 +5,15 @@ from the samples themselves, as often as it likes. A row that has seen more samp
 stays as it is: old samples are deleted sooner than their roll-ups.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Connection,
-    Select,
-    Subquery,
-    Table,
-    and_,
-    case,
-    cast,
-    delete,
-    func,
-    or_,
-    select,
-    tuple_,
-)
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, delete, or_, select, tuple_
 
 from fleet_backend.fleet import engine
 from fleet_backend.fleet.rides import Ride
-from fleet_backend.fleet.schema import (
-    AVERAGED,
-    NEWEST,
-    POSITION,
-    rollups_due,
-    telemetry,
-    telemetry_1h,
-    telemetry_1min,
-    telemetry_1s,
-)
+from fleet_backend.fleet.schema import rollups_due, telemetry, telemetry_1h
+from fleet_backend.fleet.spans import RESOLUTIONS, SAMPLE, fold
 
 HOUR_S = 3_600
 # A clock before 2020 is none; nor is one that is a day ahead of the server's.
@@ -47,36 +23,11 @@ AHEAD_S = 86_400
 SETTLE_S = 60
 
 
-@dataclass(frozen=True)
-class Resolution:
-    """Spans of `seconds`; those of one second say where the vehicle was."""
-
-    name: str
-    seconds: int
-    table: Table
-
-    @property
-    def has_position(self) -> bool:
-        return self.table is telemetry_1s
-
-    @property
-    def newest(self) -> tuple[str, ...]:
-        """Columns with the newest value of a span."""
-        return (*NEWEST, *POSITION) if self.has_position else NEWEST
-
-
-RESOLUTIONS = (
-    Resolution("1s", 1, telemetry_1s),
-    Resolution("1min", 60, telemetry_1min),
-    Resolution("1h", HOUR_S, telemetry_1h),
-)
-
-
 def mark(connection: Connection, samples: Iterable[tuple[str, int]], now: int) -> None:
     """(vehicle, time) of what was just stored: their hours are due."""
     latest = now + AHEAD_S
     hours = {
-        (time - time % HOUR_S, vehicle) for vehicle, time in samples if EARLIEST <= time <= latest
+        (vehicle, time - time % HOUR_S) for vehicle, time in samples if EARLIEST <= time <= latest
     }
     engine.batch(connection).mark_due(connection, sorted(hours))
 
@@ -108,73 +59,19 @@ def _over(now: int) -> ColumnElement[bool]:
 
 def compute(connection: Connection, vehicle: str, hour: int) -> None:
     """The roll-ups of one hour of a vehicle, from its samples; doing it twice changes nothing."""
+    samples = samples_of(connection, vehicle, hour, hour + HOUR_S - 1)
+    batch = engine.batch(connection)
     for resolution in RESOLUTIONS:
-        table = resolution.table
-        found = spans(resolution, vehicle, hour, hour + HOUR_S - 1)
-        put = engine.upsert(connection, table).from_select(table.columns.keys(), found)
-        news = {
-            column.name: _newer(column, put.excluded)
-            for column in table.columns
-            if not column.primary_key
-        }
-        connection.execute(put.on_conflict_do_update(index_elements=["vehicle", "time"], set_=news))
+        batch.put_spans(connection, resolution.table, fold(resolution, vehicle, samples))
 
 
-def _newer(column: Any, found: Any) -> Any:
-    """What a row keeps: all of who saw more samples, and the widest places of both."""
-    new = found[column.name]
-    is_better = found.samples >= column.table.c.samples
-    if column.name in ("first_boot", "first_seq"):
-        is_better = new < column
-    elif column.name in ("last_boot", "last_seq"):
-        is_better = new > column
-    return case((is_better, new), else_=column)
-
-
-def spans(resolution: Resolution, vehicle: str, first: int, last: int) -> Select[Any]:
-    """Rows of the roll-up, from the samples with first <= time <= last."""
-    ranked = _ranked(resolution, vehicle, first, last)
-    c = ranked.c
-    columns: list[Any] = [
-        c.vehicle,
-        c.span.label("time"),
-        func.count().label("samples"),
-        *(
-            function(c[name]).label(f"{place}_{name}")
-            for place, function in (("first", func.min), ("last", func.max))
-            for name in ("boot", "seq")
-        ),
-    ]
-    for name in AVERAGED:
-        columns += [
-            func.min(c[name]).label(f"{name}_min"),
-            func.max(c[name]).label(f"{name}_max"),
-            cast(func.round(func.avg(c[name])), BigInteger).label(f"{name}_mean"),
-        ]
-    for name in resolution.newest:
-        columns.append(func.max(case((c[f"rank_{name}"] == 1, c[name]))).label(name))
-    return select(*columns).group_by(c.vehicle, c.span)
-
-
-def _ranked(resolution: Resolution, vehicle: str, first: int, last: int) -> Subquery:
-    """The samples, each with its span and its rank among those that say a value, newest first."""
+def samples_of(connection: Connection, vehicle: str, first: int, last: int) -> Sequence[Row[Any]]:
+    """What `spans.fold` reads, with first <= time <= last, in its order."""
     t = telemetry.c
-    span = t.time - t.time % resolution.seconds
-    ranks = [
-        func.row_number()
-        .over(
-            partition_by=span,
-            order_by=[t[name].is_(None), t.time.desc(), t.boot.desc(), t.seq.desc()],
-        )
-        .label(f"rank_{name}")
-        for name in resolution.newest
-        if name != POSITION[1]  # a position is one value of two columns
-    ]
-    if resolution.has_position:
-        ranks.append(ranks[-1].element.label(f"rank_{POSITION[1]}"))
-    wanted = [t[name] for name in (*AVERAGED, *resolution.newest)]
-    query = select(t.vehicle, t.boot, t.seq, span.label("span"), *wanted, *ranks)
-    return query.where(t.vehicle == vehicle, t.time.between(first, last)).subquery()
+    query = select(*(t[name] for name in SAMPLE)).where(
+        t.vehicle == vehicle, t.time.between(first, last)
+    )
+    return connection.execute(query.order_by(t.time, t.boot, t.seq)).all()
 
 
 def drop_ride(connection: Connection, ride: Ride) -> int:
@@ -192,7 +89,7 @@ def drop_ride(connection: Connection, ride: Ride) -> int:
             inside = table.c.time.between(hour, hour + HOUR_S - 1)
             gone = delete(table).where(of_ride(table, ride), inside)
             dropped += connection.execute(gone).rowcount
-    engine.batch(connection).mark_due(connection, [(hour, ride.vehicle) for hour in hours])
+    engine.batch(connection).mark_due(connection, [(ride.vehicle, hour) for hour in hours])
     return dropped
 
 

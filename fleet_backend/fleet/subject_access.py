@@ -25,6 +25,7 @@ from fleet_backend.fleet.schema import (
     telemetry,
 )
 from fleet_backend.fleet.schema import erasures as erasures_table
+from fleet_backend.fleet.spans import RESOLUTIONS
 from fleet_backend.fleet.trace import Trace
 from protocol import lock, record
 from protocol import statement as wire
@@ -79,7 +80,7 @@ def _spans(connection: Connection, rides: Iterable[Ride]) -> list[Item]:
     """
     return [
         {"step": one.name, **row}
-        for one in rollups.RESOLUTIONS
+        for one in RESOLUTIONS
         for ride in rides
         for row in _rows(connection, one.table, rollups.of_ride(one.table, ride))
         if ride.holds(ride.vehicle, (row["first_boot"], row["first_seq"]))

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from fleet_backend.fleet.errors import ValueRefusedError
-from fleet_backend.fleet.rollups import HOUR_S, RESOLUTIONS, Resolution, spans
+from fleet_backend.fleet.rollups import HOUR_S, samples_of
 from fleet_backend.fleet.schema import AVERAGED, rollups_due, telemetry
+from fleet_backend.fleet.spans import RESOLUTIONS, Resolution, fold
 
 COLUMNS = ("speed_mmps", "soc_permille", "pack_mv", "odometer_m")
 RAW = "raw"
@@ -80,21 +82,22 @@ def rolled_up(
     shown = _shown(resolution, names)
     hours = _due(connection, vehicle, first, last)
     c = resolution.table.c
-    place = [c.time, c.samples]
+    wanted = ("time", "samples", *shown)
     query = (
-        select(*place, *(c[name] for name in shown))
+        select(*(c[name] for name in wanted))
         .where(c.vehicle == vehicle, c.time.between(first, last))
         .order_by(c.time.desc())
         .limit(limit)
     )
-    rows: dict[int, Any] = {row.time: row for row in connection.execute(query)}
+    rows: dict[int, Any] = {row[0]: row for row in connection.execute(query)}
+    pick = itemgetter(*map(list(c.keys()).index, wanted))
     for start, end in _runs(hours):
-        fresh = spans(resolution, vehicle, start, end).subquery()
-        named = [fresh.c[name] for name in ("time", "samples", *shown)]
-        for row in connection.execute(select(*named).where(fresh.c.time.between(first, last))):
+        samples = samples_of(connection, vehicle, start, end)
+        for row in map(pick, fold(resolution, vehicle, samples)):
+            is_inside = first <= row[0] <= last
             # What was rolled up from samples that are gone since is worth more than what is left.
-            if row.time not in rows or row.samples >= rows[row.time].samples:
-                rows[row.time] = row
+            if is_inside and (row[0] not in rows or row[1] >= rows[row[0]][1]):
+                rows[row[0]] = row
     newest = sorted(rows)[-limit:]
     keys = [name.removesuffix("_mean") for name in shown]
     return _series([(time, *rows[time][2:]) for time in newest], keys, resolution.seconds)

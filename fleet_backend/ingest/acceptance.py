@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import NamedTuple
 
-from fleet_backend.ingest import fast, reasons
+from fleet_backend.ingest import fast, macs, reasons
 from fleet_backend.ingest.fast import Sample, StatementParts
 from protocol import bodies, cose, record, statement
 from protocol.errors import DecodeError, VerifyError
@@ -280,7 +280,7 @@ def _fast_sample(item: bytes, gateway: str, view: View) -> Sample | None:
     known = None if found is None else view.vehicles.get(found.sample.vehicle)
     if found is None or known is None or known.gateway != gateway:
         return None
-    tag = hmac.digest(known.record_key, found.message, "sha256")
+    tag = macs.of(known.record_key).tag(found.message)
     return found.sample if hmac.compare_digest(tag, found.tag) else None
 
 

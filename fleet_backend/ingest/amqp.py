@@ -27,6 +27,7 @@ from protocol.errors import DecodeError
 _LOG = logging.getLogger("fleet_backend.ingest")
 EXCHANGE = "amq.topic"  # of the broker's MQTT plugin
 _HEAD = ("tf", str(fields.VERSION))
+_FAREWELL_S = 10
 _WORD = re.compile(r"[a-z0-9-]{1,32}")
 
 
@@ -89,7 +90,8 @@ class AmqpAdapter:
 
     def close(self) -> None:
         self._link.close()
-        self._thread.join()
+        # A broker that says nothing any more is not waited for: the thread ends with the process.
+        self._thread.join(_FAREWELL_S)
 
 
 def routing_key(gateway: str, name: str) -> str:

@@ -8,13 +8,12 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 from fleet_backend.ingest.sightings import Asked
 from fleet_backend.ledger.errors import LedgerError
 from fleet_backend.ledger.note import Verifier
 from fleet_backend.ledger.reader import LedgerReader
-from fleet_backend.ledger.storage import FolderFetch
+from fleet_backend.ledger.treefiles import Fetch
 from protocol import courier, sighting
 
 _LOG = logging.getLogger("fleet_backend.ingest")
@@ -25,10 +24,10 @@ Send = Callable[[str, str, bytes], None]
 class Answers:
     """`ask` from any thread; it never waits."""
 
-    def __init__(self, public: Path, logs: Sequence[Verifier], send: Send) -> None:
-        """`public` is the folder of the published log, `logs` its keys, `send` an adapter's."""
+    def __init__(self, fetch: Fetch, logs: Sequence[Verifier], send: Send) -> None:
+        """`fetch` gives the published log, `logs` are its keys, `send` is an adapter's."""
         self._origin = logs[0].name
-        self._reader = LedgerReader(FolderFetch(public), *logs)
+        self._reader = LedgerReader(fetch, *logs)
         self._send = send
         self._asked: OrderedDict[str, int] = OrderedDict()
         self._changed = threading.Condition()

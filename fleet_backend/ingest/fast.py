@@ -48,11 +48,37 @@ _SAMPLE = re.compile(
 )
 
 
-_SMALL: dict[bytes | None, int | None] = {
-    None: None,
-    **{bytes((number,)): number for number in range(0x18)},
-    **{bytes((0x20 + number,)): -1 - number for number in range(0x18)},
-}
+_REMEMBERED = 50_000
+
+
+class _Numbers(dict[bytes | None, int | None]):
+    """Integers by their encoding, in their shortest form. Remembers those of up to three bytes."""
+
+    def __missing__(self, item: bytes) -> int:
+        first = item[0]
+        # Without a slice: the head is taken away from the number that head and value make.
+        if first == 0x1A:
+            return int.from_bytes(item, "big") - 0x1A00000000
+        if first == 0x3A:
+            return 0x39FFFFFFFF - int.from_bytes(item, "big")
+        number = _integer(item)
+        if len(item) < 4 and len(self) < _REMEMBERED:
+            self[item] = number
+        return number
+
+
+class _Names(dict[bytes, str | None]):
+    """Names by their encoding; None where the length is not the one that the head says."""
+
+    def __missing__(self, item: bytes) -> str | None:
+        name = _text(item)
+        if len(self) < _REMEMBERED:
+            self[item] = name
+        return name
+
+
+_number_of = _Numbers({None: None}).__getitem__
+_names = _Names()
 
 
 class StatementParts(NamedTuple):
@@ -147,26 +173,16 @@ def read_sample(data: bytes) -> UnverifiedSample | None:
     if found is None:
         return None
     wrapped, head, payload, name, boot, seq, time, count, *items, tag = found.groups()
-    vehicle = _text(name)
-    read = int.from_bytes
-    # `_integer` written out: this line reads most of the bytes that a fleet sends.
-    values = tuple(
-        [
-            _SMALL[item]
-            if item in _SMALL
-            else read(item[1:], "big")
-            if item[0] < 0x20
-            else -1 - read(item[1:], "big")
-            for item in items
-        ]
-    )
+    vehicle = _names[name]
+    # Most of the bytes that a fleet sends are read in this line.
+    values = tuple(map(_number_of, items))
     if (
         vehicle is None
         or _size(head) != len(payload)
         or count[0] - 0xA0 != len(_KEYS) - values.count(None)
     ):
         return None
-    sample = Sample(vehicle, _integer(boot), _integer(seq), _integer(time), values)
+    sample = Sample._make((vehicle, *map(_number_of, (boot, seq, time)), values))
     return UnverifiedSample(sample, _SEALED_HEAD + wrapped, tag)
 
 

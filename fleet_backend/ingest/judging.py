@@ -13,8 +13,16 @@ from sqlalchemy import Connection, func, select
 
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.schema import statements
-from fleet_backend.ingest import acceptance, reasons, registry
-from fleet_backend.ingest.acceptance import Accepted, Chain, Claim, Refused, Verdict, View
+from fleet_backend.ingest import acceptance, reasons, registry, signatures
+from fleet_backend.ingest.acceptance import (
+    Accepted,
+    Chain,
+    Claim,
+    Refused,
+    Verdict,
+    Verify,
+    View,
+)
 from fleet_backend.ingest.adapter import Message
 from fleet_backend.ingest.registry import Registry
 from fleet_backend.ingest.signatures import Check, SignaturePool
@@ -23,6 +31,7 @@ from fleet_backend.ingest.signatures import Check, SignaturePool
 MAYBE_NEW = frozenset((reasons.UNKNOWN_GATEWAY, reasons.RECORD_VEHICLE, reasons.COURIER_VEHICLE))
 
 Chains = dict[str, Chain]
+Checked = dict[tuple[bytes, bytes], bool]  # (message, signature) -> verdict
 
 
 @dataclass
@@ -33,7 +42,7 @@ class Judgement:
     verdicts: list[Verdict] = field(default_factory=list)
     newest: int = 0
     # Signatures that were checked: a second look at the same claims costs none.
-    checked: dict[tuple[bytes, bytes], bool] = field(default_factory=dict)
+    checked: Checked = field(default_factory=dict)
 
 
 class Judge:
@@ -65,10 +74,13 @@ class Judge:
             self._judge(made, now)
         return made
 
-    def settle(self, connection: Connection, made: Judgement, now: int) -> None:
-        """In the write transaction: what was stored since then may change verdicts."""
+    def settle(self, connection: Connection, made: Judgement, newest: int, now: int) -> None:
+        """In the write transaction: what was stored since then may change verdicts.
+
+        `newest` is the last statement that is stored now.
+        """
         named = {one.gateway: one for one in made.claims if isinstance(one, Claim)}
-        if not named or _newest(connection) == made.newest:
+        if not named or newest == made.newest:
             return
         since = select(statements.c.gateway).where(statements.c.id > made.newest).distinct()
         touched = named.keys() & set(connection.execute(since).scalars())
@@ -87,7 +99,7 @@ class Judge:
 
     def _judge(self, made: Judgement, now: int) -> None:
         with self._database.read() as connection:
-            made.newest = _newest(connection)
+            made.newest = newest_id(connection)
             chains = registry.load_chains(connection, _named(made.claims))
         made.verdicts = self._look(made.claims, chains, made, now)
 
@@ -97,12 +109,11 @@ class Judge:
         """Each by itself, in order: an accepted one is a neighbour of those behind it."""
         self._check_signatures(claims, chains, made)
         known = self._registry
-        checked = made.checked
-
-        def verify(message: bytes, signature: bytes) -> bool:
-            return checked[message, signature]
-
-        gateways = {one.gateway: verify for one in claims if one.gateway in known.keys}
+        gateways = {
+            one.gateway: _told(known.keys[one.gateway], made.checked)
+            for one in claims
+            if one.gateway in known.keys
+        }
         view = View(gateways, known.vehicles, chains)
         verdicts: list[Verdict] = []
         for claim in claims:
@@ -133,6 +144,16 @@ class Judge:
         made.checked.update(zip(due, self._pool.check(list(due.values())), strict=True))
 
 
+def _told(key: bytes, checked: Checked) -> Verify:
+    """What the pool found; a signature that nobody foresaw is checked when it is asked for."""
+
+    def verify(message: bytes, signature: bytes) -> bool:
+        found = checked.get((message, signature))
+        return signatures.verify(key, message, signature) if found is None else found
+
+    return verify
+
+
 def _maybe_new(verdict: Verdict) -> bool:
     """Does it miss a gateway or a vehicle that may have been registered in the meantime?"""
     if isinstance(verdict, Refused):
@@ -146,6 +167,6 @@ def _named(claims: Iterable[Claim | Refused]) -> list[tuple[str, int]]:
     return [(one.gateway, one.parts.seq) for one in claims if isinstance(one, Claim)]
 
 
-def _newest(connection: Connection) -> int:
-    """Numbers are given in the order of commits."""
+def newest_id(connection: Connection) -> int:
+    """Of the statements that are stored; numbers are given in the order of commits."""
     return connection.execute(select(func.max(statements.c.id))).scalar() or 0

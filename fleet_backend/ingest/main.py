@@ -1,23 +1,34 @@
-"""The ingest program: worker and sequencer over one database and one broker connection."""
+"""The ingest program: a worker over one database and one broker connection.
+
+Where its settings have a ledger it writes the log as well, in threads of its own.
+"""
 
 import gc
 import logging
 import threading
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 
-from fleet_backend.fleet.database import open_database
+from prometheus_client import CollectorRegistry
+
+from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.fleet.keys import load_ed25519
 from fleet_backend.fleet.metricserver import serving
 from fleet_backend.ingest.adapter import Adapter
 from fleet_backend.ingest.adapters import open_adapter
 from fleet_backend.ingest.answers import Answers
+from fleet_backend.ingest.ledgerthreads import start_threads
 from fleet_backend.ingest.metering import measure_log, watch_queue
 from fleet_backend.ingest.meters import IngestMeters
-from fleet_backend.ingest.publishing import PublisherThread, read_policy
-from fleet_backend.ingest.sequencer import Sequencer, SequencerThread
+from fleet_backend.ingest.patience import patiently
+from fleet_backend.ingest.publishing import read_policy
+from fleet_backend.ingest.sequencer import Sequencer
 from fleet_backend.ingest.settings import IngestSettings, LedgerSettings
+from fleet_backend.ingest.sightings import Asked
 from fleet_backend.ingest.worker import Worker
 from fleet_backend.ledger.keys import load_log_key, log_signer
+from fleet_backend.ledger.storage import FolderFetch
+from fleet_backend.logstore.opening import published_log
 from tracing.tracer import from_environment
 
 _LOG = logging.getLogger("fleet_backend.ingest")
@@ -43,53 +54,78 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
     """
     spare_the_collector()
     ack_key = load_ed25519(settings.ack_key)
-    database = open_database(settings.database)
-    database.create_schema()
-    ledger = settings.ledger
-    policy = read_policy(ledger.policy)
-    opened = Sequencer.open(database, ledger.directory, ledger.origin, ledger.key_files, policy)
     meters, tracer = IngestMeters(), from_environment("ingest")
-    told = measure_log(opened, meters.registry).cosigned
-    publisher = PublisherThread(opened.writer, policy, ledger.cosign_s, stop.set, told)
-    sequencer = SequencerThread(opened, failed=stop.set)
-    try:
-        publisher.start()
-        sequencer.start(ledger.integrate_s)
+    with ExitStack() as ends:
+        ends.callback(tracer.close)
+        database = patiently(lambda: _open(settings.database), stop, settings.worker.patience_max_s)
+        if database is None:
+            return
+        ends.callback(database.close)
+        committed: Callable[[], None] = _nothing
+        if settings.ledger is not None:
+            committed = _write_log(database, settings.ledger, stop, ends, meters.registry)
         adapter = open_adapter(settings.mqtt, settings.amqp)
-        try:
-            answers = _start_answers(ledger, adapter)
-            try:
-                worker = Worker(
-                    database,
-                    adapter,
-                    ack_key,
-                    settings.worker,
-                    retention=settings.retention,
-                    committed=sequencer.wake,
-                    asked=answers.ask,
-                    meters=meters,
-                    tracer=tracer,
-                )
-                watch_queue(meters, adapter)
-                with closing(worker), serving(settings.metrics, meters.registry):
-                    _LOG.info("ready")
-                    worker.run(stop)
-            finally:
-                answers.stop()
-        finally:
-            adapter.close()
-    finally:
-        with ExitStack() as ends:
-            ends.callback(tracer.close)
-            ends.callback(database.close)
-            ends.callback(publisher.check)
-            ends.callback(sequencer.stop, publisher.stop)
+        ends.callback(adapter.close)
+        answers = _answers(settings, adapter)
+        if answers is not None:
+            answers.start()
+            ends.callback(answers.stop)
+        worker = Worker(
+            database,
+            adapter,
+            ack_key,
+            settings.worker,
+            retention=settings.retention,
+            committed=committed,
+            asked=_unanswered if answers is None else answers.ask,
+            meters=meters,
+            tracer=tracer,
+        )
+        ends.callback(worker.close)
+        watch_queue(meters, adapter)
+        ends.enter_context(serving(settings.metrics, meters.registry))
+        _LOG.info("ready")
+        worker.run(stop)
     _LOG.info("ended")
 
 
-def _start_answers(ledger: LedgerSettings, adapter: Adapter) -> Answers:
-    keys = map(load_log_key, ledger.key_files)
-    logs = [log_signer(ledger.origin, key).verifier for key in keys]
-    answers = Answers(ledger.directory / "public", logs, adapter.send)
-    answers.start()
-    return answers
+def _open(url: str) -> Database:
+    database = open_database(url)
+    database.create_schema()
+    return database
+
+
+def _write_log(
+    database: Database,
+    ledger: LedgerSettings,
+    stop: threading.Event,
+    ends: ExitStack,
+    registry: CollectorRegistry,
+) -> Callable[[], None]:
+    """Write the log in this process, too. Returns what tells it that there is work."""
+    policy = read_policy(ledger.policy)
+    opened = Sequencer.open(database, ledger.directory, ledger.origin, ledger.key_files, policy)
+    measured = measure_log(opened, registry)
+    return start_threads(opened, policy, ledger, stop.set, ends, told=measured.cosigned).wake
+
+
+def _answers(settings: IngestSettings, adapter: Adapter) -> Answers | None:
+    if settings.ledger is not None:
+        ledger = settings.ledger
+        keys = map(load_log_key, ledger.key_files)
+        logs = [log_signer(ledger.origin, key).verifier for key in keys]
+        return Answers(FolderFetch(ledger.directory / "public"), logs, adapter.send)
+    if settings.answers is not None:
+        where = settings.answers
+        policy = read_policy(where.policy)
+        fetch = published_log(where.public, where.tiles_url, where.tiles_options)
+        return Answers(fetch, policy.logs, adapter.send)
+    return None
+
+
+def _nothing() -> None:
+    """Nobody in this process waits for what was committed."""
+
+
+def _unanswered(asked: Iterable[Asked]) -> None:
+    """Sightings are kept; another worker, or nobody, answers them."""

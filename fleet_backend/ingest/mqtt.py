@@ -28,6 +28,7 @@ _LOG = logging.getLogger("fleet_backend.ingest")
 _SUBSCRIPTION = courier.topic("+", "up/#")
 _PREFIX = f"tf/{fields.VERSION}/"
 _PACKETS = 1 << 16  # packet identifiers are 16 bits, and never 0
+_LEAST_GROUP = 16
 _NOT_ALLOWED = ("Bad user name or password", "Not authorized")
 
 
@@ -41,7 +42,8 @@ class MqttSettings:
     password_file: Path | None = None
     tls: MqttTls | None = None
     # Workers of one group share what comes, where the broker can do that (mosquitto); each needs a
-    # certificate of its own.
+    # certificate of its own. A random name: mosquitto lets whoever knows it join, and what falls to
+    # him is lost there until its gateway sends it again.
     group: str | None = None
     keepalive_s: Annotated[int, Bounds(5, 3_600)] = 30
     # Messages, and their bytes, in memory before the network thread waits, and with it the broker.
@@ -63,6 +65,7 @@ class MqttAdapter:
         self._client = _new_client(settings)
         self._client.reconnect_delay_set(1, settings.reconnect_max_s)
         self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
@@ -109,6 +112,13 @@ class MqttAdapter:
         _LOG.info("connected to the broker")
         client.subscribe(self._subscription, qos=1)
 
+    def _on_subscribe(
+        self, client: paho.Client, _: Any, mid: int, reasons: Any, properties: Any
+    ) -> None:
+        """Without its subscription a worker would wait for ever: so it ends, and says why."""
+        if reasons[0].is_failure:
+            self._refused = f"the subscription {self._subscription}: {reasons[0]}"
+
     def _on_connect_fail(self, client: paho.Client, _: Any) -> None:
         # Called while the error is being handled: a certificate that is refused ends up here.
         _LOG.warning("the broker is not reached (%s); trying again", sys.exception())
@@ -136,9 +146,11 @@ def _subscription(group: str | None) -> str:
     if group is None:
         return _SUBSCRIPTION
     try:
-        return f"$share/{fields.identifier(group, 'mqtt.group')}/{_SUBSCRIPTION}"
-    except DecodeError as error:
-        raise SettingsError("mqtt.group: 1 to 32 characters of a-z 0-9 -") from error
+        if len(fields.identifier(group, "mqtt.group")) >= _LEAST_GROUP:
+            return f"$share/{group}/{_SUBSCRIPTION}"
+    except DecodeError:
+        pass  # said below, without repeating it
+    raise SettingsError("mqtt.group: 16 to 32 characters of a-z 0-9 -, that nobody can guess")
 
 
 def _new_client(settings: MqttSettings) -> paho.Client:
@@ -147,7 +159,8 @@ def _new_client(settings: MqttSettings) -> paho.Client:
     client = paho.Client(
         CallbackAPIVersion.VERSION2,
         client_id=f"trifleet-{name}" if settings.tls is None else settings.tls.client_id(name),
-        clean_session=False,
+        # A worker of a group that has gone shall take no share into a session of its own.
+        clean_session=settings.group is not None,
         protocol=paho.MQTTv311,
         manual_ack=True,
     )

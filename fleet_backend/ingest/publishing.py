@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import overload
 
 from fleet_backend.ingest.errors import PublisherError
 from fleet_backend.ledger.errors import ConfigError
@@ -17,6 +18,10 @@ from fleet_backend.ledger.writer import LedgerWriter
 _LOG = logging.getLogger("fleet_backend.ingest")
 
 
+@overload
+def read_policy(path: Path) -> Policy: ...
+@overload
+def read_policy(path: Path | None) -> Policy | None: ...
 def read_policy(path: Path | None) -> Policy | None:
     """The policy of a file. Raises LedgerError."""
     if path is None:

@@ -15,12 +15,14 @@ from fleet_backend.fleet import counters, statements
 from fleet_backend.fleet.database import Database
 from fleet_backend.ingest.errors import LedgerMismatchError, SequencerError
 from fleet_backend.ingest.meters import LedgerMeters
+from fleet_backend.ledger.contracts import TileStore
 from fleet_backend.ledger.errors import UntrustedDataError
 from fleet_backend.ledger.keys import load_log_key, log_signer
 from fleet_backend.ledger.policy import Policy
 from fleet_backend.ledger.reader import LedgerReader
-from fleet_backend.ledger.signedroot import SignedRootFile
+from fleet_backend.ledger.signedroot import SignedRoot, SignedRootFile
 from fleet_backend.ledger.writer import LedgerWriter, WriterSettings
+from fleet_backend.logstore.place import shared_place
 
 _LOG = logging.getLogger("fleet_backend.ingest")
 MAX_BATCH = 1_000
@@ -29,10 +31,13 @@ MAX_BATCH = 1_000
 class Sequencer:
     """Holds the ledger's writer. One thread."""
 
-    def __init__(self, database: Database, writer: LedgerWriter, root: SignedRootFile) -> None:
+    def __init__(
+        self, database: Database, writer: LedgerWriter, root: SignedRoot, *, is_shared: bool = False
+    ) -> None:
         self._database = database
         self._writer = writer
         self._root = root
+        self._is_shared = is_shared
         self._complaint = ""
         self.meters = LedgerMeters()
 
@@ -63,6 +68,31 @@ class Sequencer:
             unless_healed.pop_all()
         return cls(database, writer, root)
 
+    @classmethod
+    def open_shared(
+        cls,
+        database: Database,
+        tiles: TileStore,
+        origin: str,
+        key_files: Sequence[Path],
+        policy: Policy | None = None,
+    ) -> Self:
+        """The same for a log whose order and checkpoint lie in `database`, its files in `tiles`.
+
+        From now on any earlier writer of the log is refused.
+        """
+        keys = [load_log_key(file) for file in key_files]
+        place = shared_place(database, tiles, origin)
+        with ExitStack() as unless_whole:
+            opened = LedgerWriter.open_at(place, origin, keys, WriterSettings(policy=policy))
+            writer = unless_whole.enter_context(opened)
+            with database.read() as connection:
+                _require_same(statements.next_leaf(connection), writer.size)
+            root = writer.signed_root()
+            root.update()
+            unless_whole.pop_all()
+        return cls(database, writer, root, is_shared=True)
+
     @property
     def writer(self) -> LedgerWriter:
         """For the publisher, which may use it beside this thread."""
@@ -77,10 +107,11 @@ class Sequencer:
             return 0
         with self.meters.append(len(waiting)):
             first = self._writer.append([one.statement for one in waiting])
-        # Power goes here: the entries are in the ledger and have no place in the database;
-        # `_heal` finds them by their hash.
-        places = [(one.id, leaf) for leaf, one in enumerate(waiting, first)]
-        _assign(self._database, places)
+        if not self._is_shared:
+            # Power goes here: the entries are in the ledger and have no place in the database;
+            # `_heal` finds them by their hash. A shared log has their places from the beginning.
+            places = [(one.id, leaf) for leaf, one in enumerate(waiting, first)]
+            _assign(self._database, places)
         self._sign_root()
         return len(waiting)
 
@@ -93,12 +124,24 @@ class Sequencer:
                 _LOG.error("no root is signed for COSE receipts: %s", error)
             self._complaint = str(error)
 
-    def run(self, stop: threading.Event, wake: threading.Event, interval_s: float) -> None:
-        """Until `stop` is set: at once when `wake` is, and every `interval_s` for others' work."""
+    def run(
+        self,
+        stop: threading.Event,
+        wake: threading.Event,
+        interval_s: float,
+        changed: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Until `stop` is set: at once when `wake` is, and every `interval_s` for others' work,
+        if `changed` says that there may be some.
+        """
         while not stop.is_set():
-            if not self.step():
-                wake.wait(interval_s)
-                wake.clear()
+            if changed():
+                while self.step() and not stop.is_set():
+                    pass
+            else:
+                self._sign_root()
+            wake.wait(interval_s)
+            wake.clear()
         self.step()
 
     def close(self) -> None:
@@ -108,9 +151,16 @@ class Sequencer:
 class SequencerThread:
     """Runs a sequencer beside the worker; its failure ends the program (see `check`)."""
 
-    def __init__(self, sequencer: Sequencer, failed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        sequencer: Sequencer,
+        failed: Callable[[], None],
+        changed: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`changed`: whether it is worth looking for work that other programs brought."""
         self._sequencer = sequencer
         self._failed = failed
+        self._changed = changed
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._error: Exception | None = None
@@ -143,7 +193,7 @@ class SequencerThread:
 
     def _run(self, interval_s: float) -> None:
         try:
-            self._sequencer.run(self._stop, self._wake, interval_s)
+            self._sequencer.run(self._stop, self._wake, interval_s, self._changed)
         except Exception as error:
             # Whatever it was: without this thread nothing is logged any more, and nobody is told.
             _LOG.exception("the sequencer failed")
@@ -156,14 +206,19 @@ def _heal(database: Database, size: int, reader: LedgerReader) -> None:
     with database.read() as connection:
         known = statements.next_leaf(connection)
     if known > size:
-        raise LedgerMismatchError(
-            f"the database knows {known} entries of the ledger, which holds {size}"
-        )
+        _require_same(known, size)
     for start in range(known, size, MAX_BATCH):
         entries = list(reader.entries(start, min(start + MAX_BATCH, size)))
         _assign(database, _places(database, start, entries))
     if size > known:
         _LOG.info("found %d statements again in the ledger", size - known)
+
+
+def _require_same(known: int, size: int) -> None:
+    if known != size:
+        raise LedgerMismatchError(
+            f"the database knows {known} entries of the ledger, which holds {size}"
+        )
 
 
 def _places(database: Database, start: int, entries: Sequence[bytes]) -> list[tuple[int, int]]:

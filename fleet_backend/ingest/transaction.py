@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from fleet_backend.fleet import counters
-from fleet_backend.ingest import couriers, reasons, refusals
+from fleet_backend.ingest import couriers, gaps, reasons, refusals
 from fleet_backend.ingest.acceptance import Accepted, Duplicate, Refused
 from fleet_backend.ingest.adapter import Message
-from fleet_backend.ingest.judging import MAYBE_NEW, Judge, Judgement
+from fleet_backend.ingest.judging import MAYBE_NEW, Judge, Judgement, newest_id
 from fleet_backend.ingest.limits import QuarantineLimits, RateLimit, SightingLimits
 from fleet_backend.ingest.outcome import Outcome
 from fleet_backend.ingest.sightings import SightingDesk
@@ -31,9 +31,11 @@ class Transaction:
         self, connection: Connection, batch: Sequence[Message], judgement: Judgement, now: int
     ) -> Outcome:
         """`judgement` is on the statements of the batch. Nothing counts before the commit."""
-        self._judge.settle(connection, judgement, now)
+        newest = newest_id(connection)
+        self._judge.settle(connection, judgement, newest, now)
         outcome = _sorted(batch, judgement)
         store(connection, outcome.accepted, now)
+        gaps.note(connection, outcome.accepted, newest, now)
         for message in batch:
             if message.name != courier.UP_STATEMENT:
                 self._apply_other(connection, message, outcome, now)

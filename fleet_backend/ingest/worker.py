@@ -5,11 +5,11 @@ and from nothing else. docs/ingest.md says what is true if power goes at each st
 """
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,20 +19,22 @@ from fleet_backend.fleet import commands, counters, events, quarantine
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.retention import RetentionSettings
 from fleet_backend.fleet.settings import Bounds
-from fleet_backend.ingest import effects, faults
+from fleet_backend.ingest import acks, effects, faults, gaps
 from fleet_backend.ingest.adapter import Adapter, Message
 from fleet_backend.ingest.answered import tell_answers
+from fleet_backend.ingest.gaps import GapLimits
 from fleet_backend.ingest.inhand import NoNote, Note, NoteFile
 from fleet_backend.ingest.judging import Judge
 from fleet_backend.ingest.limits import QuarantineLimits, SightingLimits
 from fleet_backend.ingest.meters import IngestMeters
 from fleet_backend.ingest.outcome import Outcome
+from fleet_backend.ingest.patience import patiently
 from fleet_backend.ingest.poison import PoisonLimits, Suspicion
 from fleet_backend.ingest.retainer import Retainer
 from fleet_backend.ingest.sightings import Asked
-from fleet_backend.ingest.signatures import MOST_THREADS, SignaturePool
+from fleet_backend.ingest.signatures import MOST_THREADS, SignaturePool, signing_key
 from fleet_backend.ingest.transaction import Transaction
-from protocol import ack, courier
+from protocol import courier
 from tracing.tracer import OFF, Tracer
 
 _LOG = logging.getLogger("fleet_backend.ingest")
@@ -54,6 +56,7 @@ class WorkerSettings:
     quarantine: QuarantineLimits = field(default_factory=QuarantineLimits)
     sightings: SightingLimits = field(default_factory=SightingLimits)
     poison: PoisonLimits = field(default_factory=PoisonLimits)
+    gaps: GapLimits = field(default_factory=GapLimits)
 
 
 class Worker:
@@ -75,7 +78,7 @@ class Worker:
     ) -> None:
         self._database = database
         self._adapter = adapter
-        self._sign = ack_key.sign
+        self._key = signing_key(ack_key)
         self._settings = settings
         self._now = now
         self._committed = committed
@@ -98,9 +101,9 @@ class Worker:
                 settings.batch_messages, settings.wait_s, settings.gather_s
             )
             if batch:
-                self._patiently(lambda batch=batch: self.handle(batch), stop)  # type: ignore[misc]
+                patiently(partial(self.handle, batch), stop, settings.patience_max_s)
             if time.monotonic() >= next_housekeeping:
-                self._patiently(self.keep_house, stop)
+                patiently(self.keep_house, stop, settings.patience_max_s)
                 next_housekeeping = time.monotonic() + settings.housekeeping_s
 
     def handle(self, batch: Sequence[Message]) -> None:
@@ -124,6 +127,7 @@ class Worker:
         with self._database.begin() as connection:
             events.trim(connection)
             quarantine.trim_unauthentic(connection, self._settings.quarantine.forged_kept)
+            gaps.keep(connection, self._settings.gaps, now)
             for row in commands.overdue(connection, now):
                 effects.advance(connection, row.id, commands.EXPIRE, now)
         self._retainer.step(now)
@@ -132,21 +136,6 @@ class Worker:
         """Threads and the note; the worker is of no use afterwards."""
         self._pool.close()
         self._suspicion.close()
-
-    def _patiently(self, step: Callable[[], None], stop: threading.Event) -> None:
-        """Until it is done, or we are to stop; raises what no waiting mends."""
-        wait_s = 0.1
-        while not stop.is_set():
-            try:
-                step()
-            except Exception as error:
-                if not faults.is_operational(error):
-                    raise
-                _LOG.error("waiting for the database: %s", faults.where(error))
-            else:
-                return
-            stop.wait(wait_s * random.uniform(0.5, 1))  # noqa: S311
-            wait_s = min(2 * wait_s, self._settings.patience_max_s)
 
     def _handle_part(self, part: Sequence[Message]) -> None:
         self._suspicion.take_up(part)
@@ -172,9 +161,10 @@ class Worker:
         if self._tracer.is_on:
             tell_answers(self._tracer, outcome, begun_ns)
         # Power goes before this line: the gateways send again, and get told again.
-        for message in outcome.acks():
-            payload = ack.encode(message, self._sign)
-            self._adapter.send(message.gateway, courier.DOWN_ACK, payload)
+        told = list(outcome.acks())
+        for one, payload in zip(told, acks.sealed(told, self._pool, self._key), strict=True):
+            self._adapter.send(one.gateway, courier.DOWN_ACK, payload)
+        if told:
             self._meters.acknowledged()
         self._committed()
         if outcome.heard.asked:

@@ -8,6 +8,7 @@ from fleet_backend.ledger.merkle import leaf_hash, verify_inclusion
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.ledger.storage import FolderFetch
+from fleet_backend.ledger.treefiles import Fetch
 
 from .errors import LedgerPolicyError
 
@@ -17,7 +18,8 @@ log = logging.getLogger(__name__)
 class LedgerView:
     """The log as it is published in a folder. A log that cannot be believed shows nothing."""
 
-    def __init__(self, public: Path, policy: Path) -> None:
+    def __init__(self, published: Path | Fetch, policy: Path) -> None:
+        """`published`: the `public` folder, or what fetches the log's files from elsewhere."""
         try:
             self._policy = parse_policy(policy.read_bytes())
         except OSError as error:
@@ -27,7 +29,8 @@ class LedgerView:
         logs = self._policy.logs
         if len({log.name for log in logs}) != 1:
             raise LedgerPolicyError(f"{policy} must name one log, not {len(logs)}")
-        self._reader = LedgerReader(FolderFetch(public), *logs)
+        fetch = FolderFetch(published) if isinstance(published, Path) else published
+        self._reader = LedgerReader(fetch, *logs)
         self._complaint = ""
 
     def refresh(self) -> int:

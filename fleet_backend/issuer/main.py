@@ -6,6 +6,7 @@ from contextlib import closing
 
 from fleet_backend.fleet import gateways, keys
 from fleet_backend.fleet.database import open_database
+from fleet_backend.logstore.opening import published_log
 
 from .errors import IssuerKeyError
 from .journal import Journal
@@ -18,10 +19,11 @@ log = logging.getLogger(__name__)
 
 
 def run(settings: IssuerSettings, stop: threading.Event) -> None:
-    """Issue until `stop` is set. Raises IssuerError or FleetError where it cannot begin."""
+    """Issue until `stop` is set. Raises IssuerError, FleetError, LedgerError: it cannot begin."""
     issuing = keys.load_rsa(settings.issuing_key)
     statement = keys.load_ed25519(settings.statement_key)
-    ledger = LedgerView(settings.ledger_public, settings.ledger_policy)
+    published = published_log(settings.ledger_public, settings.ledger_url, settings.ledger_options)
+    ledger = LedgerView(published, settings.ledger_policy)
     with (
         closing(open_database(settings.database_url)) as database,
         closing(Journal(settings.journal)) as journal,

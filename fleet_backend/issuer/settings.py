@@ -19,8 +19,11 @@ class IssuerSettings:
     issuing_key: Path
     statement_key: Path
     journal: Path  # folder of this process alone: what is signed and not yet handed out
-    ledger_public: Path
     ledger_policy: Path
+    # The published log: its `public` folder, or the URL of the store that it lies in.
+    ledger_public: Path | None = None
+    ledger_url: str | None = None
+    ledger_options: Path | None = None  # what opens the store; else its environment variables
     poll_ms: Annotated[int, Bounds(1, 10_000)] = 50
     cannot_log_s: Annotated[int, Bounds(1, 3_600)] = 10
 
@@ -32,4 +35,6 @@ def load_settings(path: Path) -> IssuerSettings:
         identifier(settings.name, "name")
     except DecodeError as error:
         raise SettingsError(f"{path}: key 'name' must be an identifier of the protocol") from error
+    if (settings.ledger_public is None) == (settings.ledger_url is None):
+        raise SettingsError(f"{path}: say where the log lies: ledger_public or ledger_url")
     return settings

@@ -5,12 +5,11 @@ Without a quorum every signed checkpoint is published at once. With one the newe
 """
 
 from .checkpoint import SignedCheckpoint, open_checkpoint
+from .contracts import CheckpointLock, TileStore
 from .errors import CheckpointError, ConfigError, PolicyError
-from .lockdb import LockDatabase
 from .note import add_what_fits, parse_note
 from .policy import Policy
 from .recovery import Keys, require_part_of
-from .storage import LogFolder
 from .tile import filled_tiles
 from .tree import ProvedTree
 
@@ -19,7 +18,7 @@ class Publication:
     """The public side of one writer. Who calls holds the writer's turn."""
 
     def __init__(
-        self, folder: LogFolder, lock: LockDatabase, keys: Keys, policy: Policy | None
+        self, folder: TileStore, lock: CheckpointLock, keys: Keys, policy: Policy | None
     ) -> None:
         self.seen: SignedCheckpoint | None = None
         self._folder = folder
@@ -27,6 +26,10 @@ class Publication:
         self._keys = keys
         self._policy = policy
         self._waits = policy is not None and policy.needs_cosigners
+
+    def seen_note(self) -> bytes | None:
+        """What readers see, as it was published."""
+        return None if self.seen is None else self.seen.note
 
     def settle(self, published: SignedCheckpoint | None, tree: ProvedTree) -> None:
         """Within `hold`, at the start: what was published stays so, or is again where it got lost.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from .checkpoint import SignedCheckpoint, open_checkpoint
+from .contracts import TileStore
 from .edge import RightEdge
 from .errors import (
     CheckpointError,
@@ -20,7 +21,7 @@ from .errors import (
 from .merkle import leaf_hash
 from .note import Verifier
 from .policy import Policy
-from .storage import CHECKPOINT, LogFolder
+from .storage import CHECKPOINT
 from .tile import ENTRIES, WIDTH, Tile
 from .tree import ProvedTree
 from .treefiles import load_edge, load_last_bundle
@@ -54,7 +55,7 @@ class Keys:
 
 
 def load_right_edge(
-    folder: LogFolder, signed: SignedCheckpoint
+    folder: TileStore, signed: SignedCheckpoint
 ) -> tuple[RightEdge, list[bytes], ProvedTree]:
     """Right edge, last bundle and tree at the size that was signed last, tied to its root."""
     try:
@@ -69,7 +70,7 @@ def load_right_edge(
     return edge, bundle, ProvedTree(folder.fetch, signed)
 
 
-def load_published(folder: LogFolder, keys: Keys, signed_size: int) -> SignedCheckpoint | None:
+def load_published(folder: TileStore, keys: Keys, signed_size: int) -> SignedCheckpoint | None:
     """The checkpoint that readers see; none where there is none yet."""
     try:
         note = folder.fetch(CHECKPOINT)
@@ -99,7 +100,7 @@ def require_continuous(size: int, batches: Sequence[Batch]) -> None:
         size = batch.end
 
 
-def require_nothing_beyond(folder: LogFolder, end: int) -> None:
+def require_nothing_beyond(folder: TileStore, end: int) -> None:
     """Refuse files beyond what signed log and write-ahead file explain.
 
     A full tile is never deleted, and a partial one only for a full one: two looks do.

@@ -6,7 +6,7 @@ that the log did not sign before. Refuses a checkpoint that none of the log's ke
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .bundlecheck import Fault
@@ -32,14 +32,22 @@ def signed_root_fault(fetch: Fetch, logs: Sequence[Verifier]) -> Fault | None:
     return None
 
 
-class SignedRootFile:
-    """Keeps `checkpoint.cose` in a log's public folder in step with `checkpoint`."""
+class SignedRoot:
+    """Keeps `checkpoint.cose` in step with `checkpoint`, wherever the two lie."""
 
-    def __init__(self, public: Path, *signers: Signer) -> None:
-        """`signers`: the log's key, or its new and its former one while it changes."""
-        self._public = public
+    def __init__(
+        self,
+        published: Callable[[], bytes | None],
+        put: Callable[[bytes], None],
+        *signers: Signer,
+    ) -> None:
+        """`published` gives the checkpoint that readers see, None while there is none; `put`
+        replaces the signed root. `signers`: the log's key, or its new and its former one while it
+        changes.
+        """
+        self._published = published
+        self._put = put
         self._signers = signers
-        self._fetch = FolderFetch(public)
         self._done = b""
 
     def update(self) -> bool:
@@ -47,20 +55,32 @@ class SignedRootFile:
 
         Raises NoteError or CheckpointError (not ours), StorageError.
         """
-        try:
-            note = self._fetch(CHECKPOINT)
-        except MissingError:
-            return False  # the first one still waits for its witnesses
-        if note == self._done:
+        note = self._published()
+        if note is None or note == self._done:
             return False
         opened = open_note(note, [signer.verifier for signer in self._signers])
         checkpoint = parse_checkpoint(opened.text)
         for signer in self._signers:
             if signer.name == checkpoint.origin and signer.verifier in opened.signers:
-                self._replace(sign_root(checkpoint, signer))
+                self._put(sign_root(checkpoint, signer))
                 self._done = note
                 return True
         raise CheckpointError(f"no key of ours is that of the log {checkpoint.origin!r}")
+
+
+class SignedRootFile(SignedRoot):
+    """The same in a log's public folder, for whatever checkpoint lies there."""
+
+    def __init__(self, public: Path, *signers: Signer) -> None:
+        self._public = public
+        self._fetch = FolderFetch(public)
+        super().__init__(self._read, self._replace, *signers)
+
+    def _read(self) -> bytes | None:
+        try:
+            return self._fetch(CHECKPOINT)
+        except MissingError:
+            return None  # the first one still waits for its witnesses
 
     def _replace(self, data: bytes) -> None:
         """Old or new, never half. Not synced: after a power cut the next start writes it again."""

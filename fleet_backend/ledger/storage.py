@@ -126,6 +126,7 @@ class LogFolder:
         self._temporary = directory / "tmp"
         self._unsynced: set[Path] = set()
         self._counter = 0
+        self._mark = ""  # before the names of temporary files, where others write there, too
 
     def prepare(self) -> None:
         """Make the folders and drop what a crash left half written."""
@@ -172,6 +173,11 @@ class LogFolder:
             else:
                 self._write_temporary(note, durable=False).replace(target)
 
+    def put_signed_root(self, data: bytes) -> None:
+        """Put `checkpoint.cose` up. Not synced: the next start writes it again."""
+        with storage_errors("publishing the signed root"):
+            self._write_temporary(data, durable=False).replace(self.public / SIGNED_ROOT)
+
     def sync(self) -> None:
         """Make all names durable that were added since the last time."""
         with storage_errors("syncing the log's folders"):
@@ -200,7 +206,7 @@ class LogFolder:
 
     def _write_temporary(self, data: bytes, *, durable: bool = True) -> Path:
         self._counter += 1
-        path = self._temporary / str(self._counter)
+        path = self._temporary / f"{self._mark}{self._counter}"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             write_all(descriptor, data)

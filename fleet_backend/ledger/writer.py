@@ -5,7 +5,6 @@ cosignatures that the policy asks for (`publish`). After any failure the writer 
 the log again, and the write-ahead file brings it to a whole state.
 """
 
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,30 +15,29 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from .checkpoint import Checkpoint, SignedCheckpoint, sign_checkpoint
+from .contracts import LogPlace
 from .edge import RightEdge
 from .errors import (
     ConfigError,
-    LedgerError,
     LogCorruptError,
+    MissingError,
+    UntrustedDataError,
     WriterStoppedError,
 )
 from .keys import log_signer
 from .lockdb import LockDatabase
+from .logplace import folder_place
 from .merkle import EMPTY_ROOT, leaf_hash
 from .policy import Policy
 from .publication import Publication
 from .reader import LedgerReader
-from .recovery import (
-    Keys,
-    load_published,
-    load_right_edge,
-    require_continuous,
-    require_nothing_beyond,
-)
-from .storage import CHECKPOINT, LogFolder, lock_folder, storage_errors, sync_folder
+from .recovery import Keys
+from .settling import settle
+from .signedroot import SignedRoot
+from .storage import CHECKPOINT, storage_errors, sync_folder
 from .tile import WIDTH
 from .treefiles import bundle_files, read_back
-from .wal import Batch, WriteAheadFile, checked_entries
+from .wal import Batch, checked_entries
 
 SigningKeys = Ed25519PrivateKey | Sequence[Ed25519PrivateKey]
 
@@ -78,25 +76,19 @@ class LedgerWriter:
     """Appends batches. One thread appends; another one may `publish` meanwhile."""
 
     def __init__(
-        self, directory: Path, origin: str, keys: SigningKeys, settings: WriterSettings
+        self, place: LogPlace, origin: str, keys: SigningKeys, settings: WriterSettings
     ) -> None:
         held = [keys] if isinstance(keys, Ed25519PrivateKey) else list(keys)
         self._signers = [log_signer(origin, key) for key in held]
         self._keys = Keys.of([signer.verifier for signer in self._signers], settings.policy)
         self._origin = origin
-        self._folder = LogFolder(directory)
         self._turn = threading.RLock()
         self._stopped: str | None = None
-        self._signed: SignedCheckpoint  # set by `open`, the only way to a usable writer
+        self._signed: SignedCheckpoint  # set by `open_at`, the only way to a usable writer
         self._edge = RightEdge()
         self._bundle: list[bytes] = []
-        self._exclusive = lock_folder(directory)
-        try:
-            self._lock = LockDatabase(directory / "lock.db", origin)
-        except LedgerError:
-            os.close(self._exclusive)
-            raise
-        self._wal = WriteAheadFile(directory / "wal", settings.wal_max_bytes)
+        self._place = place
+        self._folder, self._lock, self._wal = place.tiles, place.lock, place.order
         self._public = Publication(self._folder, self._lock, self._keys, settings.policy)
 
     @classmethod
@@ -113,9 +105,22 @@ class LedgerWriter:
         checkpoint is signed by just these when this returns. Raises LockLostError (another writer
         is there), LogCorruptError (refuse to sign), StorageError, ConfigError.
         """
-        writer = cls(directory, origin, signing_key, settings or WriterSettings())
+        settings = settings or WriterSettings()
+        place = folder_place(directory, origin, settings.wal_max_bytes)
+        return cls.open_at(place, origin, signing_key, settings)
+
+    @classmethod
+    def open_at(
+        cls,
+        place: LogPlace,
+        origin: str,
+        signing_key: SigningKeys,
+        settings: WriterSettings | None = None,
+    ) -> Self:
+        """The same for a log whose files, order and checkpoint lie elsewhere. Closes `place`."""
         with ExitStack() as undo:
-            undo.callback(writer.close)
+            undo.callback(place.close)
+            writer = cls(place, origin, signing_key, settings or WriterSettings())
             writer._recover()
             undo.pop_all()
         return writer
@@ -134,6 +139,10 @@ class LedgerWriter:
     def published(self) -> SignedCheckpoint | None:
         """The checkpoint that readers see. None: no quorum has cosigned one yet."""
         return self._public.seen
+
+    def signed_root(self) -> SignedRoot:
+        """What keeps the COSE form of the published checkpoint in step with this writer."""
+        return SignedRoot(self._public.seen_note, self._folder.put_signed_root, *self._signers)
 
     def fetch(self, path: str) -> bytes:
         """A file of the log as readers get it, for any thread. Raises MissingError."""
@@ -189,11 +198,7 @@ class LedgerWriter:
         """Give the log free. Nothing is lost by not calling it."""
         with self._turn:
             self._stopped = "closed"
-            self._wal.close()
-            self._lock.close()
-            if self._exclusive >= 0:
-                os.close(self._exclusive)
-                self._exclusive = -1
+            self._place.close()
 
     def __enter__(self) -> Self:
         return self
@@ -205,8 +210,18 @@ class LedgerWriter:
     def _or_stop(self, what: str) -> Iterator[None]:
         """Nothing is retried: after whatever goes wrong inside, only recovery knows."""
         self._stopped = what
-        yield
+        with self._unless_overtaken():
+            yield
         self._stopped = None
+
+    @contextmanager
+    def _unless_overtaken(self) -> Iterator[None]:
+        """What does not fit is no damage where another writer took over meanwhile and made it."""
+        try:
+            yield
+        except (LogCorruptError, MissingError, UntrustedDataError):
+            with self._lock.hold(self._signed.note):
+                raise
 
     def _commit(self, batch: Batch, *, is_new: bool) -> None:
         """Steps 1 to 4; recovery runs the same code from step 2 on."""
@@ -246,32 +261,15 @@ class LedgerWriter:
         """
         note = self._lock.take()
         self._signed = self._keys.open(note, "lock database")
-        with self._lock.hold(note):
-            pending = self._settle()
-        for batch in pending:
-            self._commit(batch, is_new=False)
-            with self._lock.hold(self._signed.note):
-                self._public.follow(self._signed, batch.first)
-        self._sign_with_all_keys()
-
-    def _settle(self) -> list[Batch]:
-        """Everything up to the signed size made whole; returns the batches that come after it."""
-        self._folder.prepare()
-        published = load_published(self._folder, self._keys, self.size)
-        self._edge, self._bundle, tree = load_right_edge(self._folder, self._signed)
-        since, pending = self.size, []
-        for batch in self._wal.read():
-            since = min(since, batch.first)
-            if batch.end > self.size:
-                pending.append(batch)
-        require_continuous(self.size, pending)
-        require_nothing_beyond(self._folder, pending[-1].end if pending else self.size)
-        self._public.settle(published, tree)
-        self._public.follow(self._signed, since)
-        # The batches reach the disk anew: had their fsync failed, the kernel might hold pages that
-        # it takes for written.
-        self._wal.rewrite(pending)
-        return pending
+        with self._unless_overtaken():
+            with self._lock.hold(note):
+                settled = settle(self._place, self._keys, self._public, self._signed)
+            self._edge, self._bundle, pending = settled
+            for batch in pending:
+                self._commit(batch, is_new=False)
+                with self._lock.hold(self._signed.note):
+                    self._public.follow(self._signed, batch.first)
+            self._sign_with_all_keys()
 
     def _sign_with_all_keys(self) -> None:
         """The same tree, signed by the keys that the log is opened with."""

@@ -53,20 +53,21 @@ def private(path: Path, text: str) -> Path:
 class ApiStand:
     """The fleet that the API shows, and the application over it."""
 
-    def __init__(self, folder: Path, **changes: Any) -> None:
+    def __init__(self, folder: Path, url: str = "", **changes: Any) -> None:
+        """The database is a file of the folder, or that of the URL."""
         self.now = int(time.time())
-        self.fleet = Stand(folder, delegation(VEHICLE, self.now))
+        self.fleet = Stand(folder, delegation(VEHICLE, self.now), url)
         self.database = self.fleet.database
         self.gateway_key = fleet_keys.generate_ed25519(folder / "gw.key")
         self._add_gateway()
         settings = ApiSettings(
             self.fleet.settings.database_url,
             private(folder / "operator.token", TOKEN),
-            self.fleet.settings.ledger_public,
             self.fleet.settings.ledger_policy,
             "127.0.0.1",
             1,  # nobody listens there
             private(folder / "mqtt.password", "password-of-the-tests"),
+            ledger_public=self.fleet.settings.ledger_public,
             posts_burst=100_000,
             posts_per_minute=100_000,
             poll_ms=10,

@@ -153,7 +153,8 @@ def test_the_next_process_sends_what_a_dead_one_left(
     stand = ApiStand(tmp_path, mqtt_port=broker.port)
     config = tmp_path / "api.toml"
     values = asdict(stand.settings)
-    lines = [f"{n} = {v}" if isinstance(v, int) else f'{n} = "{v}"' for n, v in values.items()]
+    given = {name: value for name, value in values.items() if value is not None}
+    lines = [f"{n} = {v}" if isinstance(v, int) else f'{n} = "{v}"' for n, v in given.items()]
     config.write_text("\n".join(lines))
     seen = set()
     for _ in range(2):

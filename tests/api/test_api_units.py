@@ -49,6 +49,8 @@ def test_relative_paths_begin_at_the_settings_file(tmp_path: Path) -> None:
         ({"poll_ms": "0"}, "'poll_ms' must be a whole number from 1 to"),
         ({"max_streams": "2147483648"}, "'max_streams' must be a whole number from 1 to"),
         ({"mqtt_host": "["}, r"api\.toml"),
+        ({"ledger_public": None}, "ledger_public or ledger_url"),
+        ({"ledger_url": '"file:///log"'}, "ledger_public or ledger_url"),
     ],
 )
 def test_settings_name_what_is_wrong(

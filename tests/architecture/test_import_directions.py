@@ -32,16 +32,33 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         {"protocol", "fleet_backend.ledger"},
         {"sqlalchemy", "alembic", "cryptography", "psycopg", "prometheus_client"},
     ),
+    # The log's contracts over the fleet's database, and tiles in an object store (optional).
+    "fleet_backend.logstore": (
+        {"fleet_backend.fleet", "fleet_backend.ledger"},
+        {"cryptography", "sqlalchemy", "obstore"},
+    ),
     "fleet_backend.ingest": (
-        {"protocol", "fleet_backend.fleet", "fleet_backend.ledger", "tracing"},
+        {
+            "protocol",
+            "fleet_backend.fleet",
+            "fleet_backend.ledger",
+            "fleet_backend.logstore",
+            "tracing",
+        },
         {"paho", "pika", "cryptography", "nacl", "sqlalchemy", "prometheus_client"},
     ),
     "fleet_backend.issuer": (
-        {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},
+        {"protocol", "fleet_backend.fleet", "fleet_backend.ledger", "fleet_backend.logstore"},
         {"cryptography", "sqlalchemy"},
     ),
     "fleet_backend.api": (
-        {"protocol", "fleet_backend.fleet", "fleet_backend.ledger", "tracing"},
+        {
+            "protocol",
+            "fleet_backend.fleet",
+            "fleet_backend.ledger",
+            "fleet_backend.logstore",
+            "tracing",
+        },
         {"fastapi", "starlette", "pydantic", "paho", "prometheus_client", "sqlalchemy"},
     ),
     "fleet_backend.witness": ({"fleet_backend.ledger"}, {"starlette"}),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fleet_backend.fleet.database import Database, open_database
-from tests.fleet.engines import ENGINES, POSTGRES, SQLITE, database_url
+from tests.fleet.engines import ENGINES, SQLITE, database_url
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -46,9 +46,3 @@ def shared(engine_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def only_sqlite(engine_name: str) -> None:
     if engine_name != SQLITE:
         pytest.skip("about a file")
-
-
-@pytest.fixture
-def only_postgres(engine_name: str) -> None:
-    if engine_name != POSTGRES:
-        pytest.skip("about a server")

@@ -96,7 +96,9 @@ def test_what_was_measured_before_stays_and_its_hours_are_due(url: str) -> None:
             rows = connection.execute(
                 select(schema.telemetry.c.speed_mmps, schema.telemetry.c.pack_temp_c)
             ).all()
-            due = connection.execute(select(schema.rollups_due)).all()
+            due = connection.execute(
+                select(schema.rollups_due.c.hour, schema.rollups_due.c.vehicle)
+            ).all()
     assert rows == [(7, None)] * 5
     assert sorted(due) == [(hour, "trike-1"), (hour + 3_600, "trike-1")]
 

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -21,9 +22,11 @@ from fleet_backend.ingest.mqtt import MqttAdapter, MqttSettings
 from protocol import courier
 from trifleet.brokers.common import Limits, Role, ServerTls, User
 from trifleet.brokers.embedded import BrokerSettings, EmbeddedBroker
+from trifleet.brokers.mosquitto import Mosquitto, MosquittoSettings
 from trifleet.brokers.rabbitmq import RabbitMq, RabbitMqSettings
 from trifleet.certificates import authority as authorities
 from trifleet.certificates.files import Party, broker_party, ensure
+from trifleet.certificates.register import Use
 
 PATIENCE_S = 30.0
 WINDOW = 50
@@ -89,12 +92,12 @@ class MemoryStand:
 class MqttStand:
     """The embedded broker, with passwords on loopback."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, again_s: int = 2) -> None:
         users = [
             User(name, role, folder / f"{name}.password")
             for name, role in (("gw-1", Role.GATEWAY), ("ingest", Role.INGEST))
         ]
-        limits = Limits(inflight=WINDOW, again_s=2)
+        limits = Limits(inflight=WINDOW, again_s=again_s)
         self._broker = EmbeddedBroker(BrokerSettings(folder / "broker", limits=limits), users)
         self._broker.start()
         self._folder = folder
@@ -102,18 +105,7 @@ class MqttStand:
         self._gateway = GatewayEnd(
             self._broker.port, "gw-1", lambda client: client.username_pw_set("gw-1", password)
         )
-        self._open_session()
-
-    def _open_session(self) -> None:
-        """One that nobody has opened keeps nothing."""
-        adapter, found = self.adapter(), list[Message]()
-        while not found:
-            self.publish(b"first")
-            found = adapter.receive(1, 0.3, 0.0)
-        while found:
-            adapter.done(found)
-            found = adapter.receive(10, 0.3, 0.0)
-        adapter.close()
+        open_session(self)
 
     def adapter(self) -> Adapter:
         settings = MqttSettings(
@@ -140,31 +132,93 @@ class MqttStand:
         self._broker.stop()
 
 
+@dataclass(frozen=True)
+class Installation:
+    """An authority, and what it gave out for a broker with a gateway and two workers."""
+
+    server: ServerTls
+    users: list[User]
+    tls: dict[str, MqttTls]
+
+
+USES = {"gw-1": Use.GATEWAY, "ingest": Use.INGEST, "ingest-2": Use.INGEST}
+ROLES = {Use.GATEWAY: Role.GATEWAY, Use.INGEST: Role.INGEST}
+
+
+def install(folder: Path) -> Installation:
+    authority = authorities.create(folder / "authority", "test")
+    server = broker_party(folder / "server")
+    parties = {name: Party(name, folder / name, use) for name, use in USES.items()}
+    for party in (server, *parties.values()):
+        ensure(authority, party)
+    files = (server.ca_file, server.certificate_file, server.private_key_file)
+    users = [
+        User(name, ROLES[use], serials=serials)
+        for name, (use, serials) in authority.holders().items()
+    ]
+    tls = {
+        name: MqttTls(one.ca_file, one.certificate_file, one.private_key_file)
+        for name, one in parties.items()
+    }
+    return Installation(ServerTls(*files, authority.revoked_file), users, tls)
+
+
+class MosquittoStand:
+    """mosquitto with certificates; `group` has workers share what comes."""
+
+    def __init__(self, folder: Path, group: str | None = None) -> None:
+        made = install(folder)
+        limits = Limits(inflight=WINDOW)
+        settings = MosquittoSettings(folder / "broker", made.server, limits=limits)
+        self.broker = Mosquitto(settings, made.users)
+        self.broker.start()
+        self._tls, self._group = made.tls, group
+        self._gateway = GatewayEnd(
+            self.broker.port,
+            "gw-1",
+            lambda client: client.tls_set_context(made.tls["gw-1"].context()),
+        )
+        if group is None:
+            open_session(self)
+
+    def adapter(self, name: str = "ingest") -> Adapter:
+        settings = MqttSettings(
+            "127.0.0.1",
+            self.broker.port,
+            name,
+            tls=self._tls[name],
+            group=self._group,
+            reconnect_max_s=1,
+        )
+        return MqttAdapter(settings)
+
+    def publish(self, payload: bytes, name: str = courier.UP_STATEMENT) -> None:
+        self._gateway.publish(name, payload)
+
+    def heard(self) -> list[tuple[str, bytes]]:
+        return self._gateway.heard
+
+    def interrupt(self, adapter: Adapter) -> None:
+        """The line is cut: it keeps sessions in memory alone, so a restart would lose them."""
+        assert isinstance(adapter, MqttAdapter)
+        wait_until(adapter._client.is_connected, "no connection to cut")
+        line = adapter._client.socket()
+        assert line is not None
+        line.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._gateway.close()
+        self.broker.stop()
+
+
 class AmqpStand:
     """RabbitMQ: the gateway by MQTT, the ingest by AMQP, both with certificates."""
 
     def __init__(self, folder: Path) -> None:
-        authority = authorities.create(folder / "authority", "test")
-        parties = {name: Party(name, folder / name) for name in ("gw-1", "ingest")}
-        server = broker_party(folder / "server")
-        for party in (server, *parties.values()):
-            ensure(authority, party)
-        tls = ServerTls(
-            server.ca_file,
-            server.certificate_file,
-            server.private_key_file,
-            authority.revoked_file,
-        )
-        users = [
-            User(name, role, serials=authority.serials_of(name))
-            for name, role in (("gw-1", Role.GATEWAY), ("ingest", Role.INGEST))
-        ]
-        self.broker = RabbitMq(RabbitMqSettings(folder / "rabbit", tls), users)
+        made = install(folder)
+        self.broker = RabbitMq(RabbitMqSettings(folder / "rabbit", made.server), made.users)
         self.broker.start()
-        self.tls = {
-            name: MqttTls(one.ca_file, one.certificate_file, one.private_key_file)
-            for name, one in parties.items()
-        }
+        self.tls = made.tls
         self.gateway = GatewayEnd(
             self.broker.port,
             "gw-1",
@@ -221,7 +275,19 @@ class AmqpStand:
         self.broker.stop()
 
 
-Stand = MemoryStand | MqttStand | AmqpStand
+Stand = MemoryStand | MqttStand | MosquittoStand | AmqpStand
+
+
+def open_session(stand: MqttStand | MosquittoStand) -> None:
+    """One that nobody has opened keeps nothing."""
+    adapter, found = stand.adapter(), list[Message]()
+    while not found:
+        stand.publish(b"first")
+        found = adapter.receive(1, 0.3, 0.0)
+    while found:
+        adapter.done(found)
+        found = adapter.receive(10, 0.3, 0.0)
+    adapter.close()
 
 
 def take(adapter: Adapter, count: int, patience_s: float = PATIENCE_S) -> list[Message]:

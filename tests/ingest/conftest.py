@@ -14,6 +14,7 @@ from fleet_backend.fleet.keys import ed25519_verifier, public_bytes
 from fleet_backend.ingest.limits import QuarantineLimits
 from fleet_backend.ingest.worker import Worker, WorkerSettings
 from protocol import ack
+from tests.fleet.engines import ENGINES, database_url
 
 
 @dataclass
@@ -48,10 +49,12 @@ class Desk:
         return accepted, refused
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+@pytest.fixture(params=ENGINES)
+def desk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """On both engines: whatever the worker writes has to come out the same."""
     gateway, vehicle = FakeGateway("gw-1"), FakeVehicle("v-1")
-    database = open_fleet(tmp_path, (gateway, [vehicle]))
+    url = database_url(request.param, tmp_path)
+    database = open_fleet(tmp_path, (gateway, [vehicle]), url=url)
     adapter, key = MemoryAdapter(), Ed25519PrivateKey.generate()
     settings = WorkerSettings(quarantine=QuarantineLimits(burst=20, per_s=0.0, authentic_kept=10))
     worker = Worker(database, adapter, key, settings, now=lambda: NOW)

@@ -102,9 +102,11 @@ def view_of(gateway: FakeGateway, *known: FakeVehicle) -> View:
     )
 
 
-def open_fleet(folder: Path, *pairs: tuple[FakeGateway, Sequence[FakeVehicle]]) -> Database:
-    """A database in which these are registered."""
-    database = open_database(f"sqlite:///{folder / 'fleet.db'}")
+def open_fleet(
+    folder: Path, *pairs: tuple[FakeGateway, Sequence[FakeVehicle]], url: str = ""
+) -> Database:
+    """A database in which these are registered: a file of the folder, or that of the URL."""
+    database = open_database(url or f"sqlite:///{folder / 'fleet.db'}")
     database.create_schema()
     with database.begin() as connection:
         for gateway, known in pairs:

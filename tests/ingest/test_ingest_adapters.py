@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from adapter_stands import (
     WINDOW,
     AmqpStand,
     MemoryStand,
+    MosquittoStand,
     MqttStand,
     Stand,
     take,
@@ -25,6 +27,7 @@ from fleet_backend.ingest.deliveries import Deliveries
 from fleet_backend.ingest.errors import BrokerRefusedError
 from protocol import courier
 from trifleet.brokers.common import BrokerError
+from trifleet.brokers.mosquitto import find_binary
 from trifleet.brokers.rabbitmq import find_home
 
 
@@ -40,16 +43,32 @@ def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AmqpStand]:
     stand.close()
 
 
-@pytest.fixture(params=["memory", "mqtt", "amqp"])
+@pytest.fixture(params=["memory", "mqtt", "mosquitto", "amqp"])
 def stand(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stand]:
     if request.param == "amqp":
         shared = request.getfixturevalue("rabbit")
         yield shared
         shared.empty()
         return
-    made: Stand = MemoryStand() if request.param == "memory" else MqttStand(tmp_path)
+    made = _make(request.param, tmp_path)
     yield made
     made.close()
+
+
+def _make(kind: str, folder: Path) -> Stand:
+    if kind == "memory":
+        return MemoryStand()
+    if kind == "mqtt":
+        return MqttStand(folder)
+    _require_mosquitto()
+    return MosquittoStand(folder)
+
+
+def _require_mosquitto() -> None:
+    try:
+        find_binary()
+    except BrokerError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture
@@ -190,6 +209,23 @@ def test_two_workers_share_one_queue(rabbit: AmqpStand) -> None:
         rabbit.empty()
 
 
+def test_two_workers_of_a_group_share_what_comes_by_mqtt(tmp_path: Path) -> None:
+    _require_mosquitto()
+    stand = MosquittoStand(tmp_path, "workers-of-one-group")
+    with closing(stand), closing(stand.adapter()) as one, closing(stand.adapter("ingest-2")) as two:
+        seen: dict[str, set[bytes]] = {"one": set(), "two": set()}
+        sent = 0
+        while not (seen["one"] and seen["two"] and sent >= 200):
+            assert sent < 2_000
+            _publish(stand, 20, sent)
+            sent += 20
+            for name, adapter in (("one", one), ("two", two)):
+                found = adapter.receive(50, 0.1, 0.02)
+                adapter.done(found)
+                seen[name].update(message.payload for message in found)
+        assert not seen["one"] & seen["two"]
+
+
 def test_what_the_broker_gave_up_on_comes_with_its_tries(rabbit: AmqpStand) -> None:
     rabbit.publish(b"poison")
     for tries in range(6):
@@ -227,9 +263,10 @@ def test_a_certificate_of_nobody_is_refused_by_name(rabbit: AmqpStand, tmp_path)
     """Of our authority, and no user of the broker."""
     from trifleet.certificates.authority import Authority
     from trifleet.certificates.files import Party, ensure
+    from trifleet.certificates.register import Use
 
     folder = Path(rabbit.tls["ingest"].ca_file).parents[1]
-    party = Party("stranger", tmp_path)
+    party = Party("stranger", tmp_path, Use.INGEST)
     ensure(Authority(folder / "authority"), party)
     from fleet_backend.fleet.mqtt_tls import MqttTls
 

@@ -63,3 +63,17 @@ def test_who_waits_for_room_gets_it_and_nothing_is_lost(bounds: tuple[int, int])
         taken += [one.name for one in batch]
     thread.join()
     assert taken == [str(number) for number in range(200)]
+
+
+@given(st.lists(st.integers(0, 120), max_size=6), st.lists(st.integers(0, 120), max_size=6))
+def test_a_cleared_inbox_has_room_for_as_much_as_a_new_one(
+    before: list[int], after: list[int]
+) -> None:
+    inbox, fresh = Inbox(4, 100), Inbox(4, 100)
+    for number, size in enumerate(before):
+        inbox.put(_message(size, number), 0)
+    inbox.clear()
+    assert inbox.get(9, 0, 0) == []
+    taken = [inbox.put(_message(size, number), 0) for number, size in enumerate(after)]
+    assert taken == [fresh.put(_message(size, number), 0) for number, size in enumerate(after)]
+    assert inbox.get(9, 0, 0) == fresh.get(9, 0, 0)

@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,8 +18,10 @@ from ingest_outbox import Outbox
 from fleet_backend.fleet import sightings, statements, telemetry, vehicles
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.keys import ed25519_verifier, generate_ed25519, public_bytes
+from fleet_backend.ingest import ledgerprogram
+from fleet_backend.ingest.settings import load_ledger_settings
 from fleet_backend.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from fleet_backend.ledger.keys import generate_log_key, load_log_key, log_signer
+from fleet_backend.ledger.keys import generate_log_key, load_log_key, log_signer, log_vkey
 from fleet_backend.ledger.merkle import verify_consistency
 from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.ledger.storage import FolderFetch
@@ -270,3 +273,31 @@ def test_ingest_with_a_wrong_password_ends_with_a_named_error(site: Site) -> Non
     assert site.child is not None
     assert site.child.wait(PATIENCE_S) != 0
     assert "BrokerRefusedError: the broker refuses us" in (site.folder / "ingest.log").read_text()
+
+
+def test_a_worker_and_the_ledgers_own_program_share_the_work(site: Site) -> None:
+    """The worker holds no key of the log; it answers sightings from what is published."""
+    text = site.config.read_text()
+    database, common, ledger = text.partition("ack_key")[0], *text.split("[ledger]")
+    (site.folder / "ledger.toml").write_text(f"{database}[ledger]{ledger}")
+    key = log_vkey(ORIGIN, load_log_key(site.folder / "log.key"))
+    (site.folder / "policy.txt").write_text(f"log {key}\nquorum none\n")
+    answers = f'[answers]\npublic = "{site.folder}/ledger/public"\npolicy = "policy.txt"\n'
+    site.config.write_text(common + answers)
+    settings = load_ledger_settings(site.folder / "ledger.toml")
+    stop = threading.Event()
+    writer = threading.Thread(target=ledgerprogram.run, args=(settings, stop))
+    writer.start()
+    site.start()
+    site.send(40)
+    site.outbox.wait_empty(PATIENCE_S)
+    site.wait_logged()
+    _ask(site, b"")
+    note = _checkpoints(site, 1)[0][1]
+    log = log_signer(ORIGIN, load_log_key(site.folder / "log.key")).verifier
+    assert open_checkpoint(note, (log,)).size == 40
+    site.end(signal.SIGTERM)
+    stop.set()
+    writer.join(PATIENCE_S)
+    assert not writer.is_alive()
+    _assert_exactly_once(site)

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from fleet_backend.fleet.errors import SettingsError
 from fleet_backend.ingest.adapters import open_adapter
 from fleet_backend.ingest.mqtt import parse_topic
-from fleet_backend.ingest.settings import IngestSettings, load_settings
+from fleet_backend.ingest.settings import (
+    IngestSettings,
+    LedgerProgramSettings,
+    load_ledger_settings,
+    load_settings,
+)
 from trifleet.layout import Settings, write_toml
 
 
@@ -43,7 +48,7 @@ def test_relative_paths_begin_at_the_file(tmp_path: Path) -> None:
     assert found.ledger.directory == tmp_path / "ledger"
 
 
-@pytest.mark.parametrize("key", ["database", "ack_key", "ledger"])
+@pytest.mark.parametrize("key", ["database", "ack_key"])
 def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
     values = _good()
     del values[key]
@@ -104,6 +109,45 @@ def test_a_worker_by_amqp_is_set_up(tmp_path: Path) -> None:
     assert found.amqp.tls is not None
     assert found.amqp.tls.ca_file == tmp_path / "ca.pem"
     assert found.worker.notes == tmp_path / "in-hand"
+
+
+_WRITER: dict[str, str | int] = {"origin": "fleet.example/log", "key_file": "log.key"}
+
+
+def test_a_worker_alone_has_no_ledger_and_may_answer(tmp_path: Path) -> None:
+    values = _good()
+    del values["ledger"]
+    assert _load(tmp_path, values).ledger is None
+    answers = _load(tmp_path, {**values, "answers": {"policy": "p", "tiles_url": "s3://b/l"}})
+    assert answers.answers is not None
+    assert answers.answers.policy == tmp_path / "p"
+    with pytest.raises(SettingsError, match="nothing to say in 'answers'"):
+        _load(tmp_path, {**_good(), "answers": {"policy": "p", "public": "l"}})
+
+
+@pytest.mark.parametrize("where", [{}, {"public": "l", "tiles_url": "s3://b/l"}])
+def test_answers_come_from_one_place(tmp_path: Path, where: dict[str, str]) -> None:
+    values = _good()
+    del values["ledger"]
+    with pytest.raises(SettingsError, match="public or tiles_url"):
+        _load(tmp_path, {**values, "answers": {"policy": "p", **where}})
+
+
+def _load_ledger(folder: Path, table: dict[str, str | int]) -> LedgerProgramSettings:
+    path = folder / "ledger.toml"
+    write_toml(path, {"database": "sqlite:///f.db", "ledger": table})
+    return load_ledger_settings(path)
+
+
+def test_the_ledgers_program_has_settings_of_its_own(tmp_path: Path) -> None:
+    folder = _load_ledger(tmp_path, {**_WRITER, "directory": "ledger"})
+    assert folder.ledger.directory == tmp_path / "ledger"
+    shared = _load_ledger(tmp_path, {**_WRITER, "tiles_url": "s3://b/l"})
+    assert (shared.ledger.directory, shared.ledger.lease.lease_s) == (None, 5.0)
+    assert shared.ledger.key_files == [tmp_path / "log.key"]
+    for where in ({}, {"directory": "l", "tiles_url": "s3://b/l"}):
+        with pytest.raises(SettingsError, match="directory or tiles_url"):
+            _load_ledger(tmp_path, {**_WRITER, **where})
 
 
 def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:

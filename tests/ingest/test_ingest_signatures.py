@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_backend.fleet.keys import ed25519_verifier
+from fleet_backend.ingest import judging
 from fleet_backend.ingest.signatures import Check, SignaturePool, verify
 
 SECRET, NONCE = 0x1D3_5A17, 0x2B1_77E9
@@ -105,6 +106,14 @@ def test_a_changed_signature_is_never_accepted(data: st.DataObject) -> None:
 @given(st.binary(max_size=80), st.binary(max_size=40), st.binary(max_size=80))
 def test_nonsense_is_no_signature(key: bytes, message: bytes, signature: bytes) -> None:
     assert not verify(key, message, signature)
+
+
+def test_a_signature_that_nobody_foresaw_is_checked_when_it_is_asked_for() -> None:
+    good = edwards.sign(SECRET, NONCE, b"message", KEY)
+    told = judging._told(KEY, {(b"foreseen", good): True})
+    assert told(b"foreseen", good)
+    assert told(b"message", good)
+    assert not told(b"another", good)
 
 
 @pytest.mark.parametrize("threads", [0, 1, 2, 5])

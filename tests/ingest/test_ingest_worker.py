@@ -16,6 +16,7 @@ from fleet_backend.fleet import (
     commands,
     counters,
     events,
+    gaps,
     gateways,
     quarantine,
     records,
@@ -28,6 +29,7 @@ from fleet_backend.fleet.schema import records as records_table
 from fleet_backend.fleet.schema import telemetry as telemetry_table
 from fleet_backend.ingest import reasons
 from fleet_backend.ingest.adapter import Message
+from fleet_backend.ingest.gaps import GapLimits
 from fleet_backend.ingest.worker import Worker, WorkerSettings
 from protocol import cbor, courier, lock, record, refusal, statement
 from protocol import command as wire_command
@@ -422,6 +424,7 @@ def _limit_pages(desk, pages: int) -> None:
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
 
 
+@pytest.mark.parametrize("desk", ["sqlite"], indirect=True)  # a limit of its file
 def test_nothing_is_acknowledged_while_the_disk_is_full(desk) -> None:
     messages = [desk.gateway.message([desk.vehicle.sample()] * 60) for _ in range(60)]
     _limit_pages(desk, 1)
@@ -466,3 +469,40 @@ def test_reordered_doubled_and_batched_at_random_gives_the_same_rows(tmp_path) -
         assert len(quarantine.newest(connection, limit=500)) == aside
         assert counters.values(connection).get("ingest_records_set_aside", 0) == aside
     database.close()
+
+
+def test_a_gap_that_lasts_is_told_and_told_again_when_it_is_filled(desk) -> None:
+    messages = [desk.gateway.message([desk.vehicle.sample()]) for _ in range(5)]
+    desk.take(messages[0], messages[4])
+    desk.worker.keep_house()
+    assert _events(desk, events.GAP) == []
+    _later(desk, GapLimits().tell_after_s)
+    desk.worker.keep_house()
+    desk.worker.keep_house()
+    (told,) = _events(desk, events.GAP)
+    assert (told.subject, told.data["first"], told.data["last"]) == ("gw-1", 1, 3)
+    assert told.data["filled"] is None
+    desk.take(*messages[1:4])
+    _, filled = _events(desk, events.GAP)
+    assert (filled.data["first"], filled.data["last"], filled.data["since"]) == (1, 3, NOW)
+    assert filled.data["filled"] == NOW + GapLimits().tell_after_s
+
+
+def test_a_forged_number_far_ahead_costs_one_row(desk) -> None:
+    """A gateway that jumps ahead by 2^40 makes one gap, not a loop."""
+    body = cbor.encode([desk.vehicle.sample()])
+    desk.take(desk.gateway.message([desk.vehicle.sample()]))
+    _, jump = desk.gateway.make(1 << 40, bytes(32), body)
+    _, last = desk.gateway.make((1 << 63) - 1, bytes(32), body)
+    desk.take(jump, last)
+    assert desk.acked()[0] >= {0, 1 << 40, (1 << 63) - 1}
+    with desk.database.read() as connection:
+        found = gaps.page(connection, is_open=True)
+    assert [(one.first, one.last) for one in found] == [
+        ((1 << 40) + 1, (1 << 63) - 2),
+        (1, (1 << 40) - 1),
+    ]
+
+
+def _later(desk, seconds: int) -> None:
+    desk.worker._now = lambda: NOW + seconds

@@ -5,7 +5,10 @@ The embedded broker shares nothing out: each of them has a session of its own an
 
 import os
 import random
+import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,12 @@ from ingest_outbox import Outbox
 from worker_site import PATIENCE_S, WorkerSite
 
 from fleet_backend.fleet import counters
+from tests.fleet.engines import ENGINES, database_url
+from trifleet import postgres
 from trifleet.broker import Broker, BrokerSettings, Role, User
+from trifleet.errors import PostgresError
+from trifleet.ports import free_port
+from trifleet.postgres import ServerSettings
 
 NAMES = ("w-1", "w-2", "w-3", "w-4")
 
@@ -22,15 +30,14 @@ NAMES = ("w-1", "w-2", "w-3", "w-4")
 class Crowd:
     """A broker, a gateway's outbox at it, and as many workers as a test wants."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str, *, logs: bool = True) -> None:
         users = [User("gw-1", Role.GATEWAY, folder / "gw-1.password")]
         users += [User(name, Role.INGEST, folder / f"{name}.password") for name in NAMES]
         self.broker = Broker(BrokerSettings(folder / "broker"), users)
         self.broker.start()
         gateway, vehicle = FakeGateway("gw-1"), FakeVehicle("v-1")
-        database = open_fleet(folder, (gateway, [vehicle]))
-        url = f"sqlite:///{folder / 'fleet.db'}"
-        self.site = WorkerSite(folder, url, database, gateway, vehicle)
+        database = open_fleet(folder, (gateway, [vehicle]), url=url)
+        self.site = WorkerSite(folder, url, database, gateway, vehicle, logs=logs)
         password = (folder / "gw-1.password").read_text().strip()
         self.outbox = Outbox("gw-1", password, self.broker.port, self.site.verify)
 
@@ -49,9 +56,9 @@ class Crowd:
         self.broker.stop()
 
 
-@pytest.fixture
-def crowd(tmp_path: Path) -> Iterator[Crowd]:
-    made = Crowd(tmp_path)
+@pytest.fixture(params=ENGINES)
+def crowd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Crowd]:
+    made = Crowd(tmp_path, database_url(request.param, tmp_path))
     yield made
     made.close()
 
@@ -86,3 +93,31 @@ def test_three_workers_that_hear_everything_store_it_once_though_they_are_killed
 @pytest.mark.parametrize("workers", [2, 4])
 def test_workers_that_are_killed_often_store_everything_once(crowd: Crowd, workers: int) -> None:
     _check_kills(crowd, workers, 25)
+
+
+def test_workers_wait_for_a_server_that_is_killed_and_nothing_is_lost(tmp_path: Path) -> None:
+    try:
+        postgres.find_programs()
+    except PostgresError as error:
+        pytest.skip(str(error))
+    root = Path(tempfile.mkdtemp(prefix="trifleet-pg-"))
+    server = postgres.initialise(root, free_port(), ServerSettings(shared_buffers_mb=32))
+    try:
+        server.start()
+        crowd = Crowd(tmp_path, server.url(), logs=False)
+        with closing(crowd):
+            for name in NAMES[:2]:
+                crowd.start(name)
+            for _ in range(2):
+                crowd.send(150)
+                time.sleep(0.8)  # one round meets them at their start, the other one at work
+                server.kill()
+                crowd.send(50)
+                time.sleep(0.5)
+                server.start()
+            crowd.outbox.wait_empty(PATIENCE_S)
+            crowd.site.check_alive()
+            assert crowd.outbox.refused == set()
+            crowd.site.assert_exactly_once(400)
+    finally:
+        postgres.remove(server)

@@ -18,6 +18,7 @@ from fleet_backend.fleet.settings import load
 from fleet_backend.ingest.adapters import open_adapter
 from fleet_backend.ingest.amqp import AmqpSettings
 from fleet_backend.ingest.mqtt import MqttSettings
+from fleet_backend.ingest.patience import patiently
 from fleet_backend.ingest.worker import Worker, WorkerSettings
 
 
@@ -36,12 +37,16 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
     settings = load(Path(sys.argv[1]), ChildSettings)
     adapter = open_adapter(settings.mqtt, settings.amqp)
-    database = open_database(settings.database)
     key = load_ed25519(settings.ack_key)
-    with closing(adapter), closing(database):
-        worker = Worker(database, adapter, key, settings.worker)
-        with closing(worker):
-            worker.run(stop)
+    with closing(adapter):
+        database = patiently(lambda: open_database(settings.database), stop, 0.5)
+        if database is None:
+            return
+        with closing(database):
+            worker = patiently(lambda: Worker(database, adapter, key, settings.worker), stop, 0.5)
+            if worker is not None:
+                with closing(worker):
+                    worker.run(stop)
 
 
 main()

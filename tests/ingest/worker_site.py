@@ -28,8 +28,16 @@ class WorkerSite:
     """Gateway `gw-1` with vehicle `v-1` must be registered. `close` ends everything."""
 
     def __init__(
-        self, folder: Path, url: str, database: Database, gateway: FakeGateway, vehicle: FakeVehicle
+        self,
+        folder: Path,
+        url: str,
+        database: Database,
+        gateway: FakeGateway,
+        vehicle: FakeVehicle,
+        *,
+        logs: bool = True,
     ) -> None:
+        """Without `logs` the ledger is written at the end, and not while the workers work."""
         self.folder, self.database = folder, database
         self.gateway, self.vehicle = gateway, vehicle
         self._url = url
@@ -37,9 +45,9 @@ class WorkerSite:
         self.verify = ed25519_verifier(public_bytes(self.ack_key))
         self._log_key = generate_log_key(folder / "log.key")
         create_ledger(folder / "ledger", ORIGIN, self._log_key)
-        opened = Sequencer.open(database, folder / "ledger", ORIGIN, folder / "log.key")
-        self._sequencer: SequencerThread | None = SequencerThread(opened, lambda: None)
-        self._sequencer.start(0.05)
+        self._sequencer: SequencerThread | None = None
+        if logs:
+            self.log()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, broker: Settings) -> None:
@@ -47,6 +55,7 @@ class WorkerSite:
         path = self.folder / f"{name}.toml"
         if not path.exists():
             worker: Settings = {"notes": str(self.folder / "notes"), "housekeeping_s": 60}
+            worker["patience_max_s"] = 0.5
             common: Settings = {"database": self._url, "ack_key": "ack.key", "worker": worker}
             write_toml(path, {**common, **broker})
         script = Path(__file__).with_name("worker_child.py")
@@ -54,6 +63,14 @@ class WorkerSite:
             self._children[name] = subprocess.Popen(
                 [sys.executable, str(script), str(path)], stdout=log, stderr=log
             )
+
+    def log(self) -> None:
+        """Begin to write the ledger."""
+        opened = Sequencer.open(
+            self.database, self.folder / "ledger", ORIGIN, self.folder / "log.key"
+        )
+        self._sequencer = SequencerThread(opened, lambda: None)
+        self._sequencer.start(0.05)
 
     def kill(self, name: str) -> None:
         """As the kernel does when memory is short."""
@@ -80,6 +97,8 @@ class WorkerSite:
 
     def assert_exactly_once(self, count: int) -> None:
         """Every statement and sample once, in the database and in the ledger, without a gap."""
+        if self._sequencer is None:
+            self.log()
         self._wait_logged(count)
         verifier = log_signer(ORIGIN, self._log_key).verifier
         reader = LedgerReader(FolderFetch(self.folder / "ledger/public"), verifier)

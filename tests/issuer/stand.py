@@ -51,16 +51,17 @@ class Sequencer:
 class Stand:
     """One installation; `delegation` is what the owner signed."""
 
-    def __init__(self, folder: Path, delegation: Chain) -> None:
+    def __init__(self, folder: Path, delegation: Chain, url: str = "") -> None:
+        """The database is a file of the folder, or that of the URL."""
         self.folder = folder
         self.settings = IssuerSettings(
             ISSUER,
-            f"sqlite:///{folder}/fleet.db",
+            url or f"sqlite:///{folder}/fleet.db",
             folder / "issuing.key",
             folder / "statement.key",
             folder / "journal",
-            folder / "ledger/public",
             folder / "ledger/policy.txt",
+            folder / "ledger/public",
         )
         self.database = open_database(self.settings.database_url)
         self.database.create_schema()

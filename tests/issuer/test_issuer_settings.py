@@ -46,6 +46,8 @@ def test_relative_paths_begin_at_the_file(tmp_path: Path) -> None:
         ({"poll_ms": "true"}, "'poll_ms' must be a whole number"),
         ({"poll_ms": "0"}, "'poll_ms' must be a whole number from 1 to 10000"),
         ({"name": "["}, "issuer.toml"),
+        ({"ledger_public": None}, "ledger_public or ledger_url"),
+        ({"ledger_url": '"file:///log"'}, "ledger_public or ledger_url"),
     ],
 )
 def test_names_what_is_wrong(tmp_path: Path, changes: dict[str, str | None], word: str) -> None:

@@ -28,15 +28,16 @@ from fleet_backend.ledger.storage import FolderFetch
 from protocol import access, challenge, command, presentation
 from protocol import rsa as protocol_rsa
 from protocol import statement as wire
+from tests.fleet.engines import ENGINES, SQLITE, database_url
 from tests.issuer.parties import ask, delegation, party, present
 from tests.issuer.stand import ISSUER, VEHICLE, Stand
 
 NOW = 1_800_000_000
 
 
-@pytest.fixture
-def stand(tmp_path: Path) -> Iterator[Stand]:
-    made = Stand(tmp_path, delegation(VEHICLE, NOW))
+@pytest.fixture(params=ENGINES)
+def stand(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stand]:
+    made = Stand(tmp_path, delegation(VEHICLE, NOW), database_url(request.param, tmp_path))
     yield made
     made.close()
 
@@ -183,6 +184,7 @@ def test_a_request_found_too_late_has_expired(stand: Stand, issuer: Issuer) -> N
     assert stand.grant(name).state == "expired"
 
 
+@pytest.mark.parametrize("stand", [SQLITE], indirect=True)  # its triggers
 def test_a_database_that_takes_no_statement_gets_no_grant_out(stand: Stand, issuer: Issuer) -> None:
     with stand.database.begin() as connection:
         connection.execute(
@@ -225,6 +227,7 @@ def test_a_leaf_index_that_the_log_does_not_confirm_is_not_believed(
     assert (stand.grant(name).state, stand.grant(name).chain) == ("claimed", None)
 
 
+@pytest.mark.parametrize("stand", [SQLITE], indirect=True)  # the bytes of its file
 def test_the_signed_grant_is_not_in_the_database_before_it_is_logged(
     stand: Stand, issuer: Issuer
 ) -> None:

@@ -213,11 +213,11 @@ class PrivacyStand:
         settings = ApiSettings(
             f"sqlite:///{self.layout.database}",
             self.layout.operator_token,
-            self.layout.ledger / "public",
             self.layout.policy,
             "127.0.0.1",
             1,  # nobody listens there
             password,
+            ledger_public=self.layout.ledger / "public",
             posts_burst=100_000,
             posts_per_minute=100_000,
         )

@@ -27,7 +27,7 @@ COUNTS = {
     "trifleet_database_up", "trifleet_broker_connected", "trifleet_program_up",
     "trifleet_database_connections", "trifleet_statements_unlogged", "trifleet_commands",
     "trifleet_gateways", "trifleet_gateways_online", "trifleet_ledger_entries_signed",
-    "trifleet_streams_open",
+    "trifleet_streams_open", "trifleet_gateway_gaps", "trifleet_gateway_statements_missing",
 }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The process of a broker: started here, or by a supervisor that lends us its number."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -9,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from trifleet.brokers.common import LOOPBACK, BrokerError
+
+_GONE_S = 5.0
 
 
 class BrokerChild:
@@ -75,6 +78,10 @@ class BrokerChild:
             return False
         return True
 
+    def restart_elsewhere(self) -> None:
+        """End it; the supervisor that it was lent from starts it again."""
+        self.send(signal.SIGTERM)
+
     def end(self, number: signal.Signals, patience_s: float = 10.0) -> None:
         """End what was started here, and all that it started."""
         if self._child is None:
@@ -86,10 +93,12 @@ class BrokerChild:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
+        # What it had started may take a moment to go, and the next start must not meet it.
+        gone = time.monotonic() + _GONE_S
+        while listens(self._port) and time.monotonic() < gone:
+            time.sleep(0.02)
 
 
 def listens(port: int) -> bool:

@@ -8,6 +8,17 @@ from pathlib import Path
 from typing import Protocol
 
 from protocol import fields
+from protocol.courier import (
+    DOWN_ACK,
+    DOWN_CHECKPOINT,
+    DOWN_COMMAND,
+    UP_CHALLENGE,
+    UP_COMMAND,
+    UP_SIGHTING,
+    UP_STATEMENT,
+    UP_STATUS,
+    topic,
+)
 from protocol.errors import DecodeError
 from trifleet.ports import LOOPBACK
 
@@ -108,13 +119,18 @@ class Broker(Protocol):
         """Process number of the running broker."""
 
 
+# Of a gateway, one by one: it may leave a retained message on each.
+_UP = (UP_STATEMENT, UP_STATUS, UP_COMMAND, UP_SIGHTING, UP_CHALLENGE, f"{UP_CHALLENGE}/+")
+_DOWN = (DOWN_ACK, DOWN_COMMAND, DOWN_CHECKPOINT)
+
+
 def topics_of(user: User) -> tuple[list[str], list[str]]:
     """(may publish to, may subscribe to), as MQTT topic filters."""
     if user.role is Role.GATEWAY:
-        return [f"tf/1/{user.name}/up/#"], [f"tf/1/{user.name}/down/#"]
+        return [topic(user.name, one) for one in _UP], [topic(user.name, one) for one in _DOWN]
     if user.role is Role.INGEST:
-        return ["tf/1/+/down/ack", "tf/1/+/down/checkpoint"], ["tf/1/+/up/#"]
-    return ["tf/1/+/down/command"], []
+        return [topic("+", one) for one in (DOWN_ACK, DOWN_CHECKPOINT)], [topic("+", "up/#")]
+    return [topic("+", DOWN_COMMAND)], []
 
 
 def checked_users(users: Iterable[User]) -> list[User]:

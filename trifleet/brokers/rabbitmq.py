@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trifleet.brokers import rabbitmq_config
+from trifleet.brokers import rabbitmq_config, rabbitmq_guard
 from trifleet.brokers.child import BrokerChild
 from trifleet.brokers.common import (
     LOOPBACK,
@@ -114,7 +114,11 @@ class RabbitMq:
         plan = {
             "environment": self._environment(),
             "port_mapper": [] if s.epmd_port else mapper,
-            "server": [str(self._home / "sbin/rabbitmq-server")],
+            "server": [
+                str(self._home / "sbin/rabbitmq-server"),
+                "-eval",
+                rabbitmq_guard.expression(),
+            ],
         }
         write_private(folder / "node.json", json.dumps(plan))
         self._write_cookie(folder / ".erlang.cookie")
@@ -144,7 +148,9 @@ class RabbitMq:
     def write_users(self, users: Iterable[User]) -> list[str]:
         """The files alone; returns who lost something. In a cluster each node has its own."""
         before, self._users = self._users, checked_users(users)
-        write_private(self.settings.folder / "definitions.json", self._definitions())
+        write_private(
+            private_folder(self.settings.folder) / "definitions.json", self._definitions()
+        )
         write_hashed(self.settings.tls.revoked_file, self.settings.folder / "revoked")
         return lost_something(with_certificates(before), with_certificates(self._users))
 
@@ -206,7 +212,7 @@ class RabbitMq:
             "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
-            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_MNESIA_BASE": str(folder / "store"),
             "RABBITMQ_LOG_BASE": str(folder / "log"),
             "RABBITMQ_GENERATED_CONFIG_DIR": str(folder / "generated"),
             "RABBITMQ_PID_FILE": str(folder / "pid"),

@@ -62,25 +62,34 @@ class Authority:
         """The list of revoked certificates (PEM)."""
         return self.folder / "revoked.pem"
 
+    @property
+    def register_file(self) -> Path:
+        """What was issued and taken back; replaced whole at each change."""
+        return self.folder / "register.json"
+
+    def holders(self) -> dict[str, tuple[Use, tuple[int, ...]]]:
+        """Who may connect: name -> (use, serial numbers of his good certificates)."""
+        now = self._now()
+        out: dict[str, tuple[Use, tuple[int, ...]]] = {}
+        for one in self.entries():
+            if one.use is not Use.BROKER and one.good_at(now):
+                out[one.name] = (one.use, (*out.get(one.name, (one.use, ()))[1], one.serial))
+        return out
+
     def entries(self) -> tuple[Entry, ...]:
         """All that was ever issued, in this order."""
-        return register.load(self._register)
+        return register.load(self.register_file)
 
-    def serials_of(self, name: str) -> tuple[int, ...]:
-        """Serial numbers of the certificates that a client of this name may come with now."""
-        return tuple(
-            one.serial
-            for one in self.entries()
-            if one.name == name and one.use is Use.CLIENT and one.good_at(self._now())
-        )
+    def issue_client(
+        self, name: str, public_key: ec.EllipticCurvePublicKey, use: Use = Use.GATEWAY
+    ) -> bytes:
+        """A year's certificate (PEM) for a gateway or a program. Raises CertificateError.
 
-    def issue_client(self, name: str, public_key: ec.EllipticCurvePublicKey) -> bytes:
-        """A year's certificate (PEM) for a gateway or a program. Raises CertificateError."""
+        A name has one use for good: a gateway's certificate never becomes a program's.
+        """
         name = checked_name(name)
-        if name == BROKER:
-            raise CertificateError(f"{BROKER} is the name of the broker itself")
         with self._locked():
-            life, serial = self._life(), self._register_new(name, Use.CLIENT, public_key)
+            life, serial = self._life(), self._register_new(name, use, public_key)
             made = x509_parts.client(self._key, self._root, public_key, serial, life, name)
         return made.public_bytes(Encoding.PEM)
 
@@ -92,12 +101,12 @@ class Authority:
             check_host(name)
         alternatives = tuple(dict.fromkeys((*SERVER_NAMES, *names)))
         with self._locked():
-            life, serial = self._life(), self._register_new(BROKER, Use.SERVER, public_key)
+            life, serial = self._life(), self._register_new(BROKER, Use.BROKER, public_key)
             made = x509_parts.server(self._key, self._root, public_key, serial, life, alternatives)
         return made.public_bytes(Encoding.PEM)
 
     def issue_requested(self, name: str, request_pem: bytes) -> bytes:
-        """A client certificate for a signed request (PKCS #10, PEM) that asks for just this name.
+        """A gateway's certificate for a signed request (PKCS #10, PEM) for just this name.
 
         Of the request only the key is used; what else it asks for is not granted.
         """
@@ -131,10 +140,6 @@ class Authority:
             )
         return gone
 
-    @property
-    def _register(self) -> Path:
-        return self.folder / "register.json"
-
     def _now(self) -> int:
         return int(self._clock())
 
@@ -145,13 +150,16 @@ class Authority:
     def _register_new(self, name: str, use: Use, public_key: ec.EllipticCurvePublicKey) -> int:
         if not isinstance(public_key.curve, ec.SECP256R1):
             raise CertificateError("a key on P-256, not on another curve")
+        uses = {one.use for one in self.entries() if one.name == name}
+        if (name == BROKER) != (use is Use.BROKER) or uses - {use}:
+            raise CertificateError(f"{name} is the name of another use than {use}")
         serial = x509.random_serial_number()
         entry = Entry(serial, name, use, *self._life(), key_digest(public_key))
         self._save((*self.entries(), entry))
         return serial
 
     def _save(self, entries: tuple[Entry, ...]) -> None:
-        register.save(self._register, entries)
+        register.save(self.register_file, entries)
         _write_list(self.folder, self._key, self._root, entries, self._now())
 
     @contextlib.contextmanager

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from trifleet.certificates import x509_parts
@@ -21,8 +22,11 @@ from trifleet.certificates.authority import (
     load_key,
     write_key,
 )
+from trifleet.certificates.errors import CertificateError
 from trifleet.certificates.register import Use
 from trifleet.layout import write_private
+
+__all__ = ["BROKER", "Party", "broker_party", "ensure", "renew", "replace_key"]
 
 RENEW_BEFORE_S = 30 * DAY_S
 
@@ -33,7 +37,7 @@ class Party:
 
     name: str
     folder: Path
-    use: Use = Use.CLIENT
+    use: Use = Use.GATEWAY
     hosts: Sequence[str] = ()
 
     @property
@@ -51,7 +55,7 @@ class Party:
 
 def broker_party(folder: Path, hosts: Sequence[str] = ()) -> Party:
     """The broker itself."""
-    return Party(BROKER, folder, Use.SERVER, hosts)
+    return Party(BROKER, folder, Use.BROKER, hosts)
 
 
 def ensure(authority: Authority, party: Party, clock: Callable[[], float] = time.time) -> bool:
@@ -73,10 +77,10 @@ def renew(authority: Authority, party: Party) -> None:
     if not party.private_key_file.exists():
         write_key(party.private_key_file, ec.generate_private_key(x509_parts.CURVE))
     public_key = load_key(party.private_key_file).public_key()
-    if party.use is Use.SERVER:
+    if party.use is Use.BROKER:
         made = authority.issue_server(public_key, party.hosts)
     else:
-        made = authority.issue_client(party.name, public_key)
+        made = authority.issue_client(party.name, public_key, party.use)
     write_private(party.ca_file, authority.certificate_file.read_bytes())
     write_private(party.certificate_file, made)
 
@@ -90,6 +94,23 @@ def replace_key(authority: Authority, party: Party) -> None:
     write_key(party.private_key_file, key)
     renew(authority, party)
     authority.revoke(party.name, but_key=key_digest(key.public_key()))
+
+
+def answer_request(authority: Authority, party: Party, request_pem: bytes) -> Path:
+    """The certificate for a key that never was here; the name's older ones are revoked."""
+    made = authority.issue_requested(party.name, request_pem)
+    key = x509.load_pem_x509_certificate(made).public_key()
+    write_private(party.ca_file, authority.certificate_file.read_bytes())
+    write_private(party.certificate_file, made)
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        authority.revoke(party.name, but_key=key_digest(key))
+    return party.certificate_file
+
+
+def check_not_revoked(authority: Authority, party: Party) -> None:
+    """Raises CertificateError: a renewal must not undo a revocation."""
+    if _is_revoked(authority, party):
+        raise CertificateError(f"{party.name} was revoked: `trifleet certificates issue` it anew")
 
 
 def _is_revoked(authority: Authority, party: Party) -> bool:
@@ -106,5 +127,5 @@ def _is_good(party: Party, now: float) -> bool:
         found.public_key() == load_key(party.private_key_file).public_key()
         and found.issuer == load_certificate(party.ca_file).subject
         and found.not_valid_after_utc.timestamp() - now >= RENEW_BEFORE_S
-        and (party.use is Use.CLIENT or x509_parts.hosts_of(found).issuperset(party.hosts))
+        and (party.use is not Use.BROKER or x509_parts.hosts_of(found).issuperset(party.hosts))
     )

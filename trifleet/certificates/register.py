@@ -19,10 +19,12 @@ _MAX_SERIAL = 1 << 159
 
 
 class Use(StrEnum):
-    """What a certificate is good for."""
+    """Whom a certificate names, and so what he may do: see `brokers.common.topics_of`."""
 
-    CLIENT = "client"
-    SERVER = "server"
+    GATEWAY = "gateway"
+    INGEST = "ingest"
+    API = "api"
+    BROKER = "broker"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`trifleet backend`: the three programs of the backend, each a process of its own."""
+"""`trifleet backend`: the programs of the backend, each a process of its own."""
 
 from typing import Annotated
 
@@ -17,6 +17,25 @@ def ingest(config: Config) -> None:
 
     log_to_stderr()
     run(load_settings(config), stop_on_signals())
+
+
+@app.command("ledger")
+def ledger(
+    config: Config,
+    create: Annotated[
+        bool, typer.Option("--create", help="Begin an empty shared log, once, and end.")
+    ] = False,
+) -> None:
+    """Write the log of what workers stored; a second one with the same settings stands by."""
+    from fleet_backend.ingest import ledgerprogram
+    from fleet_backend.ingest.settings import load_ledger_settings
+
+    log_to_stderr()
+    settings = load_ledger_settings(config)
+    if create:
+        ledgerprogram.create(settings)
+    else:
+        ledgerprogram.run(settings, stop_on_signals())
 
 
 @app.command("issuer")

@@ -33,7 +33,7 @@ def known_errors() -> tuple[type[Exception], ...]:
     from fleet_backend.ledger.errors import LedgerError
     from hw.errors import HwError
     from protocol.errors import ProtocolError
-    from trifleet.broker import BrokerError
+    from trifleet.brokers.common import BrokerError
     from trifleet.errors import TrifleetError
     from workbench.errors import WorkbenchError
 

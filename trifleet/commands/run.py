@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from trifleet.brokers.kinds import BrokerKind
 from trifleet.commands.common import (
     DEFAULT_DATA,
     Data,
@@ -29,6 +30,9 @@ def run(
         int,
         typer.Option(metavar="PORT", help="Be a witness for other owners' logs, on 127.0.0.1."),
     ] = 0,
+    broker: Annotated[
+        BrokerKind, typer.Option(help="What carries the messages; others than embedded: Debian's.")
+    ] = BrokerKind.EMBEDDED,
     as_json: Json = False,
 ) -> None:
     """Start broker, backend and virtual vehicles, and keep them running until Ctrl-C.
@@ -46,6 +50,7 @@ def run(
             vehicles=vehicles,
             port=port,
             can_log=can_log,
+            broker=broker,
             witness_port=witness,
         )
     )

@@ -17,7 +17,7 @@ from fleet_backend.api.services import Services, Use
 from fleet_backend.api.stream import EventStream, parse_last_id
 from fleet_backend.fleet import events, quarantine, records, search, telemetry, vehicles
 
-SHOWN = (events.VEHICLE, events.RECORD, events.REFUSAL, events.COMMAND)
+SHOWN = (events.VEHICLE, events.RECORD, events.REFUSAL, events.COMMAND, events.GAP)
 MAX_TIME = 0xFFFFFFFF
 MAX_POINTS = 20_000
 Time = Annotated[int, Query(ge=0, le=MAX_TIME)]
@@ -145,7 +145,7 @@ def receipt(leaf_index: int, services: Use, form: ReceiptForm = PROOF_FILE) -> R
 
 @router.get("/stream", response_class=StreamingResponse)
 async def stream(services: Use, last_event_id: LastEventId = None) -> EventStream:
-    """Server-sent events `vehicle`, `record`, `refusal` and `command` of the whole fleet."""
+    """Server-sent events `vehicle`, `record`, `refusal`, `command`, `gap` of the whole fleet."""
     last_id = parse_last_id(last_event_id)
     if last_id is None:
         last_id = await run_in_threadpool(_newest, services)

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from psycopg.errors import IntegrityError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 from sqlalchemy.exc import IntegrityError as WrappedIntegrityError
 
 from fleet_backend.fleet.engine import Rows
 from fleet_backend.fleet.errors import ExistsError
 from fleet_backend.fleet.schema import MEASURED
+from fleet_backend.fleet.spans import merge_text
 
 _INT, _TEXT, _BYTES, _BOOL = "bigint", "text", "bytea", "boolean"
 _STATEMENT_TYPES = (_INT, _TEXT, _INT, _BYTES, _BYTES, _INT, _INT, _INT, _BYTES, _BOOL)
@@ -44,7 +45,7 @@ _STATES = (
     + " ON CONFLICT (vehicle) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in _STATE_COLUMNS[1:])
 )
-_DUE = _insert("rollups_due", ("hour", "vehicle"), (_INT, _TEXT)) + " ON CONFLICT DO NOTHING"
+_DUE = _insert("rollups_due", ("vehicle", "hour"), (_TEXT, _INT)) + " ON CONFLICT DO NOTHING"
 # In the order of the rows: their numbers are what the live streams follow.
 _EVENTS = (
     "INSERT INTO events (topic, subject, data, created) SELECT topic, subject, data::json, created"
@@ -90,6 +91,12 @@ def insert_samples(connection: Connection, rows: Rows) -> None:
 
 def mark_due(connection: Connection, rows: Rows) -> None:
     _put(connection, _DUE, rows)
+
+
+def put_spans(connection: Connection, table: Table, rows: Rows) -> None:
+    types = (_TEXT, *(_INT,) * (len(table.columns) - 1))
+    sql = _insert(table.name, table.columns.keys(), types) + merge_text(table)
+    _put(connection, sql, rows)
 
 
 def put_states(connection: Connection, rows: Rows) -> None:

@@ -194,4 +194,4 @@ def _told(error: "psycopg.Error") -> str:
     if primary:
         return f"{primary} ({error.sqlstate})"
     # libpq's own words about a connection, which name host, port and user, never the password.
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].strip()

@@ -4,6 +4,7 @@ A change here is a new migration as well: a test holds that both ways lead to th
 """
 
 from fleet_backend.fleet.schema.base import VERSION, metadata
+from fleet_backend.fleet.schema.gaps import gaps
 from fleet_backend.fleet.schema.operations import counters, events, gateway_status, schema_version
 from fleet_backend.fleet.schema.people import (
     challenges,
@@ -52,6 +53,7 @@ __all__ = [
     "disagreements",
     "erasures",
     "events",
+    "gaps",
     "gateway_status",
     "gateways",
     "grants",

@@ -105,8 +105,9 @@ telemetry_1h = _rollup("telemetry_1h")
 rollups_due = Table(
     "rollups_due",
     metadata,
-    Column("hour", BigInteger, primary_key=True, autoincrement=False),
     Column("vehicle", Text, primary_key=True),
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),
+    Index("rollups_due_by_hour", "hour"),
     sqlite_with_rowid=False,
 )
 

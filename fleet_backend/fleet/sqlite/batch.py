@@ -7,11 +7,12 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
 from fleet_backend.fleet.engine import Rows
 from fleet_backend.fleet.errors import DatabaseRefusedError, ExistsError
 from fleet_backend.fleet.schema import MEASURED
+from fleet_backend.fleet.spans import merge_text
 
 _STATEMENTS = (
     "INSERT INTO statements (id, gateway, seq, hash, prev_hash, kind, time, server_time, statement,"
@@ -42,7 +43,7 @@ _LINKS = (
     "SELECT seq, hash, prev_hash FROM statements"
     " WHERE gateway = ? AND seq BETWEEN ? AND ? ORDER BY seq"
 )
-_DUE = "INSERT INTO rollups_due (hour, vehicle) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_DUE = "INSERT INTO rollups_due (vehicle, hour) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _LEAVES = "UPDATE statements SET leaf_index = ? WHERE id = ? AND leaf_index IS NULL"
 
 
@@ -76,8 +77,13 @@ def insert_samples(connection: Connection, rows: Rows) -> None:
 
 
 def mark_due(connection: Connection, rows: Rows) -> None:
-    """(hour, vehicle) whose roll-ups lack something."""
+    """(vehicle, hour) whose roll-ups lack something."""
     _many(connection, _DUE, rows)
+
+
+def put_spans(connection: Connection, table: Table, rows: Rows) -> None:
+    """Rows of a roll-up; see `spans.merge_text` for one that is there."""
+    _many(connection, _insert(table.name, table.columns.keys()) + merge_text(table), rows)
 
 
 def put_states(connection: Connection, rows: Rows) -> None:

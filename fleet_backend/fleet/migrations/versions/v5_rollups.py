@@ -28,11 +28,12 @@ def upgrade() -> None:
     _make_rollup("telemetry_1h")
     op.create_table(
         "rollups_due",
-        _column("hour", sa.BigInteger, autoincrement=False),
         _column("vehicle", sa.Text),
-        sa.PrimaryKeyConstraint("hour", "vehicle"),
+        _column("hour", sa.BigInteger, autoincrement=False),
+        sa.PrimaryKeyConstraint("vehicle", "hour"),
         sqlite_with_rowid=False,
     )
+    op.create_index("rollups_due_by_hour", "rollups_due", ["hour"])
     op.execute(DUE)
 
 

@@ -1,0 +1,133 @@
+"""Broker and certificates of one data folder: who may connect, with what, and what changes while
+the stack runs (a revocation, a new certificate, one that is about to end).
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from trifleet.brokers.child import BrokerChild
+from trifleet.brokers.common import Role, ServerTls, User
+from trifleet.brokers.embedded import BrokerSettings, EmbeddedBroker
+from trifleet.brokers.kinds import BrokerKind
+from trifleet.brokers.mosquitto import Mosquitto, MosquittoSettings
+from trifleet.brokers.rabbitmq import RabbitMq, RabbitMqSettings
+from trifleet.certificates import files
+from trifleet.certificates.authority import Authority, create
+from trifleet.certificates.files import Party
+from trifleet.certificates.register import Use
+from trifleet.installation import origin
+from trifleet.layout import Layout, write_private
+from trifleet.ports import free_port
+
+log = logging.getLogger("trifleet.transport")
+
+PROGRAMS = {"ingest": Use.INGEST, "api": Use.API}
+_ROLES = {Use.GATEWAY: Role.GATEWAY, Use.INGEST: Role.INGEST, Use.API: Role.API}
+_RENEW_S = 3600.0
+
+
+AnyBroker = EmbeddedBroker | Mosquitto | RabbitMq
+
+
+class Transport:
+    """Makes the certificates and the broker of a folder, and keeps both up to date."""
+
+    def __init__(self, layout: Layout, gateways: Sequence[str], hosts: Sequence[str] = ()) -> None:
+        self._layout = layout
+        self.authority = open_authority(layout)
+        self._server = files.broker_party(layout.tls(files.BROKER), hosts)
+        self._clients = [program_party(layout, name) for name in PROGRAMS]
+        self._clients += [gateway_party(layout, name) for name in gateways]
+        self._seen = self._register_state()
+        self._renewed = time.monotonic()
+
+    def ensure_certificates(self) -> list[str]:
+        """Make and renew what is due; the names. Passwords of before certificates go."""
+        done = [one.name for one in (self._server, *self._clients) if self._ensure(one)]
+        for old in (*self._layout.broker.glob("*.password"), *self._old_gateway_passwords()):
+            old.unlink()
+        self._publish_revoked()
+        self._seen = self._register_state()
+        return done
+
+    def make_broker(self, kind: BrokerKind) -> AnyBroker:
+        """Not started yet. Raises BrokerError where its software is not installed."""
+        folder, tls, users = self._layout.broker, self._tls(), self.users()
+        if kind is BrokerKind.MOSQUITTO:
+            return Mosquitto(MosquittoSettings(folder, tls), users)
+        if kind is BrokerKind.RABBITMQ:
+            return RabbitMq(RabbitMqSettings(folder, tls), users)
+        return EmbeddedBroker(BrokerSettings(folder, free_port(), tls), users)
+
+    def users(self) -> list[User]:
+        """Who may connect now, with which certificates: whoever has one that is good."""
+        return [
+            User(name, _ROLES[use], serials=serials)
+            for name, (use, serials) in self.authority.holders().items()
+        ]
+
+    def tend(self, broker: AnyBroker) -> None:
+        """Once in a while: let the broker know what the authority issued and took back."""
+        if time.monotonic() - self._renewed > _RENEW_S:
+            self._renewed = time.monotonic()
+            self._renew(broker.child)
+        state = self._register_state()
+        if state != self._seen:
+            self._seen = state
+            self._publish_revoked()
+            broker.set_users(self.users())
+            log.warning("the broker knows the certificates of now")
+
+    def _renew(self, child: BrokerChild) -> None:
+        for one in self._clients:
+            self._ensure(one)
+        if self._ensure(self._server):
+            child.restart_elsewhere()  # it shows the new one from its next start on
+
+    def _ensure(self, party: Party) -> bool:
+        return files.ensure(self.authority, party)
+
+    def _tls(self) -> ServerTls:
+        server = self._server
+        return ServerTls(
+            server.ca_file, server.certificate_file, server.private_key_file, self._revoked_file
+        )
+
+    @property
+    def _revoked_file(self) -> Path:
+        """A copy: the authority's own folder is given to no program."""
+        return self._server.folder / "revoked.pem"
+
+    def _publish_revoked(self) -> None:
+        write_private(self._revoked_file, self.authority.revoked_file.read_bytes())
+
+    def _register_state(self) -> tuple[int, int]:
+        found = self.authority.register_file.stat()
+        return found.st_mtime_ns, found.st_ino
+
+    def _old_gateway_passwords(self) -> list[Path]:
+        return list(self._layout.root.glob("gateways/*/mqtt.password"))
+
+
+def open_authority(layout: Layout) -> Authority:
+    """The folder's own authority, which is made where there is none. Raises CertificateError."""
+    return create(layout.authority, f"{origin(layout).removesuffix('/ledger')} authority")
+
+
+def program_party(layout: Layout, name: str) -> Party:
+    """The files of the ingest or the API."""
+    return Party(name, layout.tls(name), PROGRAMS[name])
+
+
+def party_of(layout: Layout, name: str) -> Party:
+    """Whom a name means in this folder."""
+    if name == files.BROKER:
+        return files.broker_party(layout.tls(name))
+    return program_party(layout, name) if name in PROGRAMS else gateway_party(layout, name)
+
+
+def gateway_party(layout: Layout, gateway: str) -> Party:
+    """The files of a gateway lie beside its settings."""
+    return Party(gateway, layout.gateway(gateway))
