@@ -21,6 +21,8 @@ from edge_gateway.vehicle_bus import VehicleBus
 from protocol import courier, statement
 from protocol.ack import Ack
 from protocol.errors import DecodeError, VerifyError
+from tracing import ids
+from tracing.tracer import OFF, Tracer
 
 log = logging.getLogger("edge_gateway")
 
@@ -56,6 +58,7 @@ class Exchange:
         self._verify_ack = verify_ack
         self._gossip = gossip
         self._tell = tell
+        self.tracer: Tracer = OFF
         self._lanes = Lanes(
             limits.statements_in_flight, limits.first_resend_s, limits.longest_resend_s
         )
@@ -80,6 +83,7 @@ class Exchange:
 
     def report(self, report: Report) -> None:
         """How a command ended."""
+        self.tracer.end(ids.DELIVER, report.command_id, courier.STATUSES[report.status].lower())
         self._commands.finished(report)
         self._reports.append(report)
 
@@ -129,6 +133,8 @@ class Exchange:
 
     def _on_command(self, unverified: bytes) -> None:
         decided = self._commands.receive(unverified, self._clock.read().time)
+        if isinstance(decided, Delivery):
+            self.tracer.begin(ids.DELIVER, decided.command_id)
         if isinstance(decided, Report):
             self._reports.append(decided)
         elif isinstance(decided, Delivery) and not self._buses[decided.vehicle].deliver(decided):

@@ -22,6 +22,7 @@ from edge_gateway.outbox import Outbox
 from edge_gateway.settings import GatewaySettings
 from edge_gateway.uplink import Uplink
 from edge_gateway.vehicle_bus import VehicleBus
+from tracing.tracer import from_environment
 
 log = logging.getLogger("edge_gateway")
 
@@ -74,6 +75,7 @@ def _run(settings: GatewaySettings, outbox: Outbox, gossip: Gossip, stop: thread
     if settings.health.port:
         page = HealthServer(settings.health.port, lambda: gateway.picture)
     notifier = Notifier()
+    tracer = gateway.exchange.tracer = from_environment("gateway")
     gateway.start()
     log.info("gateway %s for %s", settings.gateway, ", ".join(buses))
     for bus in buses.values():
@@ -100,6 +102,7 @@ def _run(settings: GatewaySettings, outbox: Outbox, gossip: Gossip, stop: thread
         for bus in buses.values():
             bus.stop()
         uplink.stop()
+        tracer.close()
 
 
 def _software_hash() -> int:

@@ -106,7 +106,7 @@ def read_mark(folder: BackupFolder) -> dict[str, Any]:
         return {name: value[name] for name in ("version", "made", "origin", "size", "keys")}
     except FileNotFoundError as error:
         raise BackupError(f"{folder.root} is no back-up, or one that was not finished") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BackupError(f"{folder.mark} is damaged: {error}") from error
 
 
@@ -116,7 +116,7 @@ def places(layout: Layout) -> list[BackupFolder]:
         return [BackupFolder(Path(item)) for item in json.loads(layout.backups.read_text())]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise BackupError(f"{layout.backups} is damaged: {error}") from error
 
 

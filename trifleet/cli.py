@@ -2,16 +2,18 @@
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
-from trifleet import coredumps
+from trifleet import coredumps, logform
 from trifleet.commands import (
     anchor,
     backend,
     backup,
     board,
     certificates,
+    doctor,
     federation,
     gateway,
     keys,
@@ -23,19 +25,40 @@ from trifleet.commands import (
     witness,
 )
 from trifleet.commands.common import known_errors
+from trifleet.scrubbing import scrub
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
-    help="The open fleet stack for three-wheel electric vehicles.\n\n"
-    "Start with `trifleet run` (the whole fleet, simulated, on this machine) or "
-    "`trifleet ride` (one ride from the rider's key to the verified receipt).",
 )
+
+
+@app.callback()
+def top(
+    log_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORM",
+            help="Log lines as text or json; also by TRIFLEET_LOG. Programs that are started from"
+            " here follow.",
+        ),
+    ] = None,
+) -> None:
+    """The open fleet stack for three-wheel electric vehicles.
+
+    Start with `trifleet run` (the whole fleet, simulated, on this machine) or `trifleet ride`
+    (one ride from the rider's key to the verified receipt).
+    """
+    if log_format is not None:
+        logform.choose(log_format)
+
+
 app.command("run")(run.run)
 app.command("ride")(ride.ride)
 app.command("federation")(federation.federation)
 app.command("load")(load.load)
+app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.add_typer(anchor.app, name="anchor")
@@ -58,7 +81,8 @@ def main() -> None:
     try:
         app()
     except known_errors() as error:
-        print(f"trifleet: {error}", file=sys.stderr)
+        # A key that was pasted into a settings file ends in an error's words, and these in a log.
+        print(f"trifleet: {scrub(str(error))}", file=sys.stderr)
         sys.exit(getattr(error, "exit_status", 1))
     except OSError as error:
         if error.filename is None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from fleet_backend.fleet.errors import DatabaseError
 from fleet_backend.fleet.sqlite import scrub
 from fleet_backend.fleet.trace import Trace
+from trifleet import rotation
 from trifleet.brokers.embedded import ask_to_empty, empty_if_asked
 from trifleet.layout import Layout
 
@@ -25,7 +26,13 @@ _BROKER_S = 30.0
 def blank_logs(layout: Layout, trace: Trace) -> int:
     """Overwrite each line of the programs' logs that names him; returns how many."""
     pattern = _pattern(trace)
-    return sum(_blank(path, pattern) for path in sorted(layout.logs.glob("*.log*")))
+    count = 0
+    for path in sorted(layout.logs.glob("*.log")):
+        with rotation.locked(path):
+            count += sum(_blank(one, pattern) for one in rotation.family(path))
+    # What else lies there under such a name moves nowhere by itself.
+    others = [path for path in layout.logs.glob("*.log*") if path not in _families(layout)]
+    return count + sum(_blank(path, pattern) for path in others)
 
 
 def lines_of(layout: Layout, trace: Trace) -> list[str]:
@@ -37,6 +44,10 @@ def lines_of(layout: Layout, trace: Trace) -> list[str]:
         for line in path.read_bytes().splitlines()
         if pattern.search(line)
     ]
+
+
+def _families(layout: Layout) -> set[Path]:
+    return {one for path in layout.logs.glob("*.log") for one in rotation.family(path)}
 
 
 def empty_bus_logs(layout: Layout, trace: Trace) -> int:

@@ -59,7 +59,7 @@ def origin(layout: Layout) -> str:
     """The name of this installation's log."""
     try:
         return str(json.loads((layout.root / _MARK).read_text())["origin"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InstallationError(f"{layout.root}/{_MARK} is damaged: {error}") from error
 
 
@@ -85,7 +85,7 @@ def claim(layout: Layout) -> None:
     mark = layout.root / _MARK
     if mark.exists():
         _check_private(layout)
-        _check_version(layout)
+        check_version(layout)
         return
     if not is_vacant(layout.root):
         raise InstallationError(
@@ -106,10 +106,10 @@ def _check_private(layout: Layout) -> None:
         )
 
 
-def _check_version(layout: Layout) -> None:
+def check_version(layout: Layout) -> None:
     try:
         found = json.loads((layout.root / _MARK).read_text())["version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InstallationError(f"{layout.root}/{_MARK} is damaged: {error}") from error
     if found != _VERSION:
         raise InstallationError(

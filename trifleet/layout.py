@@ -93,6 +93,11 @@ class Layout:
         return self.root / "run.json"
 
     @property
+    def metrics(self) -> Path:
+        """Where each program's metrics are while the stack runs, for Prometheus (file_sd)."""
+        return self.root / "metrics.json"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -8,7 +8,7 @@ from trifleet import installation
 from trifleet.certificates.files import Party
 from trifleet.keeping import retention
 from trifleet.layout import Layout, Settings, make_folder, write_toml
-from trifleet.ports import LOOPBACK
+from trifleet.ports import LOOPBACK, free_port
 from trifleet.slots import Slot
 
 
@@ -26,6 +26,7 @@ class ProgramSettings:
     def __init__(self, layout: Layout, mqtt_port: int) -> None:
         self._layout = layout
         self._mqtt_port = mqtt_port
+        self.metrics_port = free_port()  # of the ingest
         self._database = layout.database_url
         self._public_ledger: Settings = {
             "ledger_public": str(layout.ledger / "public"),
@@ -56,6 +57,7 @@ class ProgramSettings:
                     "policy": str(layout.policy),
                 },
                 "retention": dataclasses.asdict(retention(layout)),
+                "metrics": {"port": self.metrics_port},
             },
         )
 

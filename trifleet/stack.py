@@ -12,13 +12,16 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
+from fleet_backend.fleet.metricserver import served
 from fleet_backend.witness.setup import SETTINGS_FILE
 from trifleet import installation
 from trifleet.brokers.embedded import empty_if_asked
 from trifleet.brokers.kinds import BrokerKind
 from trifleet.errors import InstallationError
+from trifleet.hostmetrics import HostCollector, registry_of
 from trifleet.layout import Layout, make_folder, write_private
 from trifleet.ports import LOOPBACK, free_port, require_free
 from trifleet.program_settings import BoardWish, ProgramSettings
@@ -56,6 +59,7 @@ class Stack:
         self.slots: list[Slot] = []
         self._lock: int | None = None
         self._mqtt_port = 0
+        self._ends = ExitStack()
         self._transport: Transport | None = None
         self._broker: AnyBroker | None = None
 
@@ -78,6 +82,7 @@ class Stack:
         installation.install(self.layout, count, say)
         broker = self._start_broker(say)
         files = ProgramSettings(self.layout, broker.port)
+        self._serve_metrics(files.metrics_port)
         self._start_backend(files)
         self._start_vehicles(files)
         self._mqtt_port = broker.port
@@ -112,8 +117,10 @@ class Stack:
     def stop(self) -> None:
         """End every process; safe to call twice."""
         self.supervisor.stop()
+        self._ends.close()
         if self._lock is not None:  # else the folder is another's, and so is what runs there
             self.layout.run_file.unlink(missing_ok=True)
+            self.layout.metrics.unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
 
@@ -147,6 +154,17 @@ class Stack:
             self._trifleet(name, "backend", name, "--config", str(config))
         api, port = str(files.api()), str(self.settings.port)
         self._trifleet("api", "backend", "api", "--config", api, "--port", port)
+
+    def _serve_metrics(self, ingest_port: int) -> None:
+        """Our own, and a file that tells Prometheus where everybody's are (file_sd)."""
+        registry = registry_of(HostCollector(self.layout, lambda: dict(self.supervisor.children)))
+        own = self._ends.enter_context(served(0, registry))
+        ports = {"api": self.settings.port, "ingest": ingest_port, "run": own}
+        value = [
+            {"targets": [f"{LOOPBACK}:{port}"], "labels": {"program": name}}
+            for name, port in ports.items()
+        ]
+        write_private(self.layout.metrics, json.dumps(value, indent=2).encode() + b"\n")
 
     def _start_vehicles(self, files: ProgramSettings) -> None:
         wish = BoardWish(self.settings.reaction_s, self.settings.can_log)

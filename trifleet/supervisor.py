@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from trifleet import rotation
 from trifleet.errors import ChildError
 
 log = logging.getLogger("trifleet.supervisor")
@@ -20,6 +21,7 @@ _LONGEST_WAIT_S = 5.0
 # A program that ran this long was well: its next end starts with a short wait again.
 _HEALTHY_S = 20.0
 _STOP_S = 8.0
+_LOGS_S = 5.0  # between two looks at how large the logs are
 
 
 def _nothing() -> None:
@@ -103,6 +105,7 @@ class Supervisor:
 
     def __init__(self) -> None:
         self.children: dict[str, Child] = {}
+        self._look_at_logs = 0.0
 
     def start(self, program: Program) -> Child:
         """Start one more program."""
@@ -114,7 +117,18 @@ class Supervisor:
     def tend(self) -> bool:
         """Restart whatever died; true if anything was. Call it from the thread that starts."""
         now = time.monotonic()
+        if now >= self._look_at_logs:
+            self._look_at_logs = now + _LOGS_S
+            self._bound_logs()
         return sum(child.revive(now) for child in self.children.values()) > 0
+
+    def _bound_logs(self) -> None:
+        """A log that cannot be bounded now, because the disk is full perhaps, is so later."""
+        for path in {child.program.log_file for child in self.children.values()}:
+            try:
+                rotation.rotate(path)
+            except OSError as error:
+                log.warning("%s is not bounded: %s", path.name, error.strerror)
 
     def wait_until(self, ready: Callable[[], bool], what: str, seconds: float) -> None:
         """Tend until `ready`. Raises ChildError naming what did not come."""

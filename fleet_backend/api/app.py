@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from . import problems
 from .document import describe
 from .guard import Guard
+from .meters import Timing
 from .metrics import VERSION, Metrics
 from .routes import commands, fleet, gaps, grants, ledger, riders, service, sightings, vehicles
 from .services import make_services
@@ -28,6 +29,7 @@ def create_app(settings: ApiSettings, clock: Callable[[], float] = time.time) ->
     app.state.services = services
     app.state.metrics = Metrics(services)
     app.add_middleware(Guard, settings=settings)
+    app.add_middleware(Timing, meters=services.meters)
     app.router.lifespan_context = _run_beside
     return app
 
@@ -51,7 +53,7 @@ async def _run_beside(app: FastAPI) -> AsyncIterator[None]:
     poll_s = services.settings.poll_ms / 1000
     loop = asyncio.get_running_loop()
     services.streams.attach(loop)
-    tail = Tail(services.database, services.hub, loop, poll_s)
+    tail = Tail(services.database, services.hub, loop, poll_s, services.watch.saw)
     tail.start()
     services.downlink.start()
     try:
@@ -61,3 +63,4 @@ async def _run_beside(app: FastAPI) -> AsyncIterator[None]:
         tail.stop()
         services.downlink.stop()
         services.database.close()
+        services.tracer.close()

@@ -22,6 +22,8 @@ from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.errors import DatabaseRefusedError
 from fleet_backend.fleet.mqtt_tls import check_way
 from protocol import courier
+from tracing import ids
+from tracing.tracer import OFF, Tracer
 
 from . import items
 from .idempotency import KEEP_S
@@ -48,11 +50,13 @@ class Downlink(threading.Thread):
         settings: ApiSettings,
         password: str | None,
         clock: Callable[[], float] = time.time,
+        tracer: Tracer = OFF,
     ) -> None:
         super().__init__(name="downlink", daemon=True)
         self._database = database
         self._settings = settings
         self._clock = clock
+        self._tracer = tracer
         self._stopping = threading.Event()
         self._woken = threading.Event()
         self._acknowledged: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -131,6 +135,7 @@ class Downlink(threading.Thread):
 
     def _publish(self, row: CommandRow, gateway: str) -> None:
         topic = courier.topic(gateway, courier.DOWN_COMMAND)
+        self._tracer.begin(ids.PUBLISH, row.id)
         payload = courier.encode_command(row.id, row.vehicle, row.expires, row.presentation)
         info = self._client.publish(topic, payload, qos=1)
         if info.rc == mqtt.MQTT_ERR_SUCCESS:
@@ -142,6 +147,7 @@ class Downlink(threading.Thread):
         command_id = self._flying.get(mid)
         if command_id is None:
             return
+        self._tracer.end(ids.PUBLISH, command_id)
         with self._database.begin() as connection:
             before = commands.find(connection, command_id)
             if before is not None and before.state == commands.QUEUED:

@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.logstore.opening import published_log
+from tracing.tracer import OFF, Tracer, from_environment
 
 from .auth import OperatorToken, read_secret
 from .downlink import Downlink
 from .hub import Hub
 from .ledgerview import PublishedLedger
+from .meters import ApiMeters, CommandWatch
 from .settings import ApiSettings
 from .stream import Streams
 
@@ -30,6 +32,11 @@ class Services:
     streams: Streams
     downlink: Downlink
     clock: Callable[[], float]
+    meters: ApiMeters = field(default_factory=ApiMeters)
+    tracer: Tracer = OFF
+
+    def __post_init__(self) -> None:
+        self.watch = CommandWatch(self.meters, self.tracer)
 
     def now(self) -> int:
         return int(self.clock())
@@ -44,6 +51,7 @@ def make_services(settings: ApiSettings, clock: Callable[[], float] = time.time)
     database = open_database(settings.database_url)
     database.check_schema()
     hub = Hub(settings.max_streams, settings.stream_queue)
+    tracer = from_environment("api")
     return Services(
         settings,
         database,
@@ -51,8 +59,9 @@ def make_services(settings: ApiSettings, clock: Callable[[], float] = time.time)
         operator,
         hub,
         Streams(database, hub, settings),
-        Downlink(database, settings, password, clock),
+        Downlink(database, settings, password, clock, tracer),
         clock,
+        tracer=tracer,
     )
 
 

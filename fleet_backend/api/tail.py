@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import closing
 
 from sqlalchemy import Connection
@@ -37,13 +38,20 @@ class Tail(threading.Thread):
     """Polls until it is stopped. Event numbers come in the order of commits."""
 
     def __init__(
-        self, database: Database, hub: Hub, loop: asyncio.AbstractEventLoop, poll_s: float
+        self,
+        database: Database,
+        hub: Hub,
+        loop: asyncio.AbstractEventLoop,
+        poll_s: float,
+        saw: Callable[[list[Item]], None] = lambda _: None,
     ) -> None:
+        """`saw` hears of each page in this thread."""
         super().__init__(name="events", daemon=True)
         self._database = database
         self._hub = hub
         self._loop = loop
         self._poll_s = poll_s
+        self._saw = saw
         self._ending = threading.Event()
         self._last: int | None = None
 
@@ -72,5 +80,6 @@ class Tail(threading.Thread):
             found = read(connection, self._last) if newest > self._last else []
         if found:
             self._last = found[-1].id
+            self._saw(found)
             self._loop.call_soon_threadsafe(self._hub.publish, found)
         return len(found) == PAGE

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import QueuePool
 
 from fleet_backend.fleet import engine
 from fleet_backend.fleet.engine import Changes, Link
@@ -88,6 +89,13 @@ class Database:
     def empty_log(self) -> None:
         """Empty the write-ahead log where it is a file of the database's own."""
         self._link.empty_log()
+
+    def connections_in_use(self) -> dict[str, int]:
+        """Connections that threads hold now, of readers and of writers; for whoever measures."""
+        pools = {"readers": self._link.readers.pool, "writers": self._link.writers.pool}
+        return {
+            name: pool.checkedout() for name, pool in pools.items() if isinstance(pool, QueuePool)
+        }
 
     def close(self) -> None:
         """Give the connections back; nothing is lost by not calling it."""

@@ -113,7 +113,7 @@ KINDS = (
     ),
     Kind(
         "logs", "folder `logs/`", "what the programs did; names of grants and commands",
-        "to look into faults", until="the operator deletes them; an erasure blanks lines",
+        "to look into faults", until="40 MB a program; an erasure blanks lines",
     ),
     Kind(
         "bus logs", "files `vehicles/*/can.log*`, with `--can-log` only", "every frame on a "

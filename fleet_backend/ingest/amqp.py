@@ -76,6 +76,10 @@ class AmqpAdapter:
             raise BrokerRefusedError(f"the broker refuses us: {self._link.refused}")
         return self._inbox.get(limit, wait_s, gather_s)
 
+    def waiting(self) -> int:
+        """Messages that were received and not taken; for whoever measures."""
+        return len(self._inbox)
+
     def done(self, messages: Sequence[Message]) -> None:
         """One of an earlier connection is the broker's again: it gives it out anew."""
         self._link.done([one.tag for one in messages if one.tag])

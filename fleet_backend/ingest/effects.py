@@ -47,7 +47,7 @@ def report_gateway(connection: Connection, gateway: str, event: tuple[int, str],
     jumped, is something for the operator.
     """
     number, text = event
-    _LOG.info("gateway %s reports event %d", gateway, number)
+    _LOG.info("a gateway reports an event", extra={"gateway": gateway, "number": number})
     if number in _FOR_THE_OPERATOR:
         data = {"source": "gateway", "gateway": gateway, "text": text, "server_time": now}
         events.append(connection, [NewEvent(events.REFUSAL, gateway, data)], now)

@@ -44,6 +44,10 @@ class Inbox:
                 batch.append(self._take())
             return batch
 
+    def __len__(self) -> int:
+        """Messages that nobody took yet."""
+        return len(self._messages)
+
     def clear(self) -> None:
         """Forget what nobody took: the broker gives it out again."""
         with self._changed:

@@ -12,8 +12,12 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
+
 from fleet_backend.fleet.database import Database, open_database
+from fleet_backend.fleet.metricserver import serving
 from fleet_backend.ingest.ledgerthreads import start_threads
+from fleet_backend.ingest.metering import measure_log
 from fleet_backend.ingest.publishing import read_policy
 from fleet_backend.ingest.sequencer import Sequencer
 from fleet_backend.ingest.settings import LedgerProgramSettings, WriterSettings
@@ -72,7 +76,9 @@ def run(settings: LedgerProgramSettings, stop: threading.Event) -> None:
             opened = Sequencer.open_shared(database, tiles, log.origin, log.key_files, policy)
         changes = database.changes()
         ends.callback(changes.close)
-        start_threads(opened, policy, log, stop.set, ends, changes.any)
+        meters = measure_log(opened, CollectorRegistry())
+        start_threads(opened, policy, log, stop.set, ends, changes.any, meters.cosigned)
+        ends.enter_context(serving(settings.metrics, meters.registry))
         _LOG.info("ready: the log has %d entries", opened.writer.size)
         stop.wait()
     _LOG.info("ended")

@@ -16,9 +16,10 @@ def start_threads(
     failed: Callable[[], None],
     ends: ExitStack,
     changed: Callable[[], bool] = lambda: True,
+    told: Callable[[float, bool], None] = lambda seconds, met: None,
 ) -> SequencerThread:
     """Start both; `ends` stops them, the publisher first, and raises what went wrong in them."""
-    publisher = PublisherThread(opened.writer, policy, log.cosign_s, failed)
+    publisher = PublisherThread(opened.writer, policy, log.cosign_s, failed, told)
     sequencer = SequencerThread(opened, failed, changed)
     ends.callback(publisher.check)
     ends.callback(sequencer.stop, publisher.stop)

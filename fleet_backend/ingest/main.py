@@ -9,12 +9,17 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
+from prometheus_client import CollectorRegistry
+
 from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.fleet.keys import load_ed25519
+from fleet_backend.fleet.metricserver import serving
 from fleet_backend.ingest.adapter import Adapter
 from fleet_backend.ingest.adapters import open_adapter
 from fleet_backend.ingest.answers import Answers
 from fleet_backend.ingest.ledgerthreads import start_threads
+from fleet_backend.ingest.metering import measure_log, watch_queue
+from fleet_backend.ingest.meters import IngestMeters
 from fleet_backend.ingest.patience import patiently
 from fleet_backend.ingest.publishing import read_policy
 from fleet_backend.ingest.sequencer import Sequencer
@@ -24,6 +29,7 @@ from fleet_backend.ingest.worker import Worker
 from fleet_backend.ledger.keys import load_log_key, log_signer
 from fleet_backend.ledger.storage import FolderFetch
 from fleet_backend.logstore.opening import published_log
+from tracing.tracer import from_environment
 
 _LOG = logging.getLogger("fleet_backend.ingest")
 
@@ -48,14 +54,16 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
     """
     spare_the_collector()
     ack_key = load_ed25519(settings.ack_key)
+    meters, tracer = IngestMeters(), from_environment("ingest")
     with ExitStack() as ends:
+        ends.callback(tracer.close)
         database = patiently(lambda: _open(settings.database), stop, settings.worker.patience_max_s)
         if database is None:
             return
         ends.callback(database.close)
         committed: Callable[[], None] = _nothing
         if settings.ledger is not None:
-            committed = _write_log(database, settings.ledger, stop, ends)
+            committed = _write_log(database, settings.ledger, stop, ends, meters.registry)
         adapter = open_adapter(settings.mqtt, settings.amqp)
         ends.callback(adapter.close)
         answers = _answers(settings, adapter)
@@ -70,8 +78,12 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
             retention=settings.retention,
             committed=committed,
             asked=_unanswered if answers is None else answers.ask,
+            meters=meters,
+            tracer=tracer,
         )
         ends.callback(worker.close)
+        watch_queue(meters, adapter)
+        ends.enter_context(serving(settings.metrics, meters.registry))
         _LOG.info("ready")
         worker.run(stop)
     _LOG.info("ended")
@@ -84,12 +96,17 @@ def _open(url: str) -> Database:
 
 
 def _write_log(
-    database: Database, ledger: LedgerSettings, stop: threading.Event, ends: ExitStack
+    database: Database,
+    ledger: LedgerSettings,
+    stop: threading.Event,
+    ends: ExitStack,
+    registry: CollectorRegistry,
 ) -> Callable[[], None]:
     """Write the log in this process, too. Returns what tells it that there is work."""
     policy = read_policy(ledger.policy)
     opened = Sequencer.open(database, ledger.directory, ledger.origin, ledger.key_files, policy)
-    return start_threads(opened, policy, ledger, stop.set, ends).wake
+    measured = measure_log(opened, registry)
+    return start_threads(opened, policy, ledger, stop.set, ends, told=measured.cosigned).wake
 
 
 def _answers(settings: IngestSettings, adapter: Adapter) -> Answers | None:

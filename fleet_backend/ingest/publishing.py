@@ -41,11 +41,12 @@ class PublisherThread:
         policy: Policy | None,
         interval_s: float,
         failed: Callable[[], None],
+        told: Callable[[float, bool], None] = lambda seconds, met: None,
     ) -> None:
         self._publisher: Publisher | None = None
         if policy is not None and policy.needs_cosigners:
             settings = PublisherSettings(interval_s=interval_s)
-            self._publisher = Publisher(writer, policy, settings)
+            self._publisher = Publisher(writer, policy, settings, told)
         self._failed = failed
         self._stop = threading.Event()
         self._error: Exception | None = None

@@ -14,6 +14,7 @@ from typing import Self
 from fleet_backend.fleet import counters, statements
 from fleet_backend.fleet.database import Database
 from fleet_backend.ingest.errors import LedgerMismatchError, SequencerError
+from fleet_backend.ingest.meters import LedgerMeters
 from fleet_backend.ledger.contracts import TileStore
 from fleet_backend.ledger.errors import UntrustedDataError
 from fleet_backend.ledger.keys import load_log_key, log_signer
@@ -38,6 +39,7 @@ class Sequencer:
         self._root = root
         self._is_shared = is_shared
         self._complaint = ""
+        self.meters = LedgerMeters()
 
     @classmethod
     def open(
@@ -103,7 +105,8 @@ class Sequencer:
             waiting = statements.unlogged(connection, MAX_BATCH)
         if not waiting:
             return 0
-        first = self._writer.append([one.statement for one in waiting])
+        with self.meters.append(len(waiting)):
+            first = self._writer.append([one.statement for one in waiting])
         if not self._is_shared:
             # Power goes here: the entries are in the ledger and have no place in the database;
             # `_heal` finds them by their hash. A shared log has their places from the beginning.

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fleet_backend.fleet.errors import SettingsError
+from fleet_backend.fleet.metricserver import MetricsSettings
 from fleet_backend.fleet.retention import RetentionSettings
 from fleet_backend.fleet.settings import Bounds, load
 from fleet_backend.ingest.amqp import AmqpSettings
@@ -61,6 +62,7 @@ class LedgerProgramSettings:
 
     database: str
     ledger: WriterSettings
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class IngestSettings:
     answers: AnswerSettings | None = None
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
 
 def load_settings(path: Path) -> IngestSettings:

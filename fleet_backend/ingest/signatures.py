@@ -8,6 +8,7 @@ or a receipt could show a statement that its verifier calls forged. Tests hold b
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import NamedTuple, Self, TypeVar
 
@@ -57,8 +58,13 @@ def signing_key(key: Ed25519PrivateKey) -> bytes:
 class SignaturePool:
     """For one thread, which works along while the others do. Answers are in the order asked."""
 
-    def __init__(self, threads: int) -> None:
-        """0: as many as there are cores that this process may use."""
+    def __init__(
+        self,
+        threads: int,
+        timed: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """0: as many as there are cores that this process may use. `timed` is around each batch."""
+        self._timed = timed
         self._threads = min(threads or len(os.sched_getaffinity(0)), MOST_THREADS)
         self._pool: ThreadPoolExecutor | None = None
         if self._threads > 1:
@@ -66,7 +72,8 @@ class SignaturePool:
 
     def check(self, checks: Sequence[Check]) -> list[bool]:
         """A verdict each."""
-        return self._spread(_check_all, checks)
+        with self._timed():
+            return self._spread(_check_all, checks)
 
     def sign(self, key: bytes, messages: Sequence[bytes]) -> list[bytes]:
         """A signature each, by what `signing_key` gave."""

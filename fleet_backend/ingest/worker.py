@@ -21,10 +21,12 @@ from fleet_backend.fleet.retention import RetentionSettings
 from fleet_backend.fleet.settings import Bounds
 from fleet_backend.ingest import acks, effects, faults, gaps
 from fleet_backend.ingest.adapter import Adapter, Message
+from fleet_backend.ingest.answered import tell_answers
 from fleet_backend.ingest.gaps import GapLimits
 from fleet_backend.ingest.inhand import NoNote, Note, NoteFile
 from fleet_backend.ingest.judging import Judge
 from fleet_backend.ingest.limits import QuarantineLimits, SightingLimits
+from fleet_backend.ingest.meters import IngestMeters
 from fleet_backend.ingest.outcome import Outcome
 from fleet_backend.ingest.patience import patiently
 from fleet_backend.ingest.poison import PoisonLimits, Suspicion
@@ -33,6 +35,7 @@ from fleet_backend.ingest.sightings import Asked
 from fleet_backend.ingest.signatures import MOST_THREADS, SignaturePool, signing_key
 from fleet_backend.ingest.transaction import Transaction
 from protocol import courier
+from tracing.tracer import OFF, Tracer
 
 _LOG = logging.getLogger("fleet_backend.ingest")
 _KEEP = RetentionSettings()
@@ -70,6 +73,8 @@ class Worker:
         now: Callable[[], int] = lambda: int(time.time()),
         committed: Callable[[], None] = lambda: None,
         asked: Callable[[Sequence[Asked]], None] = lambda _: None,
+        meters: IngestMeters | None = None,
+        tracer: Tracer = OFF,
     ) -> None:
         self._database = database
         self._adapter = adapter
@@ -79,7 +84,9 @@ class Worker:
         self._committed = committed
         self._retainer = Retainer(database, retention)
         self._asked = asked
-        self._pool = SignaturePool(settings.threads)
+        self._meters = meters or IngestMeters()
+        self._tracer = tracer
+        self._pool = SignaturePool(settings.threads, self._meters.checking_signatures)
         self._judge = Judge(database, self._pool)
         self._transaction = Transaction(self._judge, settings.quarantine, settings.sightings)
         note: Note = NoNote() if settings.notes is None else NoteFile(settings.notes)
@@ -141,17 +148,24 @@ class Worker:
 
     def _take(self, part: Sequence[Message], tries: int = 1) -> None:
         """Commit and acknowledge; where that fails, each half by itself."""
+        begun_ns = time.time_ns()
         try:
-            outcome = self._commit(part)
+            with self._meters.batch(len(part)):
+                outcome = self._commit(part)
         except Exception as error:
             if not faults.is_of_a_message(error):
                 raise
             self._take_apart(part, error, tries)
             return
+        self._meters.committed(outcome)
+        if self._tracer.is_on:
+            tell_answers(self._tracer, outcome, begun_ns)
         # Power goes before this line: the gateways send again, and get told again.
         told = list(outcome.acks())
         for one, payload in zip(told, acks.sealed(told, self._pool, self._key), strict=True):
             self._adapter.send(one.gateway, courier.DOWN_ACK, payload)
+        if told:
+            self._meters.acknowledged()
         self._committed()
         if outcome.heard.asked:
             self._asked(outcome.heard.asked)
@@ -169,10 +183,11 @@ class Worker:
 
     def _commit(self, part: Sequence[Message]) -> Outcome:
         now = self._now()
-        judgement = self._judge.judge(
-            [one for one in part if one.name == courier.UP_STATEMENT], now
-        )
-        with self._database.begin() as connection:
+        with self._meters.judging():
+            judgement = self._judge.judge(
+                [one for one in part if one.name == courier.UP_STATEMENT], now
+            )
+        with self._meters.committing(), self._database.begin() as connection:
             return self._transaction.apply(connection, part, judgement, now)
 
     def _set_aside(self, message: Message, detail: str) -> None:

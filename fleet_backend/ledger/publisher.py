@@ -6,6 +6,7 @@ it is; the next round asks for whatever is the newest then.
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .policy import Policy
@@ -28,10 +29,16 @@ class Publisher:
     """Steps 5 and 6 for one writer that was opened with the same policy. One thread."""
 
     def __init__(
-        self, writer: LedgerWriter, policy: Policy, settings: PublisherSettings | None = None
+        self,
+        writer: LedgerWriter,
+        policy: Policy,
+        settings: PublisherSettings | None = None,
+        told: Callable[[float, bool], None] = lambda seconds, met: None,
     ) -> None:
+        """`told` hears of each round: how long it took, and whether the quorum was reached."""
         self._writer = writer
         self._settings = settings or PublisherSettings()
+        self._told = told
         self._quorum = Quorum(policy, self._settings.quorum)
 
     def step(self) -> bool:
@@ -42,8 +49,11 @@ class Publisher:
         if self._writer.is_published:
             return True
         signed = self._writer.checkpoint
+        begun = time.monotonic()
         note = self._quorum.cosign(signed, self._writer.fetch)
-        if not self._quorum.is_met_by(note):
+        met = self._quorum.is_met_by(note)
+        self._told(time.monotonic() - begun, met)
+        if not met:
             return False
         self._writer.publish(note)
         return True

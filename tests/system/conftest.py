@@ -11,6 +11,7 @@ import pytest
 from running import COMMON, RunningStack
 from scene import Scene, direct, signed_command
 
+from tests.tracing.collector import Collector, collecting
 from trifleet.client import RiderClient
 from trifleet.installation import install
 from trifleet.layout import Layout
@@ -49,12 +50,23 @@ def started(data: Path, prepared: Path) -> Iterator[RunningStack]:
 
 
 @pytest.fixture(scope="session")
+def collector() -> Iterator[Collector]:
+    """Where the common stack sends its traces."""
+    with collecting() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
 def common_stack(
-    tmp_path_factory: pytest.TempPathFactory, prepared: Path
+    tmp_path_factory: pytest.TempPathFactory, prepared: Path, collector: Collector
 ) -> Iterator[tuple[RunningStack, tuple[float, bytes]]]:
-    """With what a courier keeps from its first moment on."""
-    with started(tmp_path_factory.mktemp("common") / "data", prepared) as running:
-        yield running, keep_back(running)
+    """With what a courier keeps from its first moment on. Observed in every way that there is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRIFLEET_OTLP", collector.url)
+        patch.setenv("TRIFLEET_LOG", "json")
+        with started(tmp_path_factory.mktemp("common") / "data", prepared) as running:
+            patch.undo()
+            yield running, keep_back(running)
 
 
 def keep_back(stack: RunningStack) -> tuple[float, bytes]:

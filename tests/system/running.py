@@ -18,6 +18,7 @@ from trifleet.ports import free_port
 
 # Modules that use one stack, one after the other; the last of them ends it.
 COMMON = (
+    "test_observed.py",
     "test_attacks.py",
     "test_codes.py",
     "test_gossip.py",

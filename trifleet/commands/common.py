@@ -63,14 +63,10 @@ def stop_on_signals() -> threading.Event:
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
-    """One line an event: time, level, package, words. No secret is ever handed to a logger."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=level,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    for chatty in ("httpx", "httpcore", "can", "isotp"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    """One line an event (`trifleet.logs`). No secret is ever handed to a logger."""
+    from trifleet import logs
+
+    logs.set_up(level)
 
 
 def screen() -> "Console":

@@ -47,7 +47,9 @@ def send(vehicle: VehicleId, new: models.NewCommand, key: Key, services: Use) ->
     def effect(connection: Connection) -> tuple[int, models.Command]:
         return 202, _queue(connection, services, asked, data)
 
+    services.watch.begin(asked.command_id.hex())
     answer = once(services.database, key, f"commands {vehicle}", new, services.now(), effect)
+    services.watch.accepted(asked.command_id)
     services.downlink.wake()
     return answer
 
