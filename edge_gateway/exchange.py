@@ -18,11 +18,11 @@ from edge_gateway.room import Room
 from edge_gateway.settings import GatewaySettings
 from edge_gateway.uplink import Uplink
 from edge_gateway.vehicle_bus import VehicleBus
+from fleet_backend.tracing import ids
+from fleet_backend.tracing.tracer import OFF, Tracer
 from protocol import courier, statement
 from protocol.ack import Ack
 from protocol.errors import DecodeError, VerifyError
-from tracing import ids
-from tracing.tracer import OFF, Tracer
 
 log = logging.getLogger("edge_gateway")
 

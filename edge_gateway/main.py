@@ -22,7 +22,7 @@ from edge_gateway.outbox import Outbox
 from edge_gateway.settings import GatewaySettings
 from edge_gateway.uplink import Uplink
 from edge_gateway.vehicle_bus import VehicleBus
-from tracing.tracer import from_environment
+from fleet_backend.tracing.tracer import from_environment
 
 log = logging.getLogger("edge_gateway")
 

@@ -21,9 +21,9 @@ from fleet_backend.fleet.commands import CommandRow
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.errors import DatabaseRefusedError
 from fleet_backend.fleet.mqtt_tls import check_way
+from fleet_backend.tracing import ids
+from fleet_backend.tracing.tracer import OFF, Tracer
 from protocol import courier
-from tracing import ids
-from tracing.tracer import OFF, Tracer
 
 from . import items
 from .idempotency import KEEP_S

@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fleet_backend.fleet import commands, events
-from tracing import ids
-from tracing.tracer import OFF, Tracer
+from fleet_backend.tracing import ids
+from fleet_backend.tracing.tracer import OFF, Tracer
 
 from .hub import Item
 

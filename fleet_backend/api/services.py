@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 
 from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.logstore.opening import published_log
-from tracing.tracer import OFF, Tracer, from_environment
+from fleet_backend.tracing.tracer import OFF, Tracer, from_environment
 
 from .auth import OperatorToken, read_secret
 from .downlink import Downlink

@@ -1,9 +1,9 @@
 """Tells traces of the vehicles' answers that a batch brought."""
 
 from fleet_backend.ingest.outcome import Outcome
+from fleet_backend.tracing import ids
+from fleet_backend.tracing.tracer import Tracer
 from protocol import record
-from tracing import ids
-from tracing.tracer import Tracer
 
 _KINDS = {record.ANSWER: "answered", record.REFUSAL: "refused"}
 

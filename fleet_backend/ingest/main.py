@@ -29,7 +29,7 @@ from fleet_backend.ingest.worker import Worker
 from fleet_backend.ledger.keys import load_log_key, log_signer
 from fleet_backend.ledger.storage import FolderFetch
 from fleet_backend.logstore.opening import published_log
-from tracing.tracer import from_environment
+from fleet_backend.tracing.tracer import from_environment
 
 _LOG = logging.getLogger("fleet_backend.ingest")
 

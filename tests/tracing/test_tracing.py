@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleet_backend.tracing import ids, tracer
+from fleet_backend.tracing.tracer import OFF, VARIABLE, ExportingTracer, from_environment
 from tests.tracing.collector import Collector, collecting
-from tracing import ids, tracer
-from tracing.tracer import OFF, VARIABLE, ExportingTracer, from_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = bytes(range(16))
@@ -122,7 +122,7 @@ def test_without_its_packages_it_is_off_and_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv(VARIABLE, "http://127.0.0.1:4318")
-    monkeypatch.setitem(sys.modules, "tracing.otlp", None)
+    monkeypatch.setitem(sys.modules, "fleet_backend.tracing.otlp", None)
     assert from_environment("api") is OFF
     assert "pip install -r requirements-scale.txt" in caplog.text
 
@@ -134,9 +134,9 @@ PROGRAMS = ("fleet_backend.api.app", "fleet_backend.ingest.main", "edge_gateway.
 def test_off_not_one_module_is_imported(module: str) -> None:
     """FastAPI looks for the bare interface by itself where it is installed; that does nothing."""
     code = (
-        f"import sys, {module}, tracing.tracer as t; assert t.from_environment('x') is t.OFF;"
+        f"import sys, {module}, fleet_backend.tracing.tracer as t; assert t.from_environment('x') is t.OFF;"
         "print([m for m in sys.modules if m.startswith(('opentelemetry.sdk',"
-        " 'opentelemetry.exporter', 'opentelemetry.proto', 'google', 'tracing.otlp'))])"
+        " 'opentelemetry.exporter', 'opentelemetry.proto', 'google', 'fleet_backend.tracing.otlp'))])"
     )
     environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
     done = subprocess.run(

@@ -100,7 +100,7 @@ def from_environment(program: str) -> Tracer:
         _LOG.error("%s is no http:// or https:// address: no traces", VARIABLE)
         return OFF
     try:
-        from tracing.otlp import OtlpExport
+        from fleet_backend.tracing.otlp import OtlpExport
     except ImportError:
         _LOG.error("no traces: they need pip install -r requirements-scale.txt")
         return OFF

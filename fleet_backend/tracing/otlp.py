@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 
-from tracing.ids import PARENTS, span_id, trace_id
+from fleet_backend.tracing.ids import PARENTS, span_id, trace_id
 
 _PATH = "/v1/traces"
 _TIMEOUT_S = 2
