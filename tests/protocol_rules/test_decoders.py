@@ -17,6 +17,7 @@ from protocol import (
     challenge,
     command,
     courier,
+    enrolment,
     grant,
     link,
     mac,
@@ -58,6 +59,10 @@ DECODERS = {
     "grant-request": request.decode_grant_request,
     "can": lambda data: can.decode(0x50, data),
     "vehicle": vehicle.decode,
+    "enrolment-code": lambda data: enrolment.read_code(data.decode("latin-1")),
+    "enrolment-request": enrolment.decode_unverified,
+    "enrolment-request-seal": lambda data: enrolment.open_request(data, bytes(32)),
+    "enrolment-answer": lambda data: enrolment.open_answer(data, bytes(32), bytes(16)),
 }
 
 leaf = (

@@ -20,6 +20,7 @@ from protocol import (
     codes,
     command,
     courier,
+    enrolment,
     errors,
     grant,
     link,
@@ -227,6 +228,34 @@ def vehicle_decode(given):
     return list(read)
 
 
+def enrolment_code(given):
+    if "drawn" in given:
+        code = enrolment.code_of(bytes.fromhex(given["drawn"]))
+        return enrolment.show_code(code)
+    code = enrolment.read_code(given["typed"])
+    return [code, enrolment.invitation_of(code).hex(), enrolment.key_of(code).hex()]
+
+
+def enrolment_request(given):
+    data, key = bytes.fromhex(given["data"]), bytes.fromhex(given["key"])
+    read = enrolment.open_request(data, key)
+    if enrolment.encode_request(read, key) != data:
+        return "another encoding came back"
+    out = attributes(read, "invitation public_key csr nonce proof")
+    proof = enrolment.proof_message(read.invitation, read.public_key, read.csr, read.nonce)
+    out["proof_message"] = proof.hex()
+    return out
+
+
+def enrolment_answer(given):
+    data, key = bytes.fromhex(given["data"]), bytes.fromhex(given["key"])
+    read = enrolment.open_answer(data, key, bytes.fromhex(given["nonce"]))
+    if enrolment.encode_answer(read, key) != data:
+        return "another encoding came back"
+    names = "nonce gateway chain authority ack_public_key broker logs vehicles"
+    return attributes(read, names)
+
+
 OPERATIONS = {
     "cbor.decode": cbor_decode,
     "cbor.encode": cbor_encode,
@@ -247,6 +276,9 @@ OPERATIONS = {
     "codes.hash": codes_hash,
     "can.decode": can_decode,
     "vehicle.decode": vehicle_decode,
+    "enrolment.code": enrolment_code,
+    "enrolment.request": enrolment_request,
+    "enrolment.answer": enrolment_answer,
 }
 
 
