@@ -63,6 +63,11 @@ class Layout:
         return self.root / "authority"
 
     @property
+    def invitations(self) -> Path:
+        """What was derived from one-time codes; the registrar's alone."""
+        return self.root / "registrar/invitations"
+
+    @property
     def operator_token(self) -> Path:
         return self.root / "operator.token"
 

@@ -11,13 +11,24 @@ from . import problems
 from .document import describe
 from .guard import Guard
 from .metrics import VERSION, Metrics
-from .routes import commands, fleet, grants, ledger, riders, service, sightings, vehicles
+from .routes import (
+    commands,
+    enrolments,
+    fleet,
+    grants,
+    ledger,
+    riders,
+    service,
+    sightings,
+    vehicles,
+)
 from .services import make_services
 from .settings import ApiSettings
 from .tail import Tail
 
 ROUTERS = tuple(
-    m.router for m in (service, riders, vehicles, grants, commands, fleet, ledger, sightings)
+    m.router
+    for m in (service, riders, vehicles, grants, commands, enrolments, fleet, ledger, sightings)
 )
 
 

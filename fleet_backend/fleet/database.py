@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, create_engine, insert, inspect, selec
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from fleet_backend.fleet import sqlite
+from fleet_backend.fleet import schema_enrolment, sqlite
 from fleet_backend.fleet.errors import DatabaseError, SchemaVersionError
 from fleet_backend.fleet.schema import (
     ADDED_IN_4,
@@ -46,6 +46,7 @@ class Database:
                 connection.execute(insert(schema_version).values(version=VERSION))
             else:
                 _bring_up(connection)
+            schema_enrolment.ensure(connection)
         self.check_schema()
 
     def check_schema(self) -> None:

@@ -130,6 +130,10 @@ KINDS = (
         until="the end of the installation",
     ),
     Kind(
+        "enrolments", "table `enrolments`", "sealed requests of new gateways, and the answers",
+        "to hand a new gateway its certificate", until="a day; that there was one, a month",
+    ),
+    Kind(
         "issuer's journal", "folder `issuer/journal/`", "grants that were signed and are not "
         "handed out yet", "so that none is issued unseen", until="two minutes",
     ),

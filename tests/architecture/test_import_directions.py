@@ -40,6 +40,10 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},
         {"cryptography", "sqlalchemy"},
     ),
+    "fleet_backend.registrar": (
+        {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},
+        {"cryptography", "sqlalchemy"},
+    ),
     "fleet_backend.api": (
         {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},
         {"fastapi", "starlette", "pydantic", "paho", "prometheus_client", "sqlalchemy"},

@@ -1,4 +1,4 @@
-"""`trifleet backend`: the three programs of the backend, each a process of its own."""
+"""`trifleet backend`: the programs of the backend, each a process of its own."""
 
 from typing import Annotated
 
@@ -27,6 +27,18 @@ def issuer(config: Config) -> None:
 
     log_to_stderr()
     run(load_settings(config), stop_on_signals())
+
+
+@app.command("registrar")
+def registrar(config: Config) -> None:
+    """Enrol gateways that ask with a one-time code; the only process with the authority's key."""
+    from fleet_backend.registrar.main import run
+    from fleet_backend.registrar.settings import load_settings
+    from trifleet.certificates.registrar import RegistrarAuthority
+
+    log_to_stderr()
+    settings = load_settings(config)
+    run(settings, RegistrarAuthority(settings.authority), stop_on_signals())
 
 
 @app.command("api")
