@@ -1,7 +1,6 @@
 """A registrar over a real database, a real authority and a real folder of invitations."""
 
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +62,7 @@ def csr_of(key: Any, name: str = "somebody-else") -> bytes:
 class Stand:
     """All of it in one folder; opening it again goes on with what is there."""
 
-    def __init__(self, folder: Path, clock: Callable[[], float] | None = None) -> None:
+    def __init__(self, folder: Path, offer: Offer = OFFER) -> None:
         self.now = NOW
         self.folder = folder
         self.database = open_database(f"sqlite:///{folder / 'fleet.db'}")
@@ -74,8 +73,8 @@ class Stand:
             self.database,
             self.invitations,
             RegistrarAuthority(folder / "authority"),
-            OFFER,
-            clock or (lambda: float(self.now)),
+            offer,
+            lambda: float(self.now),
         )
 
     def ask(self, request: bytes) -> Enrolment:
