@@ -125,7 +125,8 @@ KINDS = (
         "every proof rests on them", until="the end of the log: they are public",
     ),
     Kind(
-        "fleet", "tables `vehicles`, `gateways`, `delegations`, `gateway_status`, `counters`",
+        "fleet", "tables `vehicles`, `gateways`, `delegations`, `gateway_status`, "
+        "`gateway_revocations`, `counters`",
         "vehicles, gateways and their keys, owners' thumbprints, totals", "to run the fleet",
         until="the end of the installation",
     ),

@@ -1,6 +1,6 @@
-"""The table that enrolment added. Made where it is missing, so that no version depends on it."""
+"""What enrolment and revocation added. Made where it is missing: no version depends on it."""
 
-from sqlalchemy import BigInteger, Column, Connection, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, Connection, ForeignKey, LargeBinary, Table, Text
 
 from fleet_backend.fleet.schema import metadata
 
@@ -19,7 +19,15 @@ enrolments = Table(
     Column("updated", BigInteger, nullable=False),
 )
 
-TABLES = (enrolments,)
+# Never deleted: from then on nothing that these sign is accepted.
+gateway_revocations = Table(
+    "gateway_revocations",
+    metadata,
+    Column("gateway", Text, ForeignKey("gateways.id"), primary_key=True),
+    Column("time", BigInteger, nullable=False),
+)
+
+TABLES = (enrolments, gateway_revocations)
 
 
 def ensure(connection: Connection) -> None:

@@ -19,12 +19,22 @@ class Registry:
     vehicles: Mapping[str, KnownVehicle]
 
 
+def current(connection: Connection, known: Registry) -> Registry:
+    """The same without the gateways that were revoked meanwhile."""
+    gone = gateways.revoked(connection)
+    if not any(name in known.gateways for name in gone):
+        return known
+    kept = {name: verify for name, verify in known.gateways.items() if name not in gone}
+    return Registry(kept, known.vehicles)
+
+
 def load(connection: Connection) -> Registry:
-    """Everything that is registered now."""
+    """Everything that is registered now, and was not revoked."""
+    gone = gateways.revoked(connection)
     keys = {
         one.id: ed25519_verifier(one.public_key)
         for one in gateways.all_gateways(connection)
-        if one.kind == gateways.GATEWAY
+        if one.kind == gateways.GATEWAY and one.id not in gone
     }
     known = {
         one.id: KnownVehicle(one.gateway, one.record_key)

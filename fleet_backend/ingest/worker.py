@@ -174,6 +174,7 @@ class Worker:
         named = [(one.gateway, one.parts.seq) for one in claims if isinstance(one, Claim)]
         with self._database.read() as connection:
             chains = registry.load_chains(connection, named)
+            self._registry = registry.current(connection, self._registry)
         view = View(self._registry.gateways, self._registry.vehicles, chains)
         verdicts: list[Verdict] = []
         for claim in claims:
@@ -189,6 +190,8 @@ class Worker:
     def _apply_others(
         self, connection: Connection, others: Sequence[Message], outcome: _Outcome, now: int
     ) -> None:
+        if others:
+            self._registry = registry.current(connection, self._registry)
         for message in others:
             refused = self._apply_other(connection, message, outcome, now)
             if refused is not None and refused.reason in _MAYBE_NEW:

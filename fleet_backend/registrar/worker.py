@@ -135,8 +135,9 @@ class Worker:
         """Before anything is written: a name that is another's does not use the code up."""
         with self._database.read() as connection:
             known = gateways.find(connection, invitation.gateway)
+            gone = invitation.gateway in gateways.revoked(connection)
         wanted = (wish.request.public_key, gateways.GATEWAY)
-        if known is not None and (known.public_key, known.kind) != wanted:
+        if gone or (known is not None and (known.public_key, known.kind) != wanted):
             raise RefusedRequestError(rules.NAME)
 
     def _fulfil(self, invitation: Invitation, wish: Wish) -> bytes:

@@ -210,3 +210,14 @@ def test_a_damaged_file_is_named_and_never_shown(
     (folder / f"{'00' * 16}.json").write_bytes(content)
     with pytest.raises(InvitationError, match="is damaged"):
         invitations.all()
+
+
+def test_a_gateway_that_was_revoked_does_not_come_back_with_its_key(stand: Stand) -> None:
+    asker = Asker()
+    with stand.database.begin() as connection:
+        gateways.register(connection, "gw-9", asker.public_key, gateways.GATEWAY, NOW)
+        assert gateways.revoke(connection, "gw-9", NOW)
+        assert not gateways.revoke(connection, "gw-9", NOW)
+    code = stand.invitations.invite("gw-9", ["trike-9"], 24, NOW)
+    assert stand.ask(asker.request(code)).reason == "name"
+    assert not stand.authority.entries()

@@ -30,6 +30,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("invitations")(invitations)
     app.command("uninvite")(uninvite)
     app.command("enrol")(enrol)
+    app.command("revoke")(revoke)
 
 
 def invite(
@@ -112,6 +113,16 @@ def enrol(
     buses = tuple(_bus(one) for one in channel or [f"can{n}" for n in range(16)])
     name = enrol_gateway(Plan(folder.resolve(), buses), code, carrier)
     print(f"{name}: enrolled; run it with: trifleet gateway --config {folder}/gateway.toml")
+
+
+def revoke(name: Name, data: Data = DEFAULT_DATA) -> None:
+    """For good: nothing that the gateway signs is accepted any more, and the broker cuts it off.
+
+    What was accepted before stays. Safe to repeat after an interruption.
+    """
+    from trifleet.revocation import revoke_gateway
+
+    print(revoke_gateway(data.resolve(), name))
 
 
 def _typed() -> str:
