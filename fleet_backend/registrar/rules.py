@@ -14,7 +14,7 @@ from fleet_backend.fleet import keys
 from fleet_backend.fleet.errors import ValueRefusedError
 from fleet_backend.registrar.errors import RefusedRequestError
 from fleet_backend.registrar.invitations import MAX_WRONG, Invitation
-from protocol import enrolment
+from protocol import enrolment, renewal
 from protocol.enrolment import Request
 from protocol.errors import VerifyError
 
@@ -24,6 +24,10 @@ USED = "used"
 CSR = "certificate-request"
 PROOF = "proof"
 NAME = "name"
+TIME = "time"
+OFTEN = "often"
+# A gateway whose clock is further off than this does not renew by itself.
+FRESH_S = 86_400
 
 
 class WrongCodeError(RefusedRequestError):
@@ -56,7 +60,18 @@ def check(invitation: Invitation, data: bytes, now: int) -> Wish:
     if invitation.request not in ("", digest):
         raise RefusedRequestError(USED)
     _check_proof(request)
-    return Wish(request, digest, _tls_key(request.csr))
+    return Wish(request, digest, tls_key(request.csr))
+
+
+def check_renewal(data: bytes, public_key: bytes, now: int) -> renewal.Renewal:
+    """Raises RefusedRequestError. `data` is a well-formed request, the key its gateway's."""
+    try:
+        asked = renewal.open_renewal(data, keys.ed25519_verifier(public_key))
+    except VerifyError as error:
+        raise RefusedRequestError(REFUSED) from error
+    if abs(asked.time - now) > FRESH_S:
+        raise RefusedRequestError(TIME)
+    return asked
 
 
 def _check_proof(request: Request) -> None:
@@ -71,8 +86,8 @@ def _check_proof(request: Request) -> None:
         raise RefusedRequestError(PROOF)
 
 
-def _tls_key(csr: bytes) -> ec.EllipticCurvePublicKey:
-    """Its key, on P-256, by which it is signed. Subject and extensions are not looked at."""
+def tls_key(csr: bytes) -> ec.EllipticCurvePublicKey:
+    """Key on P-256 of a PKCS #10 request that it signed. Nothing else of it is looked at."""
     try:
         request = x509.load_der_x509_csr(csr)
         key = request.public_key()

@@ -27,7 +27,7 @@ from fleet_backend.registrar import rules
 from fleet_backend.registrar.errors import InvitationError, RefusedRequestError
 from fleet_backend.registrar.invitations import Invitation, Invitations
 from fleet_backend.registrar.rules import Wish, WrongCodeError
-from protocol import enrolment
+from protocol import enrolment, renewal
 from protocol.errors import DecodeError
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,10 @@ class Authority(Protocol):
         """A gateway's certificate and what is between it and the root, DER; it is on record, and
         the broker's to accept, when this returns. Raises RefusedRequestError where the name is
         another's."""
+
+    def renew(self, name: str, key: ec.EllipticCurvePublicKey) -> list[bytes]:
+        """As `issue`, for one who has a certificate that was not taken back. Raises
+        RefusedRequestError for who has none, or asks too often."""
 
     def root(self) -> bytes:
         """The root certificate, DER."""
@@ -116,8 +120,8 @@ class Worker:
     def _decide(self, data: bytes) -> bytes:
         try:
             named = enrolment.decode_unverified(data).invitation
-        except DecodeError as error:
-            raise RefusedRequestError(rules.REFUSED) from error
+        except DecodeError:
+            return self._renew(data)
         invitation = self._invitations.find(named)
         if invitation is None:
             raise WrongCodeError
@@ -130,6 +134,23 @@ class Worker:
             return bytes.fromhex(invitation.answer)
         self._check_name(invitation, wish)
         return self._fulfil(invitation, wish)
+
+    def _renew(self, data: bytes) -> bytes:
+        """One write, the authority's. After a crash the repetition signs another certificate for
+        the same key, and nobody ever gets the first one."""
+        try:
+            name = renewal.decode_unverified(data).gateway
+        except DecodeError as error:
+            raise RefusedRequestError(rules.REFUSED) from error
+        with self._database.read() as connection:
+            known = gateways.find(connection, name)
+            gone = name in gateways.revoked(connection)
+        if known is None or known.kind != gateways.GATEWAY or gone:
+            raise RefusedRequestError(rules.REFUSED)
+        asked = rules.check_renewal(data, known.public_key, self._now())
+        chain = self._authority.renew(name, rules.tls_key(asked.csr))
+        log.info("gateway %s has another certificate", name)
+        return renewal.encode_answer(asked.nonce, chain)
 
     def _check_name(self, invitation: Invitation, wish: Wish) -> None:
         """Before anything is written: a name that is another's does not use the code up."""

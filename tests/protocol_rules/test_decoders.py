@@ -23,6 +23,7 @@ from protocol import (
     mac,
     presentation,
     record,
+    renewal,
     request,
     rsa,
     sighting,
@@ -62,6 +63,9 @@ DECODERS = {
     "enrolment-code": lambda data: enrolment.read_code(data.decode("latin-1")),
     "enrolment-request": enrolment.decode_unverified,
     "enrolment-request-seal": lambda data: enrolment.open_request(data, bytes(32)),
+    "renewal": renewal.decode_unverified,
+    "renewal-signature": lambda data: renewal.open_renewal(data, lambda m, s: False),
+    "renewal-answer": renewal.decode_answer,
     "enrolment-answer": lambda data: enrolment.open_answer(data, bytes(32), bytes(16)),
 }
 

@@ -67,12 +67,12 @@ class Stand:
         self.folder = folder
         self.database = open_database(f"sqlite:///{folder / 'fleet.db'}")
         self.database.create_schema()
-        self.authority = create(folder / "authority", "fleet authority")
+        self.authority = create(folder / "authority", "fleet authority", lambda: float(self.now))
         self.invitations = Invitations(folder / "invitations")
         self.worker = Worker(
             self.database,
             self.invitations,
-            RegistrarAuthority(folder / "authority"),
+            RegistrarAuthority(folder / "authority", lambda: float(self.now)),
             offer,
             lambda: float(self.now),
         )

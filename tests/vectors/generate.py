@@ -1219,6 +1219,41 @@ def enrolment_answer_cases(key):
     changed("vehicle", 10, ["trike+"], "identifier")
 
 
+def renewal_cases():
+    nonce, chain = bytes([2] * 16), [b"certificate"]
+    whole = [1, "gw-1", b"csr", nonce, NOW]
+
+    def opened(name, value, expect, good=True, seal=bytes(64), alg=cose.EDDSA):
+        data = cbor.encode([cbor.encode({1: alg}), {}, cbor.encode(value), seal])
+        given = {"data": data.hex(), "good": good}
+        case(f"renewal/request-{name}", "renewal.open", given, expect)
+
+    def changed(name, at, value, expect="field"):
+        opened(name, whole[:at] + [value] + whole[at + 1 :], error(expect))
+
+    pair = {"csr": {"hex": b"csr".hex()}, "nonce": {"hex": nonce.hex()}}
+    opened("whole", whole, {"gateway": "gw-1", **pair, "time": NOW})
+    opened("signature", whole, error("renewal-signature"), good=False)
+    opened("short-signature", whole, error("field"), seal=bytes(63))
+    opened("another-algorithm", whole, error("cose-algorithm"), alg=cose.HMAC_256)
+    changed("version", 0, 2, "version")
+    changed("gateway", 1, "gw+1", "identifier")
+    changed("no-csr", 2, b"")
+    changed("long-csr", 2, bytes(2049))
+    changed("nonce", 3, bytes(15))
+    changed("time", 4, 1 << 32)
+
+    def answered(name, value, expect):
+        given = {"data": cbor.encode(value).hex()}
+        case(f"renewal/answer-{name}", "renewal.answer", given, expect)
+
+    answered("whole", [1, nonce, chain], [{"hex": nonce.hex()}, [{"hex": chain[0].hex()}]])
+    answered("version", [2, nonce, chain], error("version"))
+    answered("no-certificate", [1, nonce, []], error("field"))
+    answered("long-chain", [1, nonce, [b"x"] * 5], error("field"))
+    answered("nonce", [1, bytes(17), chain], error("field"))
+
+
 def make_all():
     cbor_cases()
     rsa_cases()
@@ -1237,6 +1272,7 @@ def make_all():
     can_cases()
     vehicle_cases()
     enrolment_cases()
+    renewal_cases()
 
 
 def main(check_only):

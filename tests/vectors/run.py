@@ -27,6 +27,7 @@ from protocol import (
     mac,
     presentation,
     record,
+    renewal,
     request,
     rsa,
     sighting,
@@ -256,6 +257,20 @@ def enrolment_answer(given):
     return attributes(read, names)
 
 
+def renewal_open(given):
+    data = bytes.fromhex(given["data"])
+    read = renewal.open_renewal(data, lambda message, signature: given["good"])
+    return attributes(read, "gateway csr nonce time")
+
+
+def renewal_answer(given):
+    data = bytes.fromhex(given["data"])
+    nonce, chain = renewal.decode_answer(data)
+    if renewal.encode_answer(nonce, chain) != data:
+        return "another encoding came back"
+    return [plain(nonce), plain(chain)]
+
+
 OPERATIONS = {
     "cbor.decode": cbor_decode,
     "cbor.encode": cbor_encode,
@@ -279,6 +294,8 @@ OPERATIONS = {
     "enrolment.code": enrolment_code,
     "enrolment.request": enrolment_request,
     "enrolment.answer": enrolment_answer,
+    "renewal.open": renewal_open,
+    "renewal.answer": renewal_answer,
 }
 
 

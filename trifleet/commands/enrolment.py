@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trifleet.commands.common import DEFAULT_DATA, Data, Json, print_table
+from trifleet.commands.common import DEFAULT_DATA, Config, Data, Json, print_table
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -30,6 +30,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("invitations")(invitations)
     app.command("uninvite")(uninvite)
     app.command("enrol")(enrol)
+    app.command("renew")(renew)
     app.command("revoke")(revoke)
 
 
@@ -113,6 +114,26 @@ def enrol(
     buses = tuple(_bus(one) for one in channel or [f"can{n}" for n in range(16)])
     name = enrol_gateway(Plan(folder.resolve(), buses), code, carrier)
     print(f"{name}: enrolled; run it with: trifleet gateway --config {folder}/gateway.toml")
+
+
+def renew(
+    url: Annotated[str, typer.Argument(help="Of the API: https://host.", show_default=False)],
+    config: Config,
+) -> None:
+    """Another year for this gateway's certificate, where less than 30 days are left. For a daily
+    timer; the running gateway takes it at its next connection."""
+    from edge_gateway import renewal
+    from edge_gateway.enrol_carrier import HttpCarrier
+    from edge_gateway.errors import EnrolError
+    from edge_gateway.settings import load
+    from fleet_backend.fleet.keys import load_ed25519
+
+    settings = load(config)
+    if settings.mqtt.tls is None:
+        raise EnrolError(f"{config}: a gateway without certificates has none to renew")
+    own = renewal.Own(settings.gateway, load_ed25519(settings.key_file), settings.mqtt.tls)
+    done = renewal.renew(own, HttpCarrier(url))
+    print(f"{settings.gateway}: {'renewed' if done else 'more than 30 days are left'}")
 
 
 def revoke(name: Name, data: Data = DEFAULT_DATA) -> None:

@@ -13,6 +13,7 @@ from fleet_backend.api.errors import BadMessageError, BusyError, EnrolmentOverEr
 from fleet_backend.api.services import Use
 from fleet_backend.fleet import enrolments
 from protocol import enrolment as wire
+from protocol import renewal
 from protocol.errors import DecodeError
 
 router = APIRouter(prefix="/v1/enrolments", tags=["enrolment"])
@@ -24,12 +25,12 @@ EnrolmentId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 @router.post("", status_code=202, response_model=models.Enrolment)
 def ask(request: Annotated[bytes, Body(media_type=MEDIA_TYPE)], services: Use) -> Response:
-    """Ask with a one-time code. The same request again is the same enrolment, so no key is needed;
-    follow it by GET."""
+    """Ask with a one-time code, or for a renewal. The same request again is the same enrolment, so
+    no key is needed; follow it by GET."""
     try:
         wire.decode_unverified(request)
     except DecodeError as error:
-        raise BadMessageError(error.name, error.where) from error
+        _require_renewal(request, error)
     with services.database.begin() as connection:
         known = enrolments.find(connection, enrolments.name_of(request))
         is_new = known is None or known.state == enrolments.OVER
@@ -49,6 +50,15 @@ def show(enrolment: EnrolmentId, services: Use) -> Response:
     if row.answer is not None:
         return Response(row.answer, media_type=MEDIA_TYPE)
     return _told(row)
+
+
+def _require_renewal(request: bytes, first: DecodeError) -> None:
+    """Raises BadMessageError: which of the two it was to be decides the reason that is told."""
+    try:
+        renewal.decode_unverified(request)
+    except DecodeError as error:
+        told = error if first.name == "cose-algorithm" else first
+        raise BadMessageError(told.name, told.where) from error
 
 
 def _told(row: enrolments.Enrolment) -> Response:
