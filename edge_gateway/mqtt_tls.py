@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 _PURPOSE = b"trifleet mqtt client id 1\0"
 _SECRET_BYTES = 16
+_HANDSHAKE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,21 @@ class MqttTls:
 
 
 class _NamedContext(ssl.SSLContext):
-    """Checks the certificate against `server_name` instead of the host that was dialled."""
+    """Checks the certificate against `server_name` instead of the host that was dialled, and
+    returns after the handshake."""
 
     server_name: str | None = None
 
     def wrap_socket(self, sock: Any, *given: Any, **options: Any) -> ssl.SSLSocket:
         if self.server_name is not None:
             options["server_hostname"] = self.server_name
-        return super().wrap_socket(sock, *given, **options)
+        line = super().wrap_socket(sock, *given, **options)
+        try:
+            patience_s = line.gettimeout()
+            line.settimeout(_HANDSHAKE_S)
+            line.do_handshake()
+            line.settimeout(patience_s)  # an AMQP client wants it as it was
+        except BaseException:
+            line.close()  # the MQTT client would leave it open
+            raise
+        return line

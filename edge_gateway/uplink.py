@@ -114,6 +114,9 @@ class Uplink:
             protocol=mqtt.MQTTv311,
             reconnect_on_failure=False,
         )
+        # With this set, publish() only queues, and the network thread alone touches the socket: two
+        # threads at once in one TLS connection end the process.
+        client.on_socket_register_write = lambda *_: None
         if tls is not None:
             client.tls_set_context(tls.context())
         elif self._settings.password_file is not None:

@@ -59,7 +59,7 @@ class Layout:
 
     @property
     def authority(self) -> Path:
-        """The certificate authority: its key, and what it issued. No program is given it."""
+        """The certificate authority: its key, and what it issued. Given to the registrar alone."""
         return self.root / "authority"
 
     @property

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trifleet.brokers.child import BrokerChild
-from trifleet.brokers.common import Role, ServerTls, User
+from trifleet.brokers.common import BrokerError, Role, ServerTls, User
 from trifleet.brokers.embedded import BrokerSettings, EmbeddedBroker
 from trifleet.brokers.kinds import BrokerKind
 from trifleet.brokers.mosquitto import Mosquitto, MosquittoSettings
 from trifleet.brokers.rabbitmq import RabbitMq, RabbitMqSettings
 from trifleet.certificates import files
 from trifleet.certificates.authority import Authority, create
+from trifleet.certificates.errors import CertificateError
 from trifleet.certificates.files import Party
 from trifleet.certificates.register import Use
 from trifleet.installation import origin
@@ -26,6 +27,7 @@ log = logging.getLogger("trifleet.transport")
 PROGRAMS = {"ingest": Use.INGEST, "api": Use.API}
 _ROLES = {Use.GATEWAY: Role.GATEWAY, Use.INGEST: Role.INGEST, Use.API: Role.API}
 _RENEW_S = 3600.0
+_AGAIN_S = 2.0
 
 
 AnyBroker = EmbeddedBroker | Mosquitto | RabbitMq
@@ -42,6 +44,7 @@ class Transport:
         self._clients += [gateway_party(layout, name) for name in gateways]
         self._seen = self._register_state()
         self._renewed = time.monotonic()
+        self._next_try = 0.0
 
     def ensure_certificates(self) -> list[str]:
         """Make and renew what is due; the names. Passwords of before certificates go."""
@@ -74,17 +77,27 @@ class Transport:
             self._renewed = time.monotonic()
             self._renew(broker.child)
         state = self._register_state()
-        if state != self._seen:
-            self._seen = state
+        if state == self._seen or time.monotonic() < self._next_try:
+            return
+        try:
             self._publish_revoked()
             broker.set_users(self.users())
-            log.warning("the broker knows the certificates of now")
+        except (BrokerError, CertificateError) as error:
+            # It may be starting; or somebody damaged the register, which changes nothing then.
+            self._next_try = time.monotonic() + _AGAIN_S
+            log.error("the broker does not know the certificates of now: %s", error)
+            return
+        self._seen = state
+        log.warning("the broker knows the certificates of now")
 
     def _renew(self, child: BrokerChild) -> None:
-        for one in self._clients:
-            self._ensure(one)
-        if self._ensure(self._server):
-            child.restart_elsewhere()  # it shows the new one from its next start on
+        try:
+            for one in self._clients:
+                self._ensure(one)
+            if self._ensure(self._server):
+                child.restart_elsewhere()  # it shows the new one from its next start on
+        except CertificateError as error:
+            log.error("no certificate is renewed: %s", error)
 
     def _ensure(self, party: Party) -> bool:
         return files.ensure(self.authority, party)

@@ -23,6 +23,7 @@ from fleet_backend.fleet.errors import SettingsError
 
 _PURPOSE = b"trifleet mqtt client id 1\0"
 _SECRET_BYTES = 16
+_HANDSHAKE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,21 @@ def _is_loopback(host: str) -> bool:
 
 
 class _FreshContext(ssl.SSLContext):
-    """Reads its files when a connection begins: an MQTT client keeps one context for its life."""
+    """Reads its files when a connection begins, for an MQTT client keeps one context for its life,
+    and returns after the handshake."""
 
     tls: MqttTls
 
     def wrap_socket(self, sock: Any, *given: Any, **options: Any) -> ssl.SSLSocket:
         if self.tls.server_name is not None:
             options["server_hostname"] = self.tls.server_name
-        return self.tls.read().wrap_socket(sock, *given, **options)
+        line = self.tls.read().wrap_socket(sock, *given, **options)
+        try:
+            patience_s = line.gettimeout()
+            line.settimeout(_HANDSHAKE_S)
+            line.do_handshake()
+            line.settimeout(patience_s)  # an AMQP client wants it as it was
+        except BaseException:
+            line.close()  # the MQTT client would leave it open
+            raise
+        return line

@@ -246,7 +246,8 @@ def test_a_process_of_the_api_alone_never_opens_a_key(tmp_path: Path) -> None:
     """The real process, watched by the audit hook of the interpreter."""
     stand = ApiStand(tmp_path)
     config = tmp_path / "api.toml"
-    values = dataclasses.asdict(stand.settings)
+    given = dataclasses.asdict(stand.settings)
+    values = {name: value for name, value in given.items() if value is not None}
     lines = [f"{n} = {v!r}" if isinstance(v, int) else f'{n} = "{v}"' for n, v in values.items()]
     config.write_text("\n".join(lines))
     code = """

@@ -7,6 +7,8 @@ import os
 import secrets
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -243,3 +245,35 @@ def test_nonsense_gets_a_named_answer(stack: RunningStack) -> None:
             assert answer.headers["content-type"].startswith("application/problem+json")
             assert answer.json()["title"]
         assert http.get("/healthz").status_code == 200
+
+
+def certificates(stack: RunningStack, *words: str) -> str:
+    command_line = [sys.executable, "-m", "trifleet.cli", "certificates", *words]
+    command_line += ["--data", str(stack.layout.root)]
+    return subprocess.run(command_line, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_gateway_whose_certificate_was_revoked_is_out_until_it_has_another(
+    stack: RunningStack,
+) -> None:
+    """The gateway itself goes on: it reads its files anew each time that it tries."""
+    log_file = stack.layout.logs / "gw-2.log"
+
+    def times(words: str) -> int:
+        return log_file.read_text().count(words)
+
+    connected, lost = times("broker connected"), times("broker lost")
+    assert "gw-2: revoked" in certificates(stack, "revoke", "gw-2")
+    stack.wait_for(lambda: times("broker lost") > lost, "the end of the connection", 20.0)
+    refused = times("broker refuses us") + times("broker not reached")
+    stack.wait_for(
+        lambda: times("broker refuses us") + times("broker not reached") > refused,
+        "the next try, which is refused",
+        20.0,
+    )
+    assert times("broker connected") == connected
+    rows = [line.split() for line in certificates(stack, "list").splitlines()]
+    assert {row[3] for row in rows if row[0] == "gw-2"} == {"revoked"}
+    assert {row[3] for row in rows if row[0] != "gw-2"} == {"good"}
+    certificates(stack, "issue", "gw-2")
+    stack.wait_for(lambda: times("broker connected") > connected, "the new certificate", 40.0)

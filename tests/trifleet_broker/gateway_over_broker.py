@@ -35,6 +35,7 @@ class TlsBackend(FakeBackend):
                 clean_session=True,
                 reconnect_on_failure=False,
             )
+            self.client.on_socket_register_write = lambda *_: None
             self.client.tls_set_context(tls.context())
             self.client.on_connect = lambda c, *_: c.subscribe("tf/1/+/up/#", 1)
             self.client.on_message = self._on_message_of_ours

@@ -604,5 +604,10 @@ def test_the_ingest_s_queue_holds_what_gateways_send_and_pushes_back(site: Site)
             channel.basic_nack(method.delivery_tag, requeue=True)
         wait_until(lambda: channel.basic_get(DEAD_QUEUE)[2] == b"statement", "the poison set aside")
         assert channel.basic_get(UP_QUEUE)[0] is None
+        site.broker.control("set_policy", "tiny", "^trifleet\\.up$", '{"max-length": 5}')
+        # What finds no room is not acknowledged, so its gateway keeps it.
+        wait_until(lambda: not own.publish("tf/1/gw-8/up/statement", b"more"), "a full queue")
+        site.broker.control("clear_policy", "tiny")
+        channel.queue_purge(UP_QUEUE)
     with pytest.raises(pika.exceptions.AMQPError), amqp_channel(site, "gw-8") as channel:
         channel.basic_get(UP_QUEUE)  # what others say is not a gateway's to read

@@ -35,7 +35,10 @@ class BrokerChild:
 
     @property
     def pid(self) -> int | None:
-        return self._elsewhere() if self._child is None else self._child.pid
+        """Of the process that runs now, or None."""
+        if self._child is None:
+            return self._elsewhere()
+        return self._child.pid if self._child.poll() is None else None
 
     def start(self, command: Sequence[str], log_file: Path) -> None:
         """Returns when it takes connections. Raises BrokerError, and leaves nothing behind then."""

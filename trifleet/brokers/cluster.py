@@ -70,12 +70,13 @@ class RabbitCluster:
             raise
 
     def set_users(self, users: Iterable[User]) -> None:
-        """These and no others, from now on, on every node. At least one node runs."""
+        """These and no others, from now on, on every node."""
         self._users = list(users)
         lost: set[str] = set()
         for node in self.nodes:
             lost.update(node.write_users(self._users))
-        self.running()[0].enforce(sorted(lost))
+        if running := self.running():
+            running[0].enforce(sorted(lost))
 
     def revoke(self, name: str) -> None:
         """All users but this one."""

@@ -81,6 +81,7 @@ class RabbitMq:
         self.child = BrokerChild("RabbitMQ", self.port, settings.start_timeout_s)
         self._home = settings.home or find_home()
         self._users = checked_users(users)
+        self._lost: set[str] = set()
 
     @property
     def amqp_port(self) -> int:
@@ -141,9 +142,11 @@ class RabbitMq:
     def set_users(self, users: Iterable[User]) -> None:
         """Import rights and users; delete who is gone, which ends his connections; end those of
         who may not come with everything that he had."""
-        lost = self.write_users(users)
+        self._lost.update(self.write_users(users))
         if self.child.pid is not None:
-            self.enforce(lost)
+            # What could not be enforced is, when this is called again.
+            self.enforce(sorted(self._lost))
+        self._lost.clear()
 
     def write_users(self, users: Iterable[User]) -> list[str]:
         """The files alone; returns who lost something. In a cluster each node has its own."""
@@ -176,15 +179,18 @@ class RabbitMq:
 
     def control(self, *arguments: str, tool: str = "rabbitmqctl") -> str:
         """What the tool says. Raises BrokerError."""
-        done = subprocess.run(
-            [str(self._home / "sbin" / tool), "--quiet", "--node", self.node, *arguments],
-            env={**os.environ, **self._environment()},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_CONTROL_S,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [str(self._home / "sbin" / tool), "--quiet", "--node", self.node, *arguments],
+                env={**os.environ, **self._environment()},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_CONTROL_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise BrokerError(f"{tool} {arguments[0]}: no answer in {_CONTROL_S:.0f} s") from error
         if done.returncode != 0:
             raise BrokerError(f"{tool} {arguments[0]}: {_last_lines(done.stdout + done.stderr)}")
         return done.stdout
