@@ -1,6 +1,7 @@
 """A gateway comes into a running stack with a code, and its statement is acknowledged."""
 
 import contextlib
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -43,6 +44,7 @@ def test_from_a_code_to_an_acknowledged_statement(stack: RunningStack, folder: P
     enrolled = trifleet(*asked, typed=code + "\n")
     assert enrolled.returncode == 0, enrolled.stderr
     assert acknowledged(folder)
+    assert not is_shut_out(folder)
     for path in stack.layout.root.rglob("*"):
         if path.is_file() and not path.is_symlink():
             assert code.encode() not in path.read_bytes(), path
@@ -50,6 +52,27 @@ def test_from_a_code_to_an_acknowledged_statement(stack: RunningStack, folder: P
     assert '"state": "used"' in listed.stdout and code not in listed.stdout
     again = trifleet("invite", "gw-9", "--vehicle", "trike-9", *data)
     assert again.returncode == 1 and "in the fleet already" in again.stderr
+    settled = trifleet("renew", stack.address, "--config", str(folder / "gateway.toml"))
+    assert "more than 30 days" in settled.stdout, settled.stderr
+    assert trifleet("revoke", "gw-9", *data).returncode == 0
+    stack.wait_for(lambda: is_shut_out(folder), "the broker to know of it", WAIT_S)
+
+
+def is_shut_out(folder: Path) -> bool:
+    """The broker does not answer a good CONNECT with this certificate."""
+    mqtt = settings.load(folder / "gateway.toml").mqtt
+    assert mqtt.tls is not None
+    client_id = mqtt.tls.client_id("gw-9").encode()
+    body = b"\0\4MQTT\4\2\0\x3c" + len(client_id).to_bytes(2, "big") + client_id
+    try:
+        with (
+            socket.create_connection((mqtt.host, mqtt.port), timeout=10) as plain,
+            mqtt.tls.context().wrap_socket(plain, server_hostname=mqtt.host) as line,
+        ):
+            line.sendall(b"\x10" + bytes([len(body)]) + body)
+            return line.recv(4) != b"\x20\2\0\0"
+    except OSError:
+        return True
 
 
 def acknowledged(folder: Path) -> bool:
