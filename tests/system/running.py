@@ -23,6 +23,7 @@ COMMON = (
     "test_gossip.py",
     "test_pages.py",
     "test_faults.py",
+    "test_enrolment.py",
     "test_held_back.py",
 )
 
