@@ -45,3 +45,7 @@ class OutboxFullError(OutboxError):
 
 class CheckpointsError(GatewayError):
     """The memory of the logs cannot be read or written, or is not one."""
+
+
+class EnrolError(GatewayError):
+    """The gateway was not enrolled; the text says why, and never the code."""

@@ -81,8 +81,13 @@ class Layout:
 
     @property
     def authority(self) -> Path:
-        """The certificate authority: its key, and what it issued. No program is given it."""
+        """The certificate authority: its key, and what it issued. Given to the registrar alone."""
         return self.root / "authority"
+
+    @property
+    def invitations(self) -> Path:
+        """What was derived from one-time codes; the registrar's alone."""
+        return self.root / "registrar/invitations"
 
     @property
     def operator_token(self) -> Path:

@@ -76,6 +76,21 @@ class ProgramSettings:
             },
         )
 
+    def registrar(self) -> Path:
+        """The only one that is given the certificate authority."""
+        layout = self._layout
+        return _write(
+            layout.config("registrar"),
+            {
+                "database_url": self._database,
+                "invitations": str(layout.invitations),
+                "authority": str(layout.authority),
+                "ack_public_key": keys.public_bytes(keys.load_ed25519(layout.ack_key)).hex(),
+                "ledger_policy": str(layout.policy),
+                "broker": {"host": LOOPBACK, "port": self._mqtt_port, "server_name": LOOPBACK},
+            },
+        )
+
     def api(self) -> Path:
         """No key among them: the API is a courier."""
         layout = self._layout

@@ -150,7 +150,12 @@ class Stack:
         return broker
 
     def _start_backend(self, files: ProgramSettings) -> None:
-        for name, config in (("ingest", files.ingest()), ("issuer", files.issuer())):
+        programs = {
+            "ingest": files.ingest(),
+            "issuer": files.issuer(),
+            "registrar": files.registrar(),
+        }
+        for name, config in programs.items():
             self._trifleet(name, "backend", name, "--config", str(config))
         api, port = str(files.api()), str(self.settings.port)
         self._trifleet("api", "backend", "api", "--config", api, "--port", port)

@@ -12,13 +12,36 @@ from .document import describe
 from .guard import Guard
 from .meters import Timing
 from .metrics import VERSION, Metrics
-from .routes import commands, fleet, gaps, grants, ledger, riders, service, sightings, vehicles
+from .routes import (
+    commands,
+    enrolments,
+    fleet,
+    gaps,
+    grants,
+    ledger,
+    riders,
+    service,
+    sightings,
+    vehicles,
+)
 from .services import make_services
 from .settings import ApiSettings
 from .tail import Tail
 
 ROUTERS = tuple(
-    m.router for m in (service, riders, vehicles, grants, commands, fleet, gaps, ledger, sightings)
+    m.router
+    for m in (
+        service,
+        riders,
+        vehicles,
+        grants,
+        commands,
+        enrolments,
+        fleet,
+        gaps,
+        ledger,
+        sightings,
+    )
 )
 
 

@@ -45,6 +45,8 @@ def _finish(path: str, operation: dict[str, Any]) -> None:
         success["content"] = {"text/plain": {"schema": {"type": "string"}}, "application/cose": {}}
     elif path == "/ledger/checkpoint.cose":
         success["content"] = {"application/cose": {}}
+    elif path == "/v1/enrolments/{enrolment}":
+        success["content"] = {"application/cbor": {}}
     elif path.startswith("/ledger/tile/"):
         success["content"] = {"application/octet-stream": {}}
     if path.startswith("/v1/fleet/"):

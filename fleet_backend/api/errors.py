@@ -71,7 +71,7 @@ class SlowBodyError(ApiError):
 
 
 class MediaTypeError(ApiError):
-    """A body that does not say that it is JSON."""
+    """A body that does not say that it is what is wanted there."""
 
 
 class BusyError(ApiError):
@@ -80,6 +80,14 @@ class BusyError(ApiError):
     def __init__(self, retry_s: int) -> None:
         super().__init__(f"try again in {retry_s} s")
         self.retry_s = retry_s
+
+
+class EnrolmentOverError(ApiError):
+    """A request for enrolment that was refused, or whose answer is no longer there."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class TooManyStreamsError(ApiError):

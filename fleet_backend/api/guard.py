@@ -25,6 +25,11 @@ DEFAULT_HEADERS = {
 }
 
 
+ENROLMENTS = "/v1/enrolments"
+_ENROLMENT_BYTES = 16 * 1024
+_EVERYBODY = "everybody"
+
+
 class Guard:
     """ASGI middleware around the application."""
 
@@ -32,6 +37,10 @@ class Guard:
         self._app = app
         self._settings = settings
         self._buckets = Buckets(settings.posts_burst, settings.posts_per_minute)
+        # Whoever enrols has no credential: fewer of one address, and a bound on all together.
+        one, all_of_them = settings.enrolments_per_minute, settings.enrolments_in_all_per_minute
+        self._enrolments = Buckets(one, one)
+        self._all_enrolments = Buckets(all_of_them, all_of_them)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,25 +62,39 @@ class Guard:
         """What the application reads from; None where the client went away. Raises ApiError."""
         if scope["method"] in ("GET", "HEAD"):
             return receive
-        client = scope.get("client") or ("",)
-        if wait_s := self._buckets.take(client[0], time.monotonic()):
-            raise BusyError(wait_s)
+        enrols = scope["path"] == ENROLMENTS
+        self._take((scope.get("client") or ("",))[0], enrols)
+        limit = self._settings.body_limit_bytes
+        if enrols:
+            limit = min(limit, _ENROLMENT_BYTES)
         headers = Headers(scope=scope)
         length = headers.get("content-length", "0")
-        if length.isdigit() and int(length[:12]) > self._settings.body_limit_bytes:
-            raise TooLargeError(f"at most {self._settings.body_limit_bytes} bytes")
-        body = await self._read(receive)
+        if length.isdigit() and int(length[:12]) > limit:
+            raise TooLargeError(f"at most {limit} bytes")
+        body = await self._read(receive, limit)
         if body is None:
             return None
+        wanted = "application/cbor" if enrols else "application/json"
         media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if body and media_type != "application/json":
-            raise MediaTypeError("send application/json")
+        if body and media_type != wanted:
+            raise MediaTypeError(f"send {wanted}")
         return _replay(body, receive)
 
-    async def _read(self, receive: Receive) -> bytes | None:
+    def _take(self, client: str, enrols: bool) -> None:
+        """Raises BusyError where this address, or for an enrolment all together, ask too often."""
+        now = time.monotonic()
+        wait_s = self._buckets.take(client, now)
+        if not wait_s and enrols:
+            wait_s = self._enrolments.take(client, now) or self._all_enrolments.take(
+                _EVERYBODY, now
+            )
+        if wait_s:
+            raise BusyError(wait_s)
+
+    async def _read(self, receive: Receive, limit: int) -> bytes | None:
         try:
             async with asyncio.timeout(self._settings.body_timeout_s):
-                return await _read_limited(receive, self._settings.body_limit_bytes)
+                return await _read_limited(receive, limit)
         except TimeoutError as error:
             raise SlowBodyError(f"within {self._settings.body_timeout_s} s") from error
 

@@ -38,6 +38,11 @@ class Rider(BaseModel):
     rider: Hex32
 
 
+class Enrolment(BaseModel):
+    id: str
+    state: Literal["waiting", "answered"]
+
+
 class Vehicle(BaseModel):
     """As anybody sees it: a vehicle that is in use has no position."""
 

@@ -40,6 +40,8 @@ class ApiSettings:
     body_timeout_s: _Seconds = 10
     posts_per_minute: _Count = 120  # of one client address
     posts_burst: _Count = 40
+    enrolments_per_minute: _Count = 10  # of one client address
+    enrolments_in_all_per_minute: _Count = 60
     max_streams: _Count = 200
     stream_queue: _Count = 256  # events that wait for a slow reader before it is dropped
     heartbeat_s: _Seconds = 10

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from fleet_backend.fleet import checks
 from fleet_backend.fleet.errors import ExistsError, UnknownError, ValueRefusedError
-from fleet_backend.fleet.schema import gateway_status, gateways
+from fleet_backend.fleet.schema import gateway_revocations, gateway_status, gateways
 
 GATEWAY = "gateway"
 ISSUER = "issuer"
@@ -67,6 +67,24 @@ def all_gateways(connection: Connection) -> list[Gateway]:
     """Every gateway and issuer, by name."""
     rows = connection.execute(select(gateways).order_by(gateways.c.id))
     return [Gateway(row.id, row.public_key, row.kind) for row in rows]
+
+
+def revoke(connection: Connection, gateway: str, now: int) -> bool:
+    """Nothing that it signs is accepted from now on; False where that was so already.
+
+    What was accepted stays. Raises UnknownError, ValueRefusedError for the issuer.
+    """
+    if get(connection, gateway).kind != GATEWAY:
+        raise ValueRefusedError(f"{gateway!r} is no gateway")
+    if gateway in revoked(connection):
+        return False
+    connection.execute(insert(gateway_revocations).values(gateway=gateway, time=now))
+    return True
+
+
+def revoked(connection: Connection) -> frozenset[str]:
+    """Names of all gateways that were revoked."""
+    return frozenset(connection.execute(select(gateway_revocations.c.gateway)).scalars())
 
 
 def set_status(connection: Connection, gateway: str, online: bool, time: int) -> None:

@@ -98,9 +98,14 @@ KINDS = (
         "every proof rests on them", until="the end of the log: they are public",
     ),
     Kind(
-        "fleet", "tables `vehicles`, `gateways`, `delegations`, `gateway_status`, `counters`",
+        "fleet", "tables `vehicles`, `gateways`, `delegations`, `gateway_status`, "
+        "`gateway_revocations`, `counters`",
         "vehicles, gateways and their keys, owners' thumbprints, totals", "to run the fleet",
         until="the end of the installation",
+    ),
+    Kind(
+        "enrolments", "table `enrolments`", "sealed requests of new gateways, and the answers",
+        "to hand a new gateway its certificate", until="a day; that there was one, a month",
     ),
     Kind(
         "issuer's journal", "folder `issuer/journal/`", "grants that were signed and are not "

@@ -62,6 +62,10 @@ class Judge:
         """Somebody may have been registered."""
         self._registry = registry.load(connection)
 
+    def refresh(self, connection: Connection) -> None:
+        """Somebody may have been revoked: looked up for each batch, and cheap."""
+        self._registry = registry.current(connection, self._registry)
+
     def judge(self, batch: Sequence[Message], now: int) -> Judgement:
         """Verdicts on messages that came on the topics of statements."""
         made = Judgement([acceptance.read(one.payload, one.gateway) for one in batch])
@@ -101,6 +105,7 @@ class Judge:
         with self._database.read() as connection:
             made.newest = newest_id(connection)
             chains = registry.load_chains(connection, _named(made.claims))
+            self.refresh(connection)
         made.verdicts = self._look(made.claims, chains, made, now)
 
     def _look(

@@ -20,12 +20,22 @@ class Registry:
     keys: Mapping[str, bytes]  # of the gateways
 
 
+def current(connection: Connection, known: Registry) -> Registry:
+    """The same without the gateways that were revoked meanwhile."""
+    gone = gateways.revoked(connection)
+    if not any(name in known.gateways for name in gone):
+        return known
+    kept = {name: key for name, key in known.keys.items() if name not in gone}
+    return Registry({name: known.gateways[name] for name in kept}, known.vehicles, kept)
+
+
 def load(connection: Connection) -> Registry:
-    """Everything that is registered now."""
+    """Everything that is registered now, and was not revoked."""
+    gone = gateways.revoked(connection)
     keys = {
         one.id: one.public_key
         for one in gateways.all_gateways(connection)
-        if one.kind == gateways.GATEWAY
+        if one.kind == gateways.GATEWAY and one.id not in gone
     }
     known = {
         one.id: KnownVehicle(one.gateway, one.record_key)

@@ -32,6 +32,7 @@ class Transaction:
     ) -> Outcome:
         """`judgement` is on the statements of the batch. Nothing counts before the commit."""
         newest = newest_id(connection)
+        self._judge.refresh(connection)
         self._judge.settle(connection, judgement, newest, now)
         outcome = _sorted(batch, judgement)
         store(connection, outcome.accepted, now)

@@ -35,6 +35,8 @@ PUBLIC = {
     "/v1/vehicles/{vehicle}",
     "/v1/vehicles/{vehicle}/challenge",
     "/v1/vehicles/{vehicle}/commands",
+    "/v1/enrolments",
+    "/v1/enrolments/{enrolment}",
     "/v1/grants",
     "/v1/grants/{grant}",
     "/v1/commands/{command}",
@@ -50,6 +52,7 @@ PUBLIC = {
 FILLED = {
     "{vehicle}": VEHICLE,
     "{grant}": "0" * 32,
+    "{enrolment}": "0" * 32,
     "{command}": "0" * 32,
     "{leaf_index}": "0",
     "{path:path}": "0/000",

@@ -51,6 +51,10 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         {"protocol", "fleet_backend.fleet", "fleet_backend.ledger", "fleet_backend.logstore"},
         {"cryptography", "sqlalchemy"},
     ),
+    "fleet_backend.registrar": (
+        {"protocol", "fleet_backend.fleet", "fleet_backend.ledger"},
+        {"cryptography", "sqlalchemy"},
+    ),
     "fleet_backend.api": (
         {
             "protocol",

@@ -17,11 +17,13 @@ from protocol import (
     challenge,
     command,
     courier,
+    enrolment,
     grant,
     link,
     mac,
     presentation,
     record,
+    renewal,
     request,
     rsa,
     sighting,
@@ -60,6 +62,13 @@ DECODERS = {
     "grant-request": request.decode_grant_request,
     "can": lambda data: can.decode(0x50, data),
     "vehicle": vehicle.decode,
+    "enrolment-code": lambda data: enrolment.read_code(data.decode("latin-1")),
+    "enrolment-request": enrolment.decode_unverified,
+    "enrolment-request-seal": lambda data: enrolment.open_request(data, bytes(32)),
+    "renewal": renewal.decode_unverified,
+    "renewal-signature": lambda data: renewal.open_renewal(data, lambda m, s: False),
+    "renewal-answer": renewal.decode_answer,
+    "enrolment-answer": lambda data: enrolment.open_answer(data, bytes(32), bytes(16)),
 }
 
 leaf = (

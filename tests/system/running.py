@@ -25,6 +25,7 @@ COMMON = (
     "test_pages.py",
     "test_faults.py",
     "test_secrets.py",
+    "test_enrolment.py",
     "test_held_back.py",
 )
 

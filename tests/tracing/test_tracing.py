@@ -134,9 +134,11 @@ PROGRAMS = ("fleet_backend.api.app", "fleet_backend.ingest.main", "edge_gateway.
 def test_off_not_one_module_is_imported(module: str) -> None:
     """FastAPI looks for the bare interface by itself where it is installed; that does nothing."""
     code = (
-        f"import sys, {module}, fleet_backend.tracing.tracer as t; assert t.from_environment('x') is t.OFF;"
+        f"import sys, {module}, fleet_backend.tracing.tracer as t;"
+        "assert t.from_environment('x') is t.OFF;"
         "print([m for m in sys.modules if m.startswith(('opentelemetry.sdk',"
-        " 'opentelemetry.exporter', 'opentelemetry.proto', 'google', 'fleet_backend.tracing.otlp'))])"
+        " 'opentelemetry.exporter', 'opentelemetry.proto', 'google',"
+        " 'fleet_backend.tracing.otlp'))])"
     )
     environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
     done = subprocess.run(

@@ -1170,6 +1170,152 @@ def crc8_j1850(identifier, data):
     return crc ^ 0xFF
 
 
+def enrolment_sealed(aad, value, key, alg=cose.HMAC_256):
+    payload = cbor.encode(value)
+    message = cbor.encode(["MAC0", cbor.encode({1: 5}), aad, payload])
+    tag = hmac.new(key, message, hashlib.sha256).digest()
+    return cbor.encode([cbor.encode({1: alg}), {}, payload, tag])
+
+
+def enrolment_cases():
+    drawn = bytes(range(15))
+    code = "000g40r40m30e209185gr38ed"
+    shown = "000g4-0r40m-30e20-9185g-r38ed"
+    case("enrolment/code-drawn", "enrolment.code", {"drawn": drawn.hex()}, shown)
+    key = hashlib.sha256(b"trifleet/enrolment-key/v1" + code.encode()).digest()
+    invitation = hashlib.sha256(b"trifleet/enrolment-invitation/v1" + code.encode()).digest()[:16]
+    read = [code, invitation.hex(), key.hex()]
+
+    def typed(name, text, expect):
+        case(f"enrolment/code-{name}", "enrolment.code", {"typed": text}, expect)
+
+    typed("typed", shown, read)
+    typed("upper-case", f" {shown.upper()} ", read)
+    typed("alike", "OOOg4-or4om-3Oe2o-9i85G-r38ed", read)
+    typed("spaces", shown.replace("-", " "), read)
+    typed("wrong-letter", shown.replace("9185g", "9285g"), error("code"))
+    typed("changed-places", shown.replace("r38ed", "r38de"), error("code"))
+    typed("u-is-no-letter", shown.replace("r38ed", "u38ed"), error("code"))
+    typed("short", shown[:-1], error("code"))
+    typed("long", shown + "0", error("code"))
+    typed("empty", "", error("code"))
+    enrolment_request_cases(invitation, key)
+    enrolment_answer_cases(key)
+
+
+def enrolment_request_cases(invitation, key):
+    aad = b"trifleet/enrolment-request/v1"
+    public, csr, nonce, proof = bytes([1] * 32), b"csr", bytes([2] * 16), bytes([3] * 64)
+    whole = [1, invitation, public, csr, nonce, proof]
+
+    def opened(name, data, expect, with_key=key):
+        given = {"data": data.hex(), "key": with_key.hex()}
+        case(f"enrolment/request-{name}", "enrolment.request", given, expect)
+
+    def changed(name, at, value, expect):
+        opened(name, enrolment_sealed(aad, whole[:at] + [value] + whole[at + 1 :], key), expect)
+
+    message = cbor.encode(["trifleet/enrolment-proof/v1", invitation, public, csr, nonce])
+    names = ("invitation", "public_key", "csr", "nonce", "proof")
+    values = dict(zip(names, ({"hex": one.hex()} for one in whole[1:]), strict=True))
+    good = enrolment_sealed(aad, whole, key)
+    opened("whole", good, {**values, "proof_message": message.hex()})
+    opened("another-code", good, error("enrolment-seal"), bytes(32))
+    answer_aad = b"trifleet/enrolment-answer/v1"
+    opened("as-answer", enrolment_sealed(answer_aad, whole, key), error("enrolment-seal"))
+    opened("another-algorithm", enrolment_sealed(aad, whole, key, 4), error("cose-algorithm"))
+    opened("trailing", good + b"\0", error("trailing-bytes"))
+    opened("truncated", good[:-1], error("truncated"))
+    opened("one-more", enrolment_sealed(aad, [*whole, 0], key), error("field"))
+    changed("version", 0, 2, error("version"))
+    changed("invitation", 1, bytes(15), error("field"))
+    changed("key", 2, bytes(31), error("field"))
+    changed("no-csr", 3, b"", error("field"))
+    changed("long-csr", 3, bytes(2049), error("field"))
+    changed("nonce", 4, bytes(17), error("field"))
+    changed("proof", 5, bytes(63), error("field"))
+    opened("large", bytes(4097), error("too-large"))
+
+
+def enrolment_answer_cases(key):
+    aad, nonce = b"trifleet/enrolment-answer/v1", bytes([2] * 16)
+    chain, root, ack_key = [b"certificate"], b"root", bytes([4] * 32)
+    broker = ["broker.example", 8883, "broker"]
+    whole = [1, nonce, "gw-1", chain, root, ack_key, *broker, [LOG], [TRIKE]]
+
+    def opened(name, data, expect, asked=nonce):
+        given = {"data": data.hex(), "key": key.hex(), "nonce": asked.hex()}
+        case(f"enrolment/answer-{name}", "enrolment.answer", given, expect)
+
+    def changed(name, at, value, expect="field"):
+        data = enrolment_sealed(aad, whole[:at] + [value] + whole[at + 1 :], key)
+        opened(name, data, error(expect))
+
+    good = enrolment_sealed(aad, whole, key)
+    expect = {
+        "nonce": {"hex": nonce.hex()},
+        "gateway": "gw-1",
+        "chain": [{"hex": chain[0].hex()}],
+        "authority": {"hex": root.hex()},
+        "ack_public_key": {"hex": ack_key.hex()},
+        "broker": broker,
+        "logs": [LOG],
+        "vehicles": [TRIKE],
+    }
+    opened("whole", good, expect)
+    opened("to-another", good, error("enrolment-nonce"), bytes(16))
+    forged = good[:-1] + bytes([good[-1] ^ 1])
+    opened("forged", forged, error("enrolment-seal"))
+    changed("version", 0, 2, "version")
+    changed("name", 2, "gw/1", "identifier")
+    changed("no-certificate", 3, [])
+    changed("long-chain", 3, [b"x"] * 5)
+    changed("no-root", 4, b"")
+    changed("ack-key", 5, bytes(33))
+    changed("host-with-quote-and-line", 6, 'a"\nb')
+    changed("no-host", 6, "")
+    changed("port-0", 7, 0)
+    changed("port-too-high", 7, 65536)
+    changed("logs", 9, ["x"] * 17)
+    changed("no-vehicle", 10, [])
+    changed("vehicle", 10, ["trike+"], "identifier")
+
+
+def renewal_cases():
+    nonce, chain = bytes([2] * 16), [b"certificate"]
+    whole = [1, "gw-1", b"csr", nonce, NOW]
+
+    def opened(name, value, expect, good=True, seal=bytes(64), alg=cose.EDDSA):
+        data = cbor.encode([cbor.encode({1: alg}), {}, cbor.encode(value), seal])
+        given = {"data": data.hex(), "good": good}
+        case(f"renewal/request-{name}", "renewal.open", given, expect)
+
+    def changed(name, at, value, expect="field"):
+        opened(name, whole[:at] + [value] + whole[at + 1 :], error(expect))
+
+    pair = {"csr": {"hex": b"csr".hex()}, "nonce": {"hex": nonce.hex()}}
+    opened("whole", whole, {"gateway": "gw-1", **pair, "time": NOW})
+    opened("signature", whole, error("renewal-signature"), good=False)
+    opened("short-signature", whole, error("field"), seal=bytes(63))
+    opened("another-algorithm", whole, error("cose-algorithm"), alg=cose.HMAC_256)
+    changed("version", 0, 2, "version")
+    changed("gateway", 1, "gw+1", "identifier")
+    changed("no-csr", 2, b"")
+    changed("long-csr", 2, bytes(2049))
+    changed("nonce", 3, bytes(15))
+    changed("time", 4, 1 << 32)
+
+    def answered(name, value, expect):
+        given = {"data": cbor.encode(value).hex()}
+        case(f"renewal/answer-{name}", "renewal.answer", given, expect)
+
+    answered("whole", [1, nonce, chain], [{"hex": nonce.hex()}, [{"hex": chain[0].hex()}]])
+    answered("version", [2, nonce, chain], error("version"))
+    answered("no-certificate", [1, nonce, []], error("field"))
+    answered("long-chain", [1, nonce, [b"x"] * 5], error("field"))
+    answered("nonce", [1, bytes(17), chain], error("field"))
+
+
 def make_all():
     cbor_cases()
     rsa_cases()
@@ -1187,6 +1333,8 @@ def make_all():
     codes_cases()
     can_cases()
     vehicle_cases()
+    enrolment_cases()
+    renewal_cases()
 
 
 def main(check_only):

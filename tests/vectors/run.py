@@ -20,12 +20,14 @@ from protocol import (
     codes,
     command,
     courier,
+    enrolment,
     errors,
     grant,
     link,
     mac,
     presentation,
     record,
+    renewal,
     request,
     rsa,
     sighting,
@@ -248,6 +250,48 @@ def vehicle_decode(given):
     return list(read)
 
 
+def enrolment_code(given):
+    if "drawn" in given:
+        code = enrolment.code_of(bytes.fromhex(given["drawn"]))
+        return enrolment.show_code(code)
+    code = enrolment.read_code(given["typed"])
+    return [code, enrolment.invitation_of(code).hex(), enrolment.key_of(code).hex()]
+
+
+def enrolment_request(given):
+    data, key = bytes.fromhex(given["data"]), bytes.fromhex(given["key"])
+    read = enrolment.open_request(data, key)
+    if enrolment.encode_request(read, key) != data:
+        return "another encoding came back"
+    out = attributes(read, "invitation public_key csr nonce proof")
+    proof = enrolment.proof_message(read.invitation, read.public_key, read.csr, read.nonce)
+    out["proof_message"] = proof.hex()
+    return out
+
+
+def enrolment_answer(given):
+    data, key = bytes.fromhex(given["data"]), bytes.fromhex(given["key"])
+    read = enrolment.open_answer(data, key, bytes.fromhex(given["nonce"]))
+    if enrolment.encode_answer(read, key) != data:
+        return "another encoding came back"
+    names = "nonce gateway chain authority ack_public_key broker logs vehicles"
+    return attributes(read, names)
+
+
+def renewal_open(given):
+    data = bytes.fromhex(given["data"])
+    read = renewal.open_renewal(data, lambda message, signature: given["good"])
+    return attributes(read, "gateway csr nonce time")
+
+
+def renewal_answer(given):
+    data = bytes.fromhex(given["data"])
+    nonce, chain = renewal.decode_answer(data)
+    if renewal.encode_answer(nonce, chain) != data:
+        return "another encoding came back"
+    return [plain(nonce), plain(chain)]
+
+
 OPERATIONS = {
     "cbor.decode": cbor_decode,
     "cbor.encode": cbor_encode,
@@ -270,6 +314,11 @@ OPERATIONS = {
     "codes.hash": codes_hash,
     "can.decode": can_decode,
     "vehicle.decode": vehicle_decode,
+    "enrolment.code": enrolment_code,
+    "enrolment.request": enrolment_request,
+    "enrolment.answer": enrolment_answer,
+    "renewal.open": renewal_open,
+    "renewal.answer": renewal_answer,
 }
 
 

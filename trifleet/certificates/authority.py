@@ -1,6 +1,6 @@
 """The installation's certificate authority: its key, what it issued, and what it took back.
 
-The folder is apart from everything that faces the network; no program of the stack is given it.
+The folder is apart from everything that faces the network; the registrar alone is given it.
 Order of writes: register, then the list of revoked certificates, then the certificate itself. Power
 that goes in between leaves an entry whose certificate nobody has, never one that is not registered.
 """

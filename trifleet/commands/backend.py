@@ -55,6 +55,18 @@ def issuer(config: Config) -> None:
     run(load_settings(config), stop_on_signals())
 
 
+@app.command("registrar")
+def registrar(config: Config) -> None:
+    """Enrol gateways that ask with a one-time code; the only process with the authority's key."""
+    from fleet_backend.registrar.main import run
+    from fleet_backend.registrar.settings import load_settings
+    from trifleet.certificates.registrar import RegistrarAuthority
+
+    log_to_stderr()
+    settings = load_settings(config)
+    run(settings, RegistrarAuthority(settings.authority), stop_on_signals())
+
+
 @app.command("api")
 def api(
     config: Config,

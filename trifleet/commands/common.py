@@ -31,6 +31,7 @@ def known_errors() -> tuple[type[Exception], ...]:
     from fleet_backend.ingest.errors import IngestError
     from fleet_backend.issuer.errors import IssuerError
     from fleet_backend.ledger.errors import LedgerError
+    from fleet_backend.registrar.errors import RegistrarError
     from hw.errors import HwError
     from protocol.errors import ProtocolError
     from trifleet.brokers.common import BrokerError
@@ -46,6 +47,7 @@ def known_errors() -> tuple[type[Exception], ...]:
         FleetError,
         IngestError,
         IssuerError,
+        RegistrarError,
         ApiError,
         GatewayError,
         BoardError,

@@ -1,4 +1,5 @@
-"""`trifleet gateway`: one edge gateway, and what is wrong with its configuration."""
+"""`trifleet gateway`: one edge gateway, what is wrong with its configuration, and how it comes into
+the fleet."""
 
 import json
 import sys
@@ -7,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from trifleet.commands import enrolment
 from trifleet.commands.common import Config, Json, log_to_stderr, stop_on_signals
 
 app = typer.Typer(
@@ -62,3 +64,6 @@ def check(
         told = "can run with this" if not faults else f"{faults} faults: see above"
         print(f"{file}: {told}")
     sys.exit(1 if faults else 0)
+
+
+enrolment.add_to(app)

@@ -4,6 +4,7 @@ A change here is a new migration as well: a test holds that both ways lead to th
 """
 
 from fleet_backend.fleet.schema.base import VERSION, metadata
+from fleet_backend.fleet.schema.enrolment import enrolments, gateway_revocations
 from fleet_backend.fleet.schema.gaps import gaps
 from fleet_backend.fleet.schema.operations import counters, events, gateway_status, schema_version
 from fleet_backend.fleet.schema.people import (
@@ -51,9 +52,11 @@ __all__ = [
     "counters",
     "delegations",
     "disagreements",
+    "enrolments",
     "erasures",
     "events",
     "gaps",
+    "gateway_revocations",
     "gateway_status",
     "gateways",
     "grants",

@@ -1,0 +1,106 @@
+"""Renews a gateway's certificate before its end; the running gateway takes it at its next
+connection, because it reads the files anew for each.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+
+from edge_gateway import enrol_files
+from edge_gateway.enrol_carrier import Carrier
+from edge_gateway.errors import EnrolError
+from edge_gateway.mqtt_tls import MqttTls
+from protocol import renewal
+from protocol.errors import ProtocolError
+
+RENEW_BEFORE_S = 30 * 86_400
+_POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Own:
+    """Who we are: name, statement key, and the three files."""
+
+    gateway: str
+    statement_key: Ed25519PrivateKey
+    tls: MqttTls
+
+
+def renew(
+    own: Own, carrier: Carrier, wait_s: float = 120.0, clock: Callable[[], float] = time.time
+) -> bool:
+    """False where there is time left. Raises EnrolError; then the old certificate stays."""
+    held = _certificate(own.tls.certificate_file)
+    if held.not_valid_after_utc.timestamp() - clock() >= RENEW_BEFORE_S:
+        return False
+    key = _key(own.tls.private_key_file)
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    csr = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    asked = renewal.Renewal(own.gateway, csr, secrets.token_bytes(16), int(clock()))
+    raw = _ask(carrier, renewal.encode(asked, own.statement_key.sign), wait_s)
+    try:
+        nonce, chain = renewal.decode_answer(raw)
+    except ProtocolError as error:
+        raise EnrolError(f"the answer cannot be read: {error}") from error
+    if nonce != asked.nonce:
+        raise EnrolError("the answer is to another request")
+    made = _checked(own, chain, key, held)
+    enrol_files.write_private(own.tls.certificate_file, made)
+    return True
+
+
+def _ask(carrier: Carrier, sealed: bytes, wait_s: float) -> bytes:
+    end = time.monotonic() + wait_s
+    while True:
+        answer, pause_s = carrier.exchange(sealed)
+        if answer is not None:
+            return answer
+        if time.monotonic() + pause_s > end:
+            raise EnrolError("no answer yet: it is asked again the next time")
+        time.sleep(max(pause_s, _POLL_S))
+
+
+def _checked(
+    own: Own, raw: list[bytes], key: ec.EllipticCurvePrivateKey, held: x509.Certificate
+) -> bytes:
+    """PEM of a chain that ends at the authority that we hold, for our key and name, and later."""
+    root = _certificate(own.tls.ca_file)
+    try:
+        chain = [x509.load_der_x509_certificate(one) for one in raw]
+        for one, issuer in zip(chain, [*chain[1:], root], strict=True):
+            one.verify_directly_issued_by(issuer)
+        names = chain[0].subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        good = [one.value for one in names] == [own.gateway]
+        good = good and chain[0].public_key() == key.public_key()
+    except Exception as error:  # whatever a certificate's parser or verifier raises
+        raise EnrolError("the certificate in the answer does not hold") from error
+    if not good:
+        raise EnrolError("the certificate in the answer is for another name or key")
+    if chain[0].not_valid_after_utc <= held.not_valid_after_utc:
+        raise EnrolError("the certificate in the answer ends no later than ours")
+    return b"".join(one.public_bytes(Encoding.PEM) for one in chain)
+
+
+def _certificate(path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except ValueError as error:
+        raise EnrolError(f"{path} is no certificate") from error
+
+
+def _key(path: Path) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = load_pem_private_key(path.read_bytes(), None)
+    except (ValueError, TypeError) as error:
+        raise EnrolError(f"{path} is no private key") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise EnrolError(f"{path} is no key on P-256")
+    return key

@@ -1,0 +1,28 @@
+"""Gateways that come into the fleet, and those that were put out of it."""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, Table, Text
+
+from fleet_backend.fleet.schema.base import metadata
+
+# What gateways without a certificate ask, and what the registrar answers: both sealed.
+enrolments = Table(
+    "enrolments",
+    metadata,
+    # The first 16 bytes of the request's SHA-256, in hexadecimal.
+    Column("id", Text, primary_key=True),
+    Column("state", Text, nullable=False, index=True),
+    # Empty when it is over.
+    Column("request", LargeBinary, nullable=False),
+    Column("answer", LargeBinary),
+    Column("reason", Text),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+)
+
+# Never deleted: from then on nothing that these sign is accepted.
+gateway_revocations = Table(
+    "gateway_revocations",
+    metadata,
+    Column("gateway", Text, ForeignKey("gateways.id"), primary_key=True),
+    Column("time", BigInteger, nullable=False),
+)

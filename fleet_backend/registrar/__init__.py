@@ -1,0 +1,1 @@
+"""Enrols gateways: the only program that is given the certificate authority; it has no socket."""
