@@ -29,9 +29,11 @@ def test_every_post_of_the_table_needs_a_key(stand: ApiStand, address: str) -> N
     for path in ("/v1/riders", "/v1/grants", f"/v1/vehicles/{VEHICLE}/commands"):
         assert httpx.post(f"{address}{path}", json={}).status_code in (400, 422)
     document = httpx.get(f"{address}/openapi.json").json()
-    posts = [m["post"] for m in document["paths"].values() if "post" in m]
+    posts = {path: m["post"] for path, m in document["paths"].items() if "post" in m}
+    # Sealed, and known by its own bytes: the same request is the same enrolment.
+    posts.pop("/v1/enrolments")
     assert len(posts) == 3
-    for operation in posts:
+    for operation in posts.values():
         assert [p["required"] for p in operation["parameters"] if p["name"] == "Idempotency-Key"]
 
 

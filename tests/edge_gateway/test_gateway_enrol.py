@@ -68,7 +68,7 @@ def plan(tmp_path: Path) -> Plan:
 def test_a_folder_that_the_gateway_runs_with(stand: Stand, code: str, plan: Plan) -> None:
     assert enrol(plan, code, Direct(stand)) == "gw-9"
     found = settings.load(plan.folder / "gateway.toml")
-    assert (found.gateway, found.bus.vehicle, found.mqtt.host) == (
+    assert (found.gateway, found.buses[0].vehicle, found.mqtt.host) == (
         "gw-9",
         "trike-9",
         "broker.example",
