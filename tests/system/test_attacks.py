@@ -123,7 +123,7 @@ def test_the_api_by_itself(scene: Scene) -> None:
 
 
 def test_the_api_process_has_no_private_key_open_or_named(stack: RunningStack) -> None:
-    """But for that of its certificate, by which the broker knows it; it is read when it connects."""
+    """But for that of its certificate, by which the broker knows it, and which it reads anew."""
     config = (stack.layout.root / "config/api.toml").read_text()
     own = str(stack.layout.tls("api") / "mqtt.key")
     assert config.count(".key") == config.count(own) == 1
