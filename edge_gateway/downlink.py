@@ -1,5 +1,6 @@
 """What comes down from the backend, judged before anything happens. Pure: bytes and time in."""
 
+import hashlib
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterable
@@ -51,12 +52,13 @@ class Commands:
         vehicles: Container[str],
         remembered: int,
         known: Iterable[tuple[bytes, int]] = (),
-        remember: Callable[[bytes, int], None] = lambda command_id, status: None,
+        remember: Callable[[bytes, int], None] = lambda digest, status: None,
     ) -> None:
         self._vehicles = vehicles
         self._limit = remembered
         self._save = remember
-        # command_id -> status; None while it is under way.
+        # Digest of a command's id -> status; None while it is under way. The id itself leads to a
+        # rider, and must not outlive the command here.
         self._known: OrderedDict[bytes, int | None] = OrderedDict(known)
 
     def receive(self, unverified: bytes, now_s: float) -> Delivery | Report | None:
@@ -67,19 +69,19 @@ class Commands:
         except DecodeError:
             return self._malformed(_readable_id(unverified))
         command_id = delivery.command_id
-        if command_id in self._known:
-            status = self._known[command_id]
+        if digest(command_id) in self._known:
+            status = self._known[digest(command_id)]
             return None if status is None else Report(command_id, status)
         if delivery.has_expired(now_s) or delivery.expires - now_s > LONGEST_LIFE_S:
             return Report(command_id, courier.EXPIRED)
         self._remember(command_id, None)
-        self._save(command_id, courier.SILENT)
+        self._save(digest(command_id), courier.SILENT)
         return delivery
 
     def finished(self, report: Report) -> None:
         """A delivery has ended."""
         self._remember(report.command_id, report.status)
-        self._save(report.command_id, report.status)
+        self._save(digest(report.command_id), report.status)
 
     def _decode(self, unverified: bytes, now_s: float) -> Delivery:
         command_id, vehicle, expires, asked = courier.decode_command(unverified)
@@ -93,13 +95,18 @@ class Commands:
 
     def _malformed(self, command_id: bytes) -> Report | None:
         # Not remembered: a bad copy must not stand in the way of the true command.
-        return None if command_id in self._known else Report(command_id, courier.MALFORMED)
+        return None if digest(command_id) in self._known else Report(command_id, courier.MALFORMED)
 
     def _remember(self, command_id: bytes, status: int | None) -> None:
-        self._known[command_id] = status
-        self._known.move_to_end(command_id)
+        self._known[digest(command_id)] = status
+        self._known.move_to_end(digest(command_id))
         while len(self._known) > self._limit:
             self._known.popitem(last=False)
+
+
+def digest(command_id: bytes) -> bytes:
+    """By which a command is known again, 16 bytes; it leads nobody to the command."""
+    return hashlib.sha256(b"trifleet/command-digest/v1" + command_id).digest()[:16]
 
 
 def open_ack(unverified: bytes, gateway: str, verify: Callable[[bytes, bytes], bool]) -> ack.Ack:

@@ -141,10 +141,10 @@ class Exchange:
             # So many wait that the vehicle cannot be taking them.
             self.report(Report(decided.command_id, courier.SILENT))
 
-    def _remember(self, command_id: bytes, status: int) -> None:
+    def _remember(self, digest: bytes, status: int) -> None:
         """On disk before the first frame, so that a copy is known after a restart as well."""
         try:
-            self._outbox.remember_command(command_id, status, self._commands_kept)
+            self._outbox.remember_command(digest, status, self._commands_kept)
         except OutboxFullError as error:
             # A full disk closes no vehicle: this run knows it, and the vehicle by its challenge.
             self._room.refused("commands", error)

@@ -205,21 +205,19 @@ class Outbox:
         return choice.samples
 
     def commands(self, limit: int) -> list[tuple[bytes, int]]:
-        """(command_id, status) of the commands decided on last, the newest last."""
+        """(digest, status) of the commands decided on last, the newest last."""
         with named_errors():
             rows = self._db.execute(
-                "SELECT command_id, status FROM commands ORDER BY id DESC LIMIT ?", (limit,)
+                "SELECT digest, status FROM commands ORDER BY id DESC LIMIT ?", (limit,)
             ).fetchall()
         return rows[::-1]
 
-    def remember_command(self, command_id: bytes, status: int, limit: int) -> None:
+    def remember_command(self, digest: bytes, status: int, limit: int) -> None:
         """Before it is delivered, and when it ended. `limit` of them are kept."""
         with named_errors(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            row = (command_id, status)
-            self._db.execute(
-                "INSERT OR REPLACE INTO commands(command_id, status) VALUES (?, ?)", row
-            )
+            row = (digest, status)
+            self._db.execute("INSERT OR REPLACE INTO commands(digest, status) VALUES (?, ?)", row)
             self._db.execute(
                 "DELETE FROM commands WHERE id <= (SELECT max(id) FROM commands) - ?", (limit,)
             )

@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS thinnable(seq INTEGER PRIMARY KEY, samples INTEGER NO
 CREATE TABLE IF NOT EXISTS thinning(
     id INTEGER PRIMARY KEY CHECK(id = 1), after INTEGER NOT NULL, samples INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS commands(
-    id INTEGER PRIMARY KEY, command_id BLOB NOT NULL UNIQUE, status INTEGER NOT NULL);
+    id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, status INTEGER NOT NULL);
 INSERT OR IGNORE INTO thinning VALUES (1, -1, 0);
 """
 # Nothing of a transaction is stored then: no room under our own bound or on the disk (FULL), or a

@@ -61,6 +61,7 @@ export default {
   "quarantine.malformed-sighting": "A sighting of the log by the gateway cannot be read.",
   "quarantine.sighting-signature": "The gateway’s signature on a sighting of the log is not genuine.",
   "quarantine.unknown-topic": "Nothing is expected on this topic.",
+  "quarantine.poison": "The ingest could not handle this message. It is kept whole.",
   "quarantine.by-gateway": "The gateway did not take records of its vehicle: {text}",
   "quarantine.other": "Not believed: {name}. Kept as it came.",
 };

@@ -69,6 +69,8 @@ export default {
   "quarantine.malformed-sighting": "Une observation du journal par la passerelle est illisible.",
   "quarantine.sighting-signature": "La signature de la passerelle sur une observation du journal n’est pas authentique.",
   "quarantine.unknown-topic": "Rien n’est attendu sur ce canal.",
+  "quarantine.poison":
+    "La réception n’a pas pu traiter ce message. Il est conservé en entier.",
   "quarantine.by-gateway":
     "La passerelle n’a pas accepté des enregistrements de son véhicule\u00a0: {text}",
   "quarantine.other": "Non cru\u00a0: {name}. Conservé tel quel.",
