@@ -1,11 +1,14 @@
 """`trifleet load`, whole: a broker, an ingest, real connections, and the log at the end."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from command_line import trifleet
 
+from trifleet.commands.load import load
+from trifleet.errors import UsageError
 from trifleet.load.journal import read
 
 
@@ -48,6 +51,15 @@ def test_what_cannot_be_is_told_in_one_line(arguments: tuple[str, ...], told: st
     assert done.returncode == 2
     assert done.stderr.startswith("trifleet: ") and told in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_missing_package_is_told_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "hdrh.histogram", None)
+    with pytest.raises(UsageError, match=r"pip install -r requirements-scale\.txt"):
+        load(vehicles=10, data=tmp_path / "stand")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:

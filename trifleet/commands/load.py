@@ -47,9 +47,11 @@ def load(
     Each statement is listed before it is sent and looked for in the log at the end. Exit status 1
     where one is lost, doubled or not as it was sent.
     """
+    from trifleet.load.figures import new_histogram
     from trifleet.load.plan import Plan
     from trifleet.load.run import Run
 
+    new_histogram()  # a package that is missing is told before anything is started
     log_to_stderr(logging.WARNING)
     plan = Plan(
         vehicles,
