@@ -19,7 +19,8 @@ from protocol import courier, presentation
 from protocol.presentation import Presentation
 from tests.api.api_stand import ApiStand, Client, private, serving, wait_until
 from tests.issuer.parties import present
-from trifleet.broker import Broker, BrokerSettings, Role, User
+from trifleet.brokers.common import Role, User
+from trifleet.brokers.embedded import BrokerSettings, EmbeddedBroker
 
 V = "trike-2"
 
@@ -27,7 +28,7 @@ V = "trike-2"
 class Gateway:
     """A gateway's side of the broker."""
 
-    def __init__(self, broker: Broker, password: Path) -> None:
+    def __init__(self, broker: EmbeddedBroker, password: Path) -> None:
         self.got: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id="gw-2", protocol=mqtt.MQTTv311
@@ -47,19 +48,19 @@ class Gateway:
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
+def broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
     users = [
         User("api", Role.API, private(tmp_path / "mqtt.password", "password-of-the-tests")),
         User("gw-2", Role.GATEWAY, tmp_path / "gw.password"),
     ]
-    made = Broker(BrokerSettings(tmp_path / "broker"), users)
+    made = EmbeddedBroker(BrokerSettings(tmp_path / "broker"), users)
     made.start()
     yield made
     made.stop()
 
 
 @pytest.fixture
-def gateway(broker: Broker, tmp_path: Path) -> Iterator[Gateway]:
+def gateway(broker: EmbeddedBroker, tmp_path: Path) -> Iterator[Gateway]:
     made = Gateway(broker, tmp_path / "gw.password")
     yield made
     made.close()
@@ -77,7 +78,9 @@ def queue_command(stand: ApiStand, data: bytes, life_s: int = 60) -> bytes:
     return asked.command_id
 
 
-def test_a_command_reaches_its_gateway(tmp_path: Path, broker: Broker, gateway: Gateway) -> None:
+def test_a_command_reaches_its_gateway(
+    tmp_path: Path, broker: EmbeddedBroker, gateway: Gateway
+) -> None:
     stand = ApiStand(tmp_path, mqtt_port=broker.port)
     data = present(V, [], [])
     with (
@@ -97,7 +100,7 @@ def test_a_command_reaches_its_gateway(tmp_path: Path, broker: Broker, gateway: 
 
 
 def test_what_waits_for_the_broker_is_sent_when_it_comes_or_expires(
-    tmp_path: Path, broker: Broker, gateway: Gateway
+    tmp_path: Path, broker: EmbeddedBroker, gateway: Gateway
 ) -> None:
     gateway.close()
     broker.kill()
@@ -148,7 +151,7 @@ server.run()
 
 
 def test_the_next_process_sends_what_a_dead_one_left(
-    tmp_path: Path, broker: Broker, gateway: Gateway
+    tmp_path: Path, broker: EmbeddedBroker, gateway: Gateway
 ) -> None:
     stand = ApiStand(tmp_path, mqtt_port=broker.port)
     config = tmp_path / "api.toml"

@@ -18,7 +18,8 @@ from gateway_stand import (
 
 from hw.virtual_bus import VirtualBus
 from protocol import courier
-from trifleet.broker import Broker, BrokerSettings, Role, User
+from trifleet.brokers.common import Role, User
+from trifleet.brokers.embedded import BrokerSettings, EmbeddedBroker
 
 
 class Stand:
@@ -33,7 +34,7 @@ class Stand:
             User(GATEWAY, Role.GATEWAY, folder / "gw" / "mqtt.password"),
         ]
         self.folder = folder
-        self.broker = Broker(BrokerSettings(folder / "broker"), users)
+        self.broker = EmbeddedBroker(BrokerSettings(folder / "broker"), users)
         self.broker.write_config()
         self.can_port = can_port = _free_port()
         self.bus = VirtualBus(port=can_port)

@@ -27,7 +27,8 @@ from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.ledger.storage import FolderFetch
 from fleet_backend.ledger.writer import create_ledger
 from protocol import courier, sighting
-from trifleet.broker import Broker, BrokerSettings, Role, User
+from trifleet.brokers.common import Role, User
+from trifleet.brokers.embedded import BrokerSettings, EmbeddedBroker
 
 ORIGIN = "fleet.example/log"
 PATIENCE_S = 60.0
@@ -38,7 +39,7 @@ class Site:
     """A data folder with broker, database and ledger, and the child that runs the ingest."""
 
     folder: Path
-    broker: Broker
+    broker: EmbeddedBroker
     database: Database
     reader: Callable[[], LedgerReader]
     outbox: Outbox
@@ -88,7 +89,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         User("gw-1", Role.GATEWAY, tmp_path / "gw-1.password"),
         User("ingest", Role.INGEST, tmp_path / "ingest.password"),
     ]
-    broker = Broker(BrokerSettings(tmp_path / "broker"), users)
+    broker = EmbeddedBroker(BrokerSettings(tmp_path / "broker"), users)
     broker.start()
     gateway, vehicle = FakeGateway("gw-1"), FakeVehicle("v-1")
     database = open_fleet(tmp_path, (gateway, [vehicle]))

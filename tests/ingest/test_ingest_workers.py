@@ -19,7 +19,8 @@ from worker_site import PATIENCE_S, WorkerSite
 from fleet_backend.fleet import counters
 from tests.fleet.engines import ENGINES, database_url
 from trifleet import postgres
-from trifleet.broker import Broker, BrokerSettings, Role, User
+from trifleet.brokers.common import Role, User
+from trifleet.brokers.embedded import BrokerSettings, EmbeddedBroker
 from trifleet.errors import PostgresError
 from trifleet.ports import free_port
 from trifleet.postgres import ServerSettings
@@ -33,7 +34,7 @@ class Crowd:
     def __init__(self, folder: Path, url: str, *, logs: bool = True) -> None:
         users = [User("gw-1", Role.GATEWAY, folder / "gw-1.password")]
         users += [User(name, Role.INGEST, folder / f"{name}.password") for name in NAMES]
-        self.broker = Broker(BrokerSettings(folder / "broker"), users)
+        self.broker = EmbeddedBroker(BrokerSettings(folder / "broker"), users)
         self.broker.start()
         gateway, vehicle = FakeGateway("gw-1"), FakeVehicle("v-1")
         database = open_fleet(folder, (gateway, [vehicle]), url=url)

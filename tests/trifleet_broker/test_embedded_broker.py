@@ -10,12 +10,10 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 import pytest
 
-from trifleet.broker import (
-    Broker,
-    BrokerError,
+from trifleet.brokers.common import BrokerError, Role, User
+from trifleet.brokers.embedded import (
     BrokerSettings,
-    Role,
-    User,
+    EmbeddedBroker,
     ask_to_empty,
     ensure_credentials,
 )
@@ -94,7 +92,7 @@ class Peer:
 
 @dataclass
 class Site:
-    broker: Broker
+    broker: EmbeddedBroker
     users: list[User]
     join: Callable[..., Peer]
 
@@ -108,7 +106,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         ("api", Role.API),
     )
     users = [User(name, role, tmp_path / name / "mqtt.password") for name, role in roles]
-    broker = Broker(BrokerSettings(tmp_path / "broker"), users)
+    broker = EmbeddedBroker(BrokerSettings(tmp_path / "broker"), users)
     peers: list[Peer] = []
 
     def join(name: str, **options: object) -> Peer:
@@ -258,7 +256,7 @@ def test_secrets_are_private_distinct_and_kept(tmp_path: Path) -> None:
     ensure_credentials(users)
     assert words == [user.password_file.read_text() for user in users]
     assert len(set(words)) == 3 and all(len(word) > 40 for word in words)
-    broker = Broker(BrokerSettings(tmp_path / "b", port=1), users)
+    broker = EmbeddedBroker(BrokerSettings(tmp_path / "b", port=1), users)
     broker.write_config()
     for path in (*(user.password_file for user in users), broker.config_file):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -268,11 +266,11 @@ def test_secrets_are_private_distinct_and_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["", "gw.1", "gw/1", "gw*", ">", "GW", "gw 1", 'a"b'])
 def test_a_name_that_is_no_identifier_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(BrokerError, match="identifier"):
-        Broker(BrokerSettings(tmp_path), [User(name, Role.GATEWAY, tmp_path / "p")])
+        EmbeddedBroker(BrokerSettings(tmp_path), [User(name, Role.GATEWAY, tmp_path / "p")])
 
 
 def test_a_missing_binary_is_named(tmp_path: Path) -> None:
-    broker = Broker(BrokerSettings(tmp_path / "b", binary=tmp_path / "absent"), [])
+    broker = EmbeddedBroker(BrokerSettings(tmp_path / "b", binary=tmp_path / "absent"), [])
     with pytest.raises(BrokerError, match="absent"):
         broker.start()
 
