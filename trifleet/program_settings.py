@@ -4,8 +4,9 @@ import dataclasses
 from pathlib import Path
 
 from fleet_backend.fleet import keys
-from trifleet import installation
+from trifleet import ingest_line, installation
 from trifleet.certificates.files import Party
+from trifleet.ingest_line import BY_MQTT, IngestLine
 from trifleet.keeping import retention
 from trifleet.layout import Layout, Settings, make_folder, write_toml
 from trifleet.ports import LOOPBACK, free_port
@@ -23,43 +24,63 @@ class BoardWish:
 class ProgramSettings:
     """Each method writes the file of one program and returns its path."""
 
-    def __init__(self, layout: Layout, mqtt_port: int) -> None:
+    def __init__(self, layout: Layout, mqtt_port: int, line: IngestLine = BY_MQTT) -> None:
         self._layout = layout
         self._mqtt_port = mqtt_port
-        self.metrics_port = free_port()  # of the ingest
+        self._line = line
+        # Of each worker of the ingest, by its name.
+        self.metrics_ports = {name: free_port() for name in line.names}
         self._database = layout.database_url
         self._public_ledger: Settings = {
             "ledger_public": str(layout.ledger / "public"),
             "ledger_policy": str(layout.policy),
         }
 
-    def ingest(self) -> Path:
-        """It writes the log and signs acknowledgements."""
+    def ingest(self, name: str = ingest_line.FIRST) -> Path:
+        """A worker, which signs acknowledgements; the first one writes the log, too."""
         layout = self._layout
-        former = layout.former_log_key
+        of_log: Settings = (
+            {"ledger": self._log_to_write()}
+            if name == ingest_line.FIRST
+            else {
+                "answers": {"public": str(layout.ledger / "public"), "policy": str(layout.policy)}
+            }
+        )
         return _write(
-            layout.config("ingest"),
+            layout.config(name),
             {
                 "database": self._database,
                 "ack_key": str(layout.ack_key),
-                "mqtt": {
-                    "host": LOOPBACK,
-                    "port": self._mqtt_port,
-                    "user": "ingest",
-                    "tls": _tls(Party("ingest", layout.tls("ingest"))),
-                },
+                **self._way_of(name),
                 "worker": {"notes": str(layout.ingest_notes)},
-                "ledger": {
-                    "directory": str(layout.ledger),
-                    "origin": installation.origin(layout),
-                    "key_file": str(layout.log_key),
-                    **({"old_key_file": str(former)} if former.exists() else {}),
-                    "policy": str(layout.policy),
-                },
+                **of_log,
                 "retention": dataclasses.asdict(retention(layout)),
-                "metrics": {"port": self.metrics_port},
+                "metrics": {"port": self.metrics_ports[name]},
             },
         )
+
+    def _way_of(self, name: str) -> Settings:
+        """How this worker reaches the broker."""
+        line = self._line
+        way: Settings = {
+            "host": LOOPBACK,
+            "port": line.amqp_port or self._mqtt_port,
+            "user": name,
+            "tls": _tls(Party(name, self._layout.tls(name))),
+            **({"group": line.group} if line.group else {}),
+        }
+        return {"amqp" if line.amqp_port else "mqtt": way}
+
+    def _log_to_write(self) -> Settings:
+        layout = self._layout
+        former = layout.former_log_key
+        return {
+            "directory": str(layout.ledger),
+            "origin": installation.origin(layout),
+            "key_file": str(layout.log_key),
+            **({"old_key_file": str(former)} if former.exists() else {}),
+            "policy": str(layout.policy),
+        }
 
     def issuer(self) -> Path:
         """The only one that is given the issuing key."""

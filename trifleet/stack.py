@@ -11,13 +11,13 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 from fleet_backend.fleet.metricserver import served
 from fleet_backend.witness.setup import SETTINGS_FILE
-from trifleet import installation
+from trifleet import ingest_line, installation
 from trifleet.brokers.embedded import empty_if_asked
 from trifleet.brokers.kinds import BrokerKind
 from trifleet.errors import InstallationError
@@ -31,7 +31,7 @@ from trifleet.supervisor import Program, Supervisor
 from trifleet.transport import AnyBroker, Transport
 
 LEAST_VEHICLES = 3
-# A vehicle tells its challenge once a minute, and RabbitMQ keeps none for an ingest yet to come.
+# A vehicle tells its challenge once a minute: the first one may have got lost.
 _READY_S = 90.0
 _TEND_S = 0.1
 
@@ -46,6 +46,7 @@ class StackSettings:
     reaction_s: float = 0.4  # of the simulated riders
     can_log: bool = False  # keep a candump file of each bus
     broker: BrokerKind = BrokerKind.EMBEDDED
+    workers: int = 1  # of the ingest
     witness_port: int = 0  # be a witness for other owners' logs there; 0: be none
 
 
@@ -74,6 +75,7 @@ class Stack:
         Returns early where `stop` is set. Raises TrifleetError.
         """
         require_free(self.settings.port)
+        ingest_line.require(self.settings.broker, self.settings.workers)
         count = self.settings.vehicles
         if count == 0:
             count = max(LEAST_VEHICLES, known_vehicles(self.layout))
@@ -81,8 +83,9 @@ class Stack:
         self.start_witness(say)
         installation.install(self.layout, count, say)
         broker = self._start_broker(say)
-        files = ProgramSettings(self.layout, broker.port)
-        self._serve_metrics(files.metrics_port)
+        line = ingest_line.to(broker, self.settings.workers)
+        files = ProgramSettings(self.layout, broker.port, line)
+        self._serve_metrics(files.metrics_ports)
         self._start_backend(files)
         self._start_vehicles(files)
         self._mqtt_port = broker.port
@@ -137,7 +140,8 @@ class Stack:
         self._lock = lock
 
     def _start_broker(self, say: Say) -> AnyBroker:
-        transport = Transport(self.layout, [slot.gateway for slot in self.slots])
+        gateways = [slot.gateway for slot in self.slots]
+        transport = Transport(self.layout, gateways, workers=self.settings.workers)
         if made := transport.ensure_certificates():
             say("certificates", f"made {len(made)}, good for a year and renewed before their end")
         broker = transport.make_broker(self.settings.broker)
@@ -146,25 +150,28 @@ class Stack:
         broker.child.lend(lambda: self.supervisor.children["broker"].pid)
         broker.wait_until_ready()
         self._transport, self._broker = transport, broker
-        say("broker", f"MQTT over mutual TLS on {LOOPBACK}:{broker.port}, {self.settings.broker}")
+        way = ", ingest by AMQP" if self.settings.broker is BrokerKind.RABBITMQ else ""
+        where = f"{LOOPBACK}:{broker.port}, {self.settings.broker}{way}"
+        say("broker", f"MQTT over mutual TLS on {where}")
         return broker
 
     def _start_backend(self, files: ProgramSettings) -> None:
         programs = {
-            "ingest": files.ingest(),
+            **{name: files.ingest(name) for name in files.metrics_ports},
             "issuer": files.issuer(),
             "registrar": files.registrar(),
         }
         for name, config in programs.items():
-            self._trifleet(name, "backend", name, "--config", str(config))
+            program = ingest_line.FIRST if name in files.metrics_ports else name
+            self._trifleet(name, "backend", program, "--config", str(config))
         api, port = str(files.api()), str(self.settings.port)
         self._trifleet("api", "backend", "api", "--config", api, "--port", port)
 
-    def _serve_metrics(self, ingest_port: int) -> None:
+    def _serve_metrics(self, ingest_ports: Mapping[str, int]) -> None:
         """Our own, and a file that tells Prometheus where everybody's are (file_sd)."""
         registry = registry_of(HostCollector(self.layout, lambda: dict(self.supervisor.children)))
         own = self._ends.enter_context(served(0, registry))
-        ports = {"api": self.settings.port, "ingest": ingest_port, "run": own}
+        ports = {"api": self.settings.port, **ingest_ports, "run": own}
         value = [
             {"targets": [f"{LOOPBACK}:{port}"], "labels": {"program": name}}
             for name, port in ports.items()

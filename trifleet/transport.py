@@ -18,13 +18,14 @@ from trifleet.certificates.authority import Authority, create
 from trifleet.certificates.errors import CertificateError
 from trifleet.certificates.files import Party
 from trifleet.certificates.register import Use
+from trifleet.ingest_line import is_worker, worker_names
 from trifleet.installation import origin
 from trifleet.layout import Layout, write_private
 from trifleet.ports import free_port
 
 log = logging.getLogger("trifleet.transport")
 
-PROGRAMS = {"ingest": Use.INGEST, "api": Use.API}
+API = "api"
 _ROLES = {Use.GATEWAY: Role.GATEWAY, Use.INGEST: Role.INGEST, Use.API: Role.API}
 _RENEW_S = 3600.0
 _AGAIN_S = 2.0
@@ -36,11 +37,18 @@ AnyBroker = EmbeddedBroker | Mosquitto | RabbitMq
 class Transport:
     """Makes the certificates and the broker of a folder, and keeps both up to date."""
 
-    def __init__(self, layout: Layout, gateways: Sequence[str], hosts: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        gateways: Sequence[str],
+        hosts: Sequence[str] = (),
+        workers: int = 1,
+    ) -> None:
+        """`hosts`: what the broker is called beside loopback; `workers`: of the ingest."""
         self._layout = layout
         self.authority = open_authority(layout)
         self._server = files.broker_party(layout.tls(files.BROKER), hosts)
-        self._clients = [program_party(layout, name) for name in PROGRAMS]
+        self._clients = [program_party(layout, name) for name in (*worker_names(workers), API)]
         self._clients += [gateway_party(layout, name) for name in gateways]
         self._seen = self._register_state()
         self._renewed = time.monotonic()
@@ -130,15 +138,17 @@ def open_authority(layout: Layout) -> Authority:
 
 
 def program_party(layout: Layout, name: str) -> Party:
-    """The files of the ingest or the API."""
-    return Party(name, layout.tls(name), PROGRAMS[name])
+    """The files of a worker of the ingest, or of the API."""
+    return Party(name, layout.tls(name), Use.INGEST if is_worker(name) else Use.API)
 
 
 def party_of(layout: Layout, name: str) -> Party:
     """Whom a name means in this folder."""
     if name == files.BROKER:
         return files.broker_party(layout.tls(name))
-    return program_party(layout, name) if name in PROGRAMS else gateway_party(layout, name)
+    if is_worker(name) or name == API:
+        return program_party(layout, name)
+    return gateway_party(layout, name)
 
 
 def gateway_party(layout: Layout, gateway: str) -> Party:

@@ -39,8 +39,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 
 @contextlib.contextmanager
 def started(data: Path, prepared: Path) -> Iterator[RunningStack]:
-    shutil.copytree(prepared, data)
-    running = RunningStack(data, VEHICLES)
+    running = RunningStack.on_copy(data, prepared)
     try:
         running.start()
         yield running

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,12 +34,20 @@ COMMON = (
 class RunningStack:
     """`trifleet run`, and what a test may know of it."""
 
-    def __init__(self, data: Path, vehicles: int) -> None:
+    def __init__(self, data: Path, vehicles: int, *options: str) -> None:
         self.layout = Layout(data)
         self.vehicles = vehicles
+        self._options = options
         self.port = free_port()
         self.output = data.parent / "run.out"
         self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def on_copy(cls, data: Path, prepared: Path, *options: str) -> "RunningStack":
+        """In a copy of a folder that is ready for a first start of its vehicles."""
+        shutil.copytree(prepared, data)
+        vehicles = len(list((data / "vehicles").iterdir()))
+        return cls(data, vehicles, *options)
 
     @property
     def address(self) -> str:
@@ -53,6 +62,7 @@ class RunningStack:
             str(self.layout.root),
             "--can-log",
             "--json",
+            *self._options,
         ]
         with self.output.open("wb") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trifleet.brokers.kinds import BrokerKind
 from trifleet.commands.common import Json, Steps, log_to_stderr, stop_on_signals
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ def ride(
     by_code: Annotated[
         bool, typer.Option("--by-code", help="Open and lock by the vehicle's keypad.")
     ] = False,
+    broker: Annotated[
+        BrokerKind, typer.Option(help="What carries the messages, as for `trifleet run`.")
+    ] = BrokerKind.EMBEDDED,
     as_json: Json = False,
 ) -> None:
     """Start a stack in a temporary folder, make one ride over its public API, stop everything,
@@ -37,7 +41,7 @@ def ride(
     steps = Steps(as_json)
     with tempfile.TemporaryDirectory(prefix="trifleet-ride-") as folder:
         data = Path(folder) / "data"
-        stack = Stack(StackSettings(data=data, vehicles=1, port=free_port()))
+        stack = Stack(StackSettings(data=data, vehicles=1, port=free_port(), broker=broker))
         try:
             stack.start(steps.say, stop)
             if stop.is_set():

@@ -33,6 +33,10 @@ def run(
     broker: Annotated[
         BrokerKind, typer.Option(help="What carries the messages; others than embedded: Debian's.")
     ] = BrokerKind.EMBEDDED,
+    workers: Annotated[
+        int,
+        typer.Option(help="Processes of the ingest; several need --broker mosquitto or rabbitmq."),
+    ] = 1,
     as_json: Json = False,
 ) -> None:
     """Start broker, backend and virtual vehicles, and keep them running until Ctrl-C.
@@ -51,6 +55,7 @@ def run(
             port=port,
             can_log=can_log,
             broker=broker,
+            workers=workers,
             witness_port=witness,
         )
     )

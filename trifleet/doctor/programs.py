@@ -81,7 +81,8 @@ def check_api(subject: Subject) -> Findings:
 
 
 def _broker_of(subject: Subject) -> tuple[str, int]:
-    found = read_toml(subject.layout.config("ingest")).get("mqtt")
+    settings = read_toml(subject.layout.config("ingest"))
+    found = settings.get("mqtt", settings.get("amqp"))
     table: dict[str, Any] = found if isinstance(found, dict) else {}
     host, port = table.get("host"), table.get("port")
     fallback = subject.running.mqtt_port if subject.running else 0

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fleet_backend.fleet.database import open_database
-from trifleet import installation
+from trifleet import ingest_line, installation
 from trifleet.brokers.kinds import BrokerKind
 from trifleet.layout import Layout, make_folder
 from trifleet.load.fleet import Names, register
@@ -53,7 +53,8 @@ class Stand:
             database.close()
         say("fleet", f"{plan.vehicles:,} vehicles, {plan.count:,} gateways registered")
         self._start_broker([names.gateway(number) for number in range(plan.count)], say)
-        config = ProgramSettings(self.layout, self.port).ingest()
+        line = ingest_line.to(self._broker, 1)
+        config = ProgramSettings(self.layout, self.port, line).ingest()
         self._run("ingest", (sys.executable, "-m", "trifleet.cli", "backend", "ingest"), config)
         say("stack", f"{', '.join(self.supervisor.children)}, logs in {self.layout.logs}")
 
