@@ -64,7 +64,7 @@ def _examine(settings: GatewaySettings) -> Iterator[Finding]:
     for bus in settings.buses:
         yield _bus(bus)
     yield from _mqtt_files(settings)
-    yield _broker(settings)
+    yield from _brokers(settings)
     yield Finding(State.NOTE, "clock.reference", clock.describe_host())
 
 
@@ -198,5 +198,7 @@ def _tls_files(settings: GatewaySettings) -> dict[str, Path | None]:
     return {name: getattr(tls, name) for name in names}
 
 
-def _broker(settings: GatewaySettings) -> Finding:
-    return _reached("mqtt.host", settings.mqtt.host, settings.mqtt.port, "the broker")
+def _brokers(settings: GatewaySettings) -> Iterator[Finding]:
+    key = "mqtt.hosts" if settings.mqtt.others else "mqtt.host"
+    for host, port in settings.mqtt.brokers:
+        yield _reached(key, host, port, "the broker")

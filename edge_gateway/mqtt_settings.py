@@ -4,6 +4,7 @@ Certificates, or, on loopback alone, a password: what leaves the machine is neve
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,22 +13,35 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from edge_gateway import tables
+from edge_gateway.brokers import Address
 from edge_gateway.errors import SettingsError
 from edge_gateway.mqtt_tls import MqttTls
 from edge_gateway.tables import Check, Place
 
+MOST_BROKERS = 16
+_PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+# For JSON Schema as well: no names for groups.
+_NAME = "[A-Za-z0-9_][A-Za-z0-9._-]{0,252}"
+_ADDRESS = rf"^(?:({_NAME})|\[([0-9a-fA-F:.]+)\])(?::({_PORT}))?$"
 _FILES = ("ca_file", "certificate_file", "private_key_file")
 
 
 @dataclass(frozen=True)
 class MqttSettings:
-    """The broker and our credential: one of `tls` and `password_file`."""
+    """The brokers and our credential: one of `tls` and `password_file`."""
 
     host: str
     port: int
     username: str
     password_file: Path | None = None
     tls: MqttTls | None = None
+    # After the one above, in this order.
+    others: tuple[Address, ...] = ()
+
+    @property
+    def brokers(self) -> tuple[Address, ...]:
+        """At least one."""
+        return Address(self.host, self.port), *self.others
 
 
 def read(file: Path, value: object, gateway: str) -> MqttSettings:
@@ -36,19 +50,21 @@ def read(file: Path, value: object, gateway: str) -> MqttSettings:
     found = tables.table(place, value, CHECKS, NOTHING)
     tls = _tls(file, found)
     password = found["password_file"]
-    host = str(found["host"])
+    first, *others = brokers = _brokers(file, found)
     if tls is not None and (password is not None or found["username"] is not None):
         raise Place(file, "mqtt.password_file").fails("nothing: the certificate is the credential")
     if tls is None and password is None:
         raise Place(file, "mqtt.password_file").fails(f"missing, or instead {', '.join(_FILES)}")
-    if tls is None and not is_loopback(host):
-        raise Place(file, "mqtt.host").fails("loopback, or certificates: no password goes further")
+    if tls is None and not all(is_loopback(one.host) for one in brokers):
+        key = "mqtt.hosts" if found["hosts"] else "mqtt.host"
+        raise Place(file, key).fails("loopback, or certificates: no password goes further")
     return MqttSettings(
-        host=host,
-        port=int(str(found["port"])),
+        host=first.host,
+        port=first.port,
         username=str(found["username"] or gateway),
         password_file=password if isinstance(password, Path) else None,
         tls=tls,
+        others=tuple(others),
     )
 
 
@@ -74,6 +90,29 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _brokers(file: Path, found: Mapping[str, object]) -> list[Address]:
+    """Of `hosts`, or the one of `host`."""
+    port, host, hosts = int(str(found["port"])), found["host"], found["hosts"]
+    if (host is None) == (hosts is None):
+        raise Place(file, "mqtt.host").fails("missing, or instead hosts; not both")
+    if not isinstance(hosts, list):
+        return [Address(str(host), port)]
+    given = [Address(one.host, one.port or port) for one in hosts]
+    if len(set(given)) < len(given):
+        raise Place(file, "mqtt.hosts").fails("each broker once")
+    return given
+
+
+@tables.shaped(type="string", pattern=_ADDRESS)
+def _address(place: Place, value: object) -> Address:
+    """Port 0: the port of the table."""
+    match = re.fullmatch(_ADDRESS, value) if isinstance(value, str) else None
+    if match is None:
+        raise place.fails("host, or host:port; an IPv6 address in brackets")
+    name, six, port = match.groups()
+    return Address(name or six, int(port or 0))
 
 
 def _tls(file: Path, found: Mapping[str, object]) -> MqttTls | None:
@@ -112,7 +151,8 @@ def _optional(check: Check) -> Check:
 
 
 CHECKS: dict[str, Check] = {
-    "host": tables.text,
+    "host": _optional(tables.text),
+    "hosts": _optional(tables.list_of(_address, 1, MOST_BROKERS)),
     "port": tables.port,
     "username": _optional(tables.identifier),
     "password_file": _optional(tables.path),
@@ -122,5 +162,5 @@ CHECKS: dict[str, Check] = {
     "server_name": _optional(tables.text),
 }
 NOTHING: dict[str, object] = dict.fromkeys(
-    ("username", "password_file", *_FILES, "server_name"), None
+    ("host", "hosts", "username", "password_file", *_FILES, "server_name"), None
 )

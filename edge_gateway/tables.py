@@ -132,6 +132,18 @@ def one_of(*names: str) -> Check:
     return check
 
 
+def list_of(item: Check, least: int, most: int) -> Check:
+    """So many values, each checked."""
+
+    @shaped(type="array", minItems=least, maxItems=most, items=dict(shape(item)))
+    def check(place: Place, value: object) -> object:
+        if not isinstance(value, list) or not least <= len(value) <= most:
+            raise place.fails(f"a list of {least} to {most}")
+        return [item(place, one) for one in value]
+
+    return check
+
+
 @shaped(type="string", pattern="^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")
 def identifier(place: Place, value: object) -> str:
     try:

@@ -16,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_gateway.backoff import Backoff
+from edge_gateway.brokers import Address, Brokers
 from edge_gateway.events import Arrived, Inbox, Wake
 from edge_gateway.mqtt_settings import MqttSettings
 from edge_gateway.outbox import known_time
@@ -46,6 +46,7 @@ class Uplink:
         gateway: str,
         inbox: Inbox,
         wall_s: Callable[[], float] = time.time,
+        steady_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.session = 0
         self.connected = False
@@ -53,9 +54,11 @@ class Uplink:
         self._gateway = gateway
         self._inbox = inbox
         self._wall_s = wall_s
+        self._steady_s = steady_s
+        self._connected_at = 0.0
         self._client: mqtt.Client | None = None
         self._stop = threading.Event()
-        self._backoff = Backoff(0.5, 30.0)
+        self._brokers = Brokers(settings.brokers)
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
 
     def start(self) -> None:
@@ -89,15 +92,16 @@ class Uplink:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            where, stood_s = self._brokers.here, 0.0
             try:
-                self._one_connection()
+                self._one_connection(where)
             except _FAILURES as error:
-                log.info("broker not reached: %s", error)
+                log.info("broker not reached: %s", error, extra={"broker": str(where)})
             finally:
-                self._lost()
-            self._stop.wait(self._backoff.next_s())
+                stood_s = self._lost(where)
+            self._stop.wait(self._brokers.lost(stood_s))
 
-    def _one_connection(self) -> None:
+    def _one_connection(self, where: Address) -> None:
         client = self._new_client()
         client.connect_timeout = _CONNECT_S
         client.max_queued_messages_set(_MAX_QUEUED)
@@ -106,7 +110,7 @@ class Uplink:
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
-        client.connect(self._settings.host, self._settings.port, _KEEPALIVE_S)
+        client.connect(where.host, where.port, _KEEPALIVE_S)
         self._client = client
         if self._stop.is_set():
             client.disconnect()
@@ -132,11 +136,14 @@ class Uplink:
             client.username_pw_set(self._settings.username, password)
         return client
 
-    def _lost(self) -> None:
+    def _lost(self, where: Address) -> float:
+        """How many seconds the line had stood; 0 where there was none."""
         was, self.connected, self._client = self.connected, False, None
-        if was:
-            log.warning("broker lost")
-            self._inbox.put(Wake())
+        if not was:
+            return 0.0
+        log.warning("broker lost", extra={"broker": str(where)})
+        self._inbox.put(Wake())
+        return self._steady_s() - self._connected_at
 
     def _status(self, *, online: bool) -> tuple[str, bytes]:
         status = courier.encode_status(online, known_time(self._wall_s()))
@@ -153,11 +160,11 @@ class Uplink:
         if reason.is_failure:
             log.error("broker refuses us: %s", reason)
             return
-        self._backoff.reset()
         wanted = courier.DOWN_QOS.items()
         client.subscribe([(courier.topic(self._gateway, name), qos) for name, qos in wanted])
         client.publish(*self._status(online=True), qos=1, retain=True)
-        log.info("broker connected")
+        log.info("broker connected", extra={"broker": str(self._brokers.here)})
+        self._connected_at = self._steady_s()
         self.session += 1
         self.connected = True
         self._inbox.put(Wake())

@@ -487,3 +487,10 @@ longest_resend_s = 2
 """
     )
     return folder / "gateway.toml", key
+
+
+def change(config: Path, old: str, new: str) -> None:
+    """In a settings file, once."""
+    text = config.read_text()
+    assert old in text
+    config.write_text(text.replace(old, new, 1))
