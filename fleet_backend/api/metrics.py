@@ -3,6 +3,7 @@
 Counted in the database, so at most once in 5 s however often it is asked for.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,7 @@ from .services import Services
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 KEEP_S = 5.0
 VERSION = "0.1.0"
+_COUNTER = re.compile("[a-z]+(_[a-z]+)*")
 
 
 class FleetCollector:
@@ -53,7 +55,7 @@ class FleetCollector:
             yield _gauge("trifleet_gateway_gaps", "Open", missing.gaps)
             name, text = "trifleet_gateway_statements_missing", "Statements in open gaps"
             yield _gauge(name, text, missing.statements)
-            yield _labelled_counter("trifleet_counted", "Kept in the database", "name", counted)
+            yield from _lifetime(counted)
         yield from self._of_this_process()
 
     def _of_this_process(self) -> Iterator[Metric]:
@@ -89,6 +91,14 @@ def _lag(found: Census, behind: Lag) -> Iterator[Metric]:
     yield _gauge("trifleet_statements_unlogged", "Stored, without a leaf", waiting)
     age = max(0.0, time.time() - behind.oldest_unlogged) if behind.oldest_unlogged else 0.0
     yield _gauge("trifleet_statements_unlogged_age_seconds", "Of the oldest of them", age)
+
+
+def _lifetime(counted: Mapping[str, int]) -> Iterator[Metric]:
+    """What the database counts; not under the names by which programs count since their start."""
+    for name, value in counted.items():
+        if _COUNTER.fullmatch(name):
+            name = f"trifleet_lifetime_{name.removeprefix('ingest_')}"
+            yield _counter(name, "Counted in the database since its beginning", value)
 
 
 def _size(read: Callable[[], int]) -> int:

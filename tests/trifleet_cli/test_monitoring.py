@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from fleet_backend.fleet import commands, counters
 from fleet_backend.ingest.meters import IngestMeters, LedgerMeters
+from fleet_backend.registrar.worker import WRONG_CODES
 from tests.api.api_stand import ApiStand
 from tests.issuer.stand import VEHICLE
 from tests.trifleet_cli.monitoring_files import metrics_in, read_yaml
@@ -47,6 +48,16 @@ def families(text: str) -> dict[str, tuple[str, frozenset[str]]]:
     return out
 
 
+def counted_names() -> set[str]:
+    """The counters that the backend keeps in the database, from its sources."""
+    sources = [path.read_text() for path in (ROOT / "fleet_backend").rglob("*.py")]
+    found = {
+        name for text in sources for name in re.findall(r'"(ingest_[a-z_]+|ledger_entries)"', text)
+    }
+    assert len(found) > 15
+    return found | {WRONG_CODES}
+
+
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, frozenset[str]]]:
     """What every program tells; those with labels as far as a fleet at work has them."""
@@ -54,7 +65,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, froze
     stand.quarantined()
     with stand.database.begin() as connection:
         commands.create(connection, bytes(16), VEHICLE, 1, b"p", stand.now + 60, stand.now)
-        counters.add(connection, {"ingest_samples": 1})
+        counters.add(connection, dict.fromkeys(counted_names(), 1))
     stand.refused(bytes(16).hex())
     meters = stand.services.meters
     meters.requests.labels("GET", "/healthz", "2xx").observe(0.1)
