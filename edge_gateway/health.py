@@ -3,13 +3,15 @@
 The picture is a value: other threads read the last one. It holds no key and no position.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from protocol import statement
 
 # Without a new picture for so long the gateway's thread does not turn.
 STUCK_S = 15.0
+# One number, or one for each set of labels.
+Values = float | dict[str, int]
 
 BUS_DOWN = "bus-down"
 BROKER_DOWN = "broker-down"
@@ -97,35 +99,41 @@ def is_unknown(picture: Picture) -> bool:
 
 def as_metrics(picture: Picture | None, now_s: float) -> str:
     """For Prometheus (text format 0.0.4); units are in the names."""
-    lines = list(_metric("healthy", "gauge", [("", int(not reasons(picture, now_s)))]))
-    if picture is None:
-        return "\n".join(lines) + "\n"
-    buses = [(f'{{vehicle="{name}"}}', int(is_up)) for name, is_up in picture.buses.items()]
-    source = f'{{source="{statement.CLOCKS[picture.clock]}"}}'
-    counts = [(f'{{event="{_label(k)}"}}', n) for k, n in sorted(picture.counts.items())]
-    for name, kind, values in (
-        ("uptime_seconds", "gauge", [("", picture.uptime_s)]),
-        ("picture_age_seconds", "gauge", [("", round(max(0.0, now_s - picture.made_s), 3))]),
-        ("bus_connected", "gauge", buses),
-        ("broker_connected", "gauge", [("", int(picture.broker))]),
-        ("outbox_statements", "gauge", [("", picture.statements)]),
-        ("outbox_used_ratio", "gauge", [("", picture.outbox_permille / 1000)]),
-        ("statements_in_flight", "gauge", [("", picture.in_flight)]),
-        ("disk_full", "gauge", [("", int(picture.is_full))]),
-        ("statements_refused_total", "counter", [("", picture.refused)]),
-        ("samples_thinned_total", "counter", [("", picture.samples_thinned)]),
-        ("clock_source", "gauge", [(source, 1)]),
-        ("events_total", "counter", counts),
-    ):
-        lines += _metric(name, kind, values)
-    if not is_unknown(picture):
-        lines += _metric("clock_error_seconds", "gauge", [("", picture.error_ms / 1000)])
+    lines = _metric("healthy", "gauge", "1: nothing is wrong", int(not reasons(picture, now_s)))
+    if picture is not None:
+        for name, kind, text, values in _numbers(picture, now_s):
+            lines += _metric(name, kind, text, values)
     return "\n".join(lines) + "\n"
 
 
-def _metric(name: str, kind: str, values: Sequence[tuple[str, float]]) -> list[str]:
+def _numbers(picture: Picture, now_s: float) -> Iterator[tuple[str, str, str, Values]]:
+    """(name, type, help, values) of what a picture shows."""
+    buses = {f'{{vehicle="{name}"}}': int(is_up) for name, is_up in picture.buses.items()}
+    source = {f'{{source="{statement.CLOCKS[picture.clock]}"}}': 1}
+    counts = {f'{{event="{_label(k)}"}}': n for k, n in sorted(picture.counts.items())}
+    age_s = round(max(0.0, now_s - picture.made_s), 3)
+    yield "uptime_seconds", "gauge", "Since the start", picture.uptime_s
+    yield "picture_age_seconds", "gauge", "Age of these numbers", age_s
+    yield "bus_connected", "gauge", "1: the bus answers", buses
+    yield "broker_connected", "gauge", "1: a broker is reached", int(picture.broker)
+    yield "outbox_statements", "gauge", "Waiting for the backend", picture.statements
+    yield "outbox_used_ratio", "gauge", "Of the outbox's bound", picture.outbox_permille / 1000
+    yield "statements_in_flight", "gauge", "Sent, not acknowledged", picture.in_flight
+    yield "disk_full", "gauge", "1: nothing can be stored", int(picture.is_full)
+    yield "statements_refused_total", "counter", "By the backend", picture.refused
+    yield "samples_thinned_total", "counter", "Given up for room", picture.samples_thinned
+    yield "clock_source", "gauge", "What set the clock", source
+    yield "events_total", "counter", "Whatever is counted", counts
+    if not is_unknown(picture):
+        error_s = picture.error_ms / 1000
+        yield "clock_error_seconds", "gauge", "The clock is off by at most this", error_s
+
+
+def _metric(name: str, kind: str, text: str, values: Values) -> list[str]:
     full = f"trifleet_gateway_{name}"
-    return [f"# TYPE {full} {kind}", *(f"{full}{labels} {value}" for labels, value in values)]
+    labelled = values if isinstance(values, dict) else {"": values}
+    samples = [f"{full}{labels} {value}" for labels, value in labelled.items()]
+    return [f"# HELP {full} {text}", f"# TYPE {full} {kind}", *samples]
 
 
 def _label(text: str) -> str:

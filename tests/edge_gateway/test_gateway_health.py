@@ -20,6 +20,7 @@ from edge_gateway.errors import SettingsError
 from edge_gateway.health import Picture, Reason
 from edge_gateway.health_server import HealthServer
 from protocol import statement
+from tests.trifleet_cli.prometheus_tools import lint
 
 WELL = Picture(
     gateway="gw-7",
@@ -86,6 +87,7 @@ def test_the_browser_s_language_is_taken(accept: str, name: str) -> None:
     assert health_page.language(accept) == name
 
 
+HEAD = re.compile(r"# (HELP|TYPE) trifleet_gateway_[a-z_]+ [ -~]+")
 METRIC = re.compile(r'trifleet_gateway_[a-z_]+(\{[a-z]+="(?:[^"\\\n]|\\[\\"n])*"\})? -?[0-9.e+-]+')
 
 
@@ -95,12 +97,18 @@ def test_metrics_are_lines_that_prometheus_reads(counts: dict[str, int], broker:
     lines = text.split("\n")
     assert lines.pop() == ""
     for line in lines:
-        assert line.startswith("# TYPE trifleet_gateway_") or METRIC.fullmatch(line), line
+        assert HEAD.fullmatch(line) or METRIC.fullmatch(line), line
     values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     assert values["trifleet_gateway_clock_error_seconds"] == "0.03"
     assert values["trifleet_gateway_outbox_used_ratio"] == "0.455"
     assert values["trifleet_gateway_broker_connected"] == str(int(broker))
     assert len(lines) == len(set(lines))
+
+
+def test_promtool_finds_nothing_to_mend_in_the_metrics() -> None:
+    counts = {"a 'b' \"c\"\n\\": 3}
+    assert lint(health.as_metrics(dataclasses.replace(WELL, counts=counts), 101.5)) == ""
+    assert lint(health.as_metrics(None, 101.5)) == ""
 
 
 class Tags(HTMLParser):

@@ -3,10 +3,12 @@
 import json
 import re
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_stand import Prometheus, alert_questions, dashboard_queries
 from running import RunningStack
 from scene import Owner, direct, signed_command
 
@@ -14,9 +16,21 @@ from fleet_backend.tracing import ids
 from protocol import command
 from tests.command_line import trifleet
 from tests.tracing.collector import Collector, Span
+from tests.trifleet_cli.prometheus_tools import lint
 from trifleet.client import RiderClient
 
 VEHICLE = "trike-1"
+# Where nobody was refused, nothing was set aside, and no witness is asked.
+EMPTY_WHEN_WELL = {
+    "histogram_quantile(0.99, sum by (le, result) "
+    "(rate(trifleet_ledger_cosign_seconds_bucket[1m])))",
+    "sum by (reason) (rate(trifleet_ingest_refused_total[1m]))",
+    "sum by (name) (rate(trifleet_refusals_total[1m]))",
+    "sum by (reason) (trifleet_quarantined_messages)",
+    "sum(rate(trifleet_ingest_refused_total[10m])) > bool 0.1",
+}
+# It has no back-up yet, and the disk is this machine's.
+RAISED_ON_A_NEW_STACK = {"BackupTooOld", "DiskNearlyFull"}
 STEPS = [ids.ACCEPT, ids.PUBLISH, ids.DELIVER, ids.ANSWER, ids.COMPLETE]
 
 
@@ -102,6 +116,30 @@ def test_every_program_tells_its_numbers(seen: tuple[Observed, list[Span]]) -> N
     assert found["trifleet_ledger_append_seconds_count"] > 0
     assert found["trifleet_program_up api"] == 1
     assert found["trifleet_database_up"] == 1
+
+
+def test_promtool_finds_nothing_to_mend_in_the_numbers(
+    seen: tuple[Observed, list[Span]],
+) -> None:
+    for target in json.loads(seen[0].stack.layout.metrics.read_text()):
+        text = fetch(f"http://{target['targets'][0]}/metrics")
+        assert lint(text) == "", target
+
+
+def test_a_real_prometheus_has_what_dashboard_and_alerts_ask_for(
+    seen: tuple[Observed, list[Span]], tmp_path: Path
+) -> None:
+    stack = seen[0].stack
+    programs = len(json.loads(stack.layout.metrics.read_text()))
+    with Prometheus(tmp_path, stack.layout.metrics) as server:
+        stack.wait_for(lambda: server.has_seen(programs, scrapes=3), "three scrapes", 60)
+        asked = dashboard_queries() | alert_questions()
+        assert {one for one in asked if not server.query(one)} <= EMPTY_WHEN_WELL
+        assert server.query("nothing_of_that_name") == []
+        alerts = server.alerts()
+    assert {one["health"] for one in alerts.values()} == {"ok"}, alerts
+    raised = {name for name, one in alerts.items() if one["state"] != "inactive"}
+    assert raised <= RAISED_ON_A_NEW_STACK
 
 
 def test_log_lines_are_objects_and_hold_no_secret(seen: tuple[Observed, list[Span]]) -> None:
