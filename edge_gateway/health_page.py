@@ -17,8 +17,8 @@ _ENGLISH = {
     health.STUCK: "The gateway does not turn: restart it.",
     health.STARTING: "The gateway is starting.",
     "bus": "Bus of {vehicle}",
-    "up": "connected",
-    "down": "not connected",
+    "up": "✓ connected",
+    "down": "✗ not connected",
     "broker": "Server",
     "waiting": "Messages that wait for the server",
     "disk": "Room used for them",
@@ -30,8 +30,9 @@ _ENGLISH = {
     "HELD_OVER": "running on by itself",
     "NETWORK": "set over the network",
     "GNSS": "set by satellites",
-    "error": "off by at most {seconds} s",
+    "error": "off by at most {seconds}\u00a0s",
     "unknown": "nobody knows how far it is off",
+    "point": ".",
 }
 _FRENCH = {
     "title": "Passerelle {gateway}",
@@ -44,8 +45,8 @@ _FRENCH = {
     health.STUCK: "La passerelle ne tourne plus\u00a0: la redémarrer.",
     health.STARTING: "La passerelle démarre.",
     "bus": "Bus de {vehicle}",
-    "up": "connecté",
-    "down": "non connecté",
+    "up": "✓ connecté",
+    "down": "✗ non connecté",
     "broker": "Serveur",
     "waiting": "Messages qui attendent le serveur",
     "disk": "Place qu’ils occupent",
@@ -57,15 +58,20 @@ _FRENCH = {
     "HELD_OVER": "laissée à elle-même",
     "NETWORK": "réglée par le réseau",
     "GNSS": "réglée par satellites",
-    "error": "fausse d’au plus {seconds} s",
+    "error": "fausse d’au plus {seconds}\u00a0s",
     "unknown": "erreur inconnue",
+    "point": ",",
 }
 LANGUAGES = {"en": _ENGLISH, "fr": _FRENCH}
 STYLE = (
     "body{font:1.1rem/1.5 system-ui,sans-serif;margin:1rem auto;max-width:34rem;padding:0 1rem;"
-    "color:#111;background:#fff}h1{font-size:1.4rem}dl{margin:0}dt{font-weight:600}"
-    "dd{margin:0 0 .6rem}.well,.wrong{border-left:.5rem solid;padding:.5rem 1rem}"
+    "color:#111;background:#fff;overflow-wrap:anywhere}h1{font-size:1.4rem}dl{margin:0}"
+    "dt{font-weight:600}dd{margin:0 0 .6rem}"
+    ".well,.wrong{border-left:.5rem solid;padding:.5rem 1rem;margin:0 0 1.2rem}"
+    ".wrong p{margin:0}ul{margin:.4rem 0 0;padding-left:1.2rem}li{margin-bottom:.3rem}"
     ".well{border-color:#0a6b2d}.wrong{border-color:#b00020}"
+    "@media(min-width:34rem){dl{display:grid;grid-template-columns:3fr 2fr;gap:.4rem 1rem}"
+    "dd{margin:0}}"
 )
 
 
@@ -105,11 +111,15 @@ def _say(words: dict[str, str], reason: Reason) -> str:
     return escape(words[reason.code].format(vehicle=reason.vehicle))
 
 
+def _number(words: dict[str, str], value: float) -> str:
+    return f"{value:g}".replace(".", words["point"])
+
+
 def _rows(words: dict[str, str], picture: Picture | None) -> list[tuple[str, str]]:
     if picture is None:
         return []
     state = {True: words["up"], False: words["down"]}
-    seconds = f"{picture.error_ms / 1000:g}"
+    seconds = _number(words, picture.error_ms / 1000)
     error = words["unknown" if health.is_unknown(picture) else "error"].format(seconds=seconds)
     clock = words[statement.CLOCKS[picture.clock]]
     hours, minutes = divmod(picture.uptime_s // 60, 60)
@@ -117,7 +127,7 @@ def _rows(words: dict[str, str], picture: Picture | None) -> list[tuple[str, str
         *((words["bus"].format(vehicle=v), state[up]) for v, up in picture.buses.items()),
         (words["broker"], state[picture.broker]),
         (words["waiting"], str(picture.statements)),
-        (words["disk"], f"{picture.outbox_permille / 10:g} %"),
+        (words["disk"], _number(words, picture.outbox_permille / 10) + "\u00a0%"),
         (words["thinned"], str(picture.samples_thinned)),
         (words["refused"], str(picture.refused)),
         (words["clock"], clock if picture.clock == statement.UNSET else f"{clock}, {error}"),

@@ -60,13 +60,7 @@ def _follow_logs(settings: GatewaySettings, key: Ed25519PrivateKey) -> Gossip:
 
 def _run(settings: GatewaySettings, outbox: Outbox, gossip: Gossip, stop: threading.Event) -> None:
     inbox = Inbox(settings.limits.inbox_messages)
-    heartbeat = {
-        "State": _OPERATIONAL,
-        "BootCount": outbox.count_start() & 0xFFFF,
-        "SoftwareHash": _software_hash(),
-    }
-    waiting = settings.limits.commands_waiting
-    buses = {one.vehicle: VehicleBus(one, waiting, inbox, heartbeat) for one in settings.buses}
+    buses = _make_buses(settings, outbox, inbox)
     uplink = Uplink(settings.mqtt, settings.gateway, inbox)
     verify = load_verifier(settings.ack_public_key)
     clock = Clock(settings.clock)
@@ -86,10 +80,7 @@ def _run(settings: GatewaySettings, outbox: Outbox, gossip: Gossip, stop: thread
     notifier.ready()
     try:
         while not stop.is_set():
-            for event in inbox.take(gateway.wait_s()):
-                gateway.handle(event)
-            gateway.tick()
-            notifier.turned(time.monotonic(), gateway.status)
+            _turn(gateway, inbox, notifier)
             if not uplink.alive or not all(bus.alive for bus in buses.values()):
                 # A fault of ours, with its trace in the log: better restarted than half alive.
                 raise GatewayError("the thread of a bus or of the broker has ended")
@@ -103,6 +94,25 @@ def _run(settings: GatewaySettings, outbox: Outbox, gossip: Gossip, stop: thread
             bus.stop()
         uplink.stop()
         tracer.close()
+
+
+def _make_buses(settings: GatewaySettings, outbox: Outbox, inbox: Inbox) -> dict[str, VehicleBus]:
+    """By vehicle; not started."""
+    heartbeat = {
+        "State": _OPERATIONAL,
+        "BootCount": outbox.count_start() & 0xFFFF,
+        "SoftwareHash": _software_hash(),
+    }
+    waiting = settings.limits.commands_waiting
+    return {one.vehicle: VehicleBus(one, waiting, inbox, heartbeat) for one in settings.buses}
+
+
+def _turn(gateway: Gateway, inbox: Inbox, notifier: Notifier) -> None:
+    """What came and what is due, once."""
+    for event in inbox.take(gateway.wait_s()):
+        gateway.handle(event)
+    gateway.tick()
+    notifier.turned(time.monotonic(), gateway.status)
 
 
 def _software_hash() -> int:

@@ -66,6 +66,12 @@ def test_all_is_well_or_it_has_only_begun() -> None:
     assert "starting" in health_page.page(None, 1.0, "en")
 
 
+def test_numbers_are_written_as_the_language_does() -> None:
+    english, french = (health_page.page(WELL, 100.0, name) for name in ("en", "fr"))
+    assert "45.5\u00a0%" in english and "at most 0.03\u00a0s" in english
+    assert "45,5\u00a0%" in french and "au plus 0,03\u00a0s" in french
+
+
 def test_both_languages_have_the_same_words() -> None:
     english, french = health_page.LANGUAGES.values()
     assert english.keys() == french.keys()
