@@ -139,6 +139,42 @@ def test_quarantined_message_is_shown_with_its_reason(web: WebServer, visitor: V
     expect(item).to_contain_text("tf/1/gw-x/up/statement")
 
 
+def test_what_a_gateway_did_not_take_is_shown_as_its_own(web: WebServer, visitor: Visitor) -> None:
+    page = visitor.page()
+    web.fleet.quarantine = [
+        {"id": 1, "source": "gateway", "gateway": "gw-2", "text": "boot 7", "server_time": 1}
+    ]
+    open_fleet(page, web, "#/refusals")
+    item = page.get_by_test_id("refusal").first
+    expect(item).to_contain_text("Gateway gw-2")
+    expect(item).to_contain_text("did not take records of its vehicle: boot 7")
+    expect(item.locator("code")).to_have_count(0)
+
+
+def test_missing_statements_are_shown_as_soon_as_they_are_told(
+    web: WebServer, visitor: Visitor
+) -> None:
+    page = visitor.page()
+    open_fleet(page, web, "#/refusals")
+    expect(page.get_by_test_id("line")).to_have_attribute("data-state", "open")
+    expect(page.get_by_test_id("gaps")).to_have_count(0)
+    web.fleet.gaps = [
+        {"id": 9, "gateway": "gw-1", "first": 5, "last": 8, "since": 1_795_000_000, "filled": None},
+        {"id": 8, "gateway": "gw-2", "first": 3, "last": 3, "since": 1_795_000_000, "filled": None},
+    ]
+    web.fleet.emit("gap", web.fleet.gaps[0])
+    expect(page.get_by_test_id("gap")).to_have_count(2)
+    expect(page.get_by_test_id("gap").first).to_contain_text("gw-1: numbers 5 to 8")
+    expect(page.get_by_test_id("gap").last).to_contain_text("gw-2: number 3")
+    expect(page.get_by_test_id("gaps")).to_contain_text("There are more")
+    page.get_by_test_id("language-fr").click()
+    expect(page.get_by_test_id("gap").first).to_contain_text("numéros 5 à 8")
+    # Filled: nothing is left of it on the page.
+    web.fleet.gaps = []
+    web.fleet.emit("gap", {"id": 9})
+    expect(page.get_by_test_id("gaps")).to_have_count(0)
+
+
 def test_new_refusal_is_counted_on_the_tab(web: WebServer, visitor: Visitor) -> None:
     page = visitor.page()
     open_fleet(page, web)

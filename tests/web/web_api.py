@@ -60,6 +60,7 @@ class FakeFleet:
         self.answers: dict[str, Entry] = {}
         self.idempotent: dict[str, tuple[str, str]] = {}
         self.quarantine: list[dict[str, object]] = []
+        self.gaps: list[dict[str, object]] = []
         self.down = False
         self.grant_delay_s = 0.2
         self.grant_refusal: str | None = None
@@ -291,6 +292,7 @@ class Handlers:
             self.route("/v1/fleet/vehicles/{id}/events", self.events, operator=True),
             self.route("/v1/fleet/vehicles/{id}/telemetry", self.telemetry, operator=True),
             self.route("/v1/fleet/refusals", self.refusals, operator=True),
+            self.route("/v1/fleet/gaps", self.gaps, operator=True),
             self.route("/v1/fleet/receipts/{leaf:int}", self.leaf_receipt, operator=True),
             self.route("/v1/fleet/stream", self.fleet_stream, operator=True),
         ]
@@ -374,6 +376,9 @@ class Handlers:
         ]
         items.sort(key=lambda item: -int(str(item["id"])))
         return JSONResponse({"items": self.fleet.quarantine + items, "next": None})
+
+    async def gaps(self, _: Request) -> Response:
+        return JSONResponse({"items": self.fleet.gaps, "next": "7" if self.fleet.gaps else None})
 
     async def leaf_receipt(self, asked: Request) -> Response:
         return self.fleet.receipt_of_leaf(asked.path_params["leaf"])

@@ -47,7 +47,7 @@ export async function start() {
   running?.abort();
   running = new AbortController();
   const { signal } = running;
-  await Promise.all([loadVehicles(), loadRefusals()]);
+  await Promise.all([loadVehicles(), loadRefusals(), loadGaps()]);
   if (!state.token.value || signal.aborted) return;
   follow("/v1/fleet/stream", {
     token: state.token.value, signal, onEvent,
@@ -80,6 +80,15 @@ export async function loadRefusals(older = false) {
     state.refusals.value = { items: all, next: goesOn, loading: false, error: null };
   } catch (error) {
     state.refusals.value = { items, next, loading: false, error: failed(error) };
+  }
+}
+
+async function loadGaps() {
+  try {
+    const { items, next } = await fetchFleet("gaps");
+    state.gaps.value = { items, more: next !== null };
+  } catch (error) {
+    failed(error);
   }
 }
 
@@ -156,12 +165,14 @@ function onEvent({ type, data }) {
   if (type === "vehicle") onVehicle(data);
   if (type === "record") onRecord(data);
   if (type === "refusal") onRefusal(data);
+  if (type === "gap") loadGaps();
   if (type === "reset") reload(); // too much was missed to be told event by event
 }
 
 function reload() {
   loadVehicles();
   loadRefusals();
+  loadGaps();
   if (state.route.value.id) refreshEvents(true);
 }
 

@@ -6,6 +6,7 @@ import { moment } from "/static/ui/format.js";
 import { has, t } from "/static/ui/i18n.js";
 import { Icon } from "/static/ui/icons.js";
 import { REFUSALS, named } from "/static/ui/records.js";
+import { Gaps } from "./gaps.js";
 import * as live from "./live.js";
 import { refusals } from "./state.js";
 import { problemText } from "/static/ui/problems.js";
@@ -15,6 +16,7 @@ export function Refusals() {
   return html`<section class="stack">
     <${ScreenTitle}>${t("fleet.refusals")}<//>
     <p class="lead">${t("refusals.lead")}</p>
+    <${Gaps} />
     ${error && html`<${Notice} kind="bad" testid="api-error" title=${problemText(error)}
       actions=${html`<${Button} testid="retry" onClick=${() => live.loadRefusals()}>${t("action.retry")}<//>`} />`}
     ${loading && html`<${Skeleton} label=${t("fleet.loading")} />`}
@@ -34,16 +36,22 @@ function Refusal({ item }) {
     data-name=${item.name ?? item.reason ?? ""} data-source=${server ? "quarantine" : "vehicle"}>
     <div class="event-text">
       <p class="row"><span class="chip chip-plain"><${Icon} name=${server ? "shield" : "locked"} />
-        ${t(server ? "refusals.by-server" : "refusals.by-vehicle", { vehicle: item.vehicle ?? item.where ?? "?" })}</span>
-        <code>${codeText(item)}</code></p>
+        ${whose(item)}</span>
+        ${codeText(item) && html`<code>${codeText(item)}</code>`}</p>
       <p>${reasonText(item, server)}</p>
       <p class="hint">${[moment(item.server_time ?? item.time), where(item)].filter(Boolean).join(" · ")}</p>
     </div>
   </li>`;
 }
 
+function whose(item) {
+  if (item.source === "gateway") return t("refusals.by-gateway", { gateway: item.gateway });
+  if (fromServer(item)) return t("refusals.by-server");
+  return t("refusals.by-vehicle", { vehicle: item.vehicle ?? item.where ?? "?" });
+}
+
 function codeText(item) {
-  const name = item.name ?? named(REFUSALS, item.code ?? 0) ?? item.reason ?? "?";
+  const name = item.name ?? named(REFUSALS, item.code ?? 0) ?? item.reason ?? "";
   return item.code === undefined || item.code === null ? name : `${item.code} ${name}`;
 }
 
@@ -56,4 +64,4 @@ function reasonText(item, server) {
   return has(`refusal.${name}`) ? t(`refusal.${name}`) : t("refusal.UNKNOWN", { code: item.code });
 }
 
-const where = (item) => [item.gateway, item.where ?? item.detail].filter(Boolean).join(", ");
+const where = (item) => [item.source === "gateway" ? null : item.gateway, item.where ?? item.detail].filter(Boolean).join(", ");

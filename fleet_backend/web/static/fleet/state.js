@@ -17,6 +17,9 @@ export const refusals = signal({ items: [], next: null, loading: true, error: nu
 /** Refusals that came in since the panel was last seen. */
 export const unseen = signal(0);
 
+/** Statements that are missing: {id, gateway, first, last, since} each; `more`: not all are here. */
+export const gaps = signal({ items: [], more: false });
+
 /** {page: "overview" | "vehicle" | "refusals", id} */
 export const route = signal({ page: "overview", id: null });
 

@@ -36,6 +36,14 @@ export default {
   "refusals.none": "Rien n’a été refusé.",
   "refusals.by-vehicle": "Véhicule {vehicle}",
   "refusals.by-server": "Serveur",
+  "refusals.by-gateway": "Passerelle {gateway}",
+  "gaps.title": "Déclarations manquantes",
+  "gaps.lead":
+    "Leurs passerelles les ont faites, et elles ne sont pas arrivées. Elles sont peut-être encore en route.",
+  "gaps.one": "{gateway}\u00a0: numéro {first}",
+  "gaps.range": "{gateway}\u00a0: numéros {first} à {last}",
+  "gaps.since": "manque depuis {time}",
+  "gaps.more": "Il y en a d’autres, qui ne sont pas listées ici.",
   "quarantine.malformed-message":
     "Le message n’est pas une déclaration avec son sel et son contenu.",
   "quarantine.malformed-statement": "La déclaration est illisible.",
