@@ -123,9 +123,8 @@ class Exchange:
         self.counters["statements accepted"] += deleted.accepted
         if deleted.refused:
             log.error(
-                "the backend refused %d statements, %d in all",
-                deleted.refused,
-                self._outbox.refused_total(),
+                "the backend refused statements",
+                extra={"refused": deleted.refused, "in_all": self._outbox.refused_total()},
             )
         if deleted.unknown:
             log.error("acknowledgement beyond the end of our chain: is this outbox an old copy?")

@@ -129,17 +129,16 @@ class Gateway:
             intake.flush()
 
     def log_health(self) -> None:
-        up = [name for name, bus in self._buses.items() if bus.connected]
-        log.info(
-            "health: buses up %d of %d, broker %s, outbox %d, in flight %d, refused %d, %s",
-            len(up),
-            len(self._buses),
-            "up" if self._uplink.connected else "down",
-            self._outbox.count(),
-            self.exchange.in_flight,
-            self._outbox.refused_total(),
-            dict(self.counts()),
-        )
+        told = {
+            "buses_up": sum(bus.connected for bus in self._buses.values()),
+            "buses": len(self._buses),
+            "broker": self._uplink.connected,
+            "outbox": self._outbox.count(),
+            "in_flight": self.exchange.in_flight,
+            "refused": self._outbox.refused_total(),
+            "counts": dict(self.counts()),
+        }
+        log.info("health", extra=told)
 
     @property
     def status(self) -> str:

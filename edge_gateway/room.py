@@ -59,7 +59,7 @@ class Room:
             if samples is None:
                 return
             if not self._is_thinning:
-                log.warning("outbox %d permille full: telemetry is thinned", used)
+                log.warning("telemetry is thinned", extra={"outbox_permille": used})
             self._is_thinning = True
             self.counters["samples thinned"] += samples
             self.stored()

@@ -39,13 +39,13 @@ def keep(connection: Connection, limits: GapLimits, now: int) -> None:
     """Tell of those that last, and forget the oldest that were filled."""
     told = gaps.tell(connection, now - limits.tell_after_s, _TOLD_AT_ONCE)
     for gap in told:
-        _LOG.warning("gateway %s: statements %d to %d are missing", *_place(gap))
+        _LOG.warning("statements are missing", extra=_place(gap))
     events.append(connection, [_event(gap, None) for gap in told], now)
     gaps.trim_filled(connection, limits.filled_kept)
 
 
-def _place(gap: Gap) -> tuple[str, int, int]:
-    return gap.gateway, gap.first, gap.last
+def _place(gap: Gap) -> dict[str, str | int]:
+    return {"gateway": gap.gateway, "first": gap.first, "last": gap.last}
 
 
 def _event(gap: Gap, filled: int | None) -> NewEvent:

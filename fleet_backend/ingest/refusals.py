@@ -138,7 +138,8 @@ def _put(
         payload,
     )
     number = quarantine.add(connection, new, now)
-    _LOG.warning("refused on %s: %s %s", topic, refused.reason, refused.detail)
+    said = {"topic": topic, "reason": refused.reason, "detail": refused.detail}
+    _LOG.warning("a message is refused", extra=said)
     data = {
         "source": "quarantine",
         "id": number,

@@ -171,7 +171,8 @@ class Worker:
             self._asked(outcome.heard.asked)
 
     def _take_apart(self, part: Sequence[Message], error: Exception, tries: int) -> None:
-        _LOG.error("%d messages do not go through: %s", len(part), faults.where(error))
+        told = {"messages": len(part), "fault": faults.where(error)}
+        _LOG.error("messages do not go through", extra=told)
         if len(part) > 1:
             middle = len(part) // 2
             self._take(part[:middle])

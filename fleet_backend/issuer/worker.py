@@ -108,7 +108,7 @@ class Worker:
             if self._ledger.holds(index, signed.statement):
                 self._store.issue(signed, self._now())
                 self._forget(signed)
-                log.info("grant %s issued, leaf %d", signed.grant, index)
+                log.info("grant issued", extra={"grant": str(signed.grant), "leaf": index})
 
     def _drop_ended(self, rows: list[GrantRow]) -> None:
         """Nothing is handed out for a request that is not fresh any more."""
@@ -151,7 +151,7 @@ class Worker:
             return
         decision = rules.decide(row.request, asked.case)
         if isinstance(decision, rules.Refusal):
-            log.info("grant %s refused: %s", row.public_id, decision.reason)
+            log.info("grant refused", extra={"grant": row.public_id, "reason": decision.reason})
             self._end(row, decision.reason, now)
             return
         if decision.grant.vehicle != row.vehicle:

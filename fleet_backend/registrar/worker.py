@@ -112,7 +112,7 @@ class Worker:
                 enrolments.answer(connection, row.id, answer, self._now())  # step 5
 
     def _refuse(self, row: Enrolment, reason: str, counts: dict[str, int]) -> None:
-        log.warning("enrolment %s refused: %s", row.id, reason)
+        log.warning("enrolment refused", extra={"enrolment": row.id, "reason": reason})
         with self._database.begin() as connection:
             counters.add(connection, counts)
             enrolments.refuse(connection, row.id, reason, self._now())
@@ -149,7 +149,7 @@ class Worker:
             raise RefusedRequestError(rules.REFUSED)
         asked = rules.check_renewal(data, known.public_key, self._now())
         chain = self._authority.renew(name, rules.tls_key(asked.csr))
-        log.info("gateway %s has another certificate", name)
+        log.info("certificate renewed", extra={"gateway": name})
         return renewal.encode_answer(asked.nonce, chain)
 
     def _check_name(self, invitation: Invitation, wish: Wish) -> None:
@@ -180,7 +180,7 @@ class Worker:
             bytes.fromhex(used.key),
         )
         self._invitations.save(replace(used, answer=answer.hex()))  # step 4
-        log.info("gateway %s is enrolled", used.gateway)
+        log.info("gateway enrolled", extra={"gateway": used.gateway})
         return answer
 
     def _register(self, used: Invitation, wish: Wish) -> None:
