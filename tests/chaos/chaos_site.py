@@ -23,7 +23,7 @@ from edge_gateway.mqtt_tls import MqttTls
 from fleet_backend.fleet import gateways, keys, vehicles
 from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.ledger import pemfile
-from trifleet import installation
+from trifleet import ingest_line, installation
 from trifleet.brokers.kinds import BrokerKind
 from trifleet.layout import Layout, make_folder, write_toml
 from trifleet.load.keys import Keyring
@@ -188,7 +188,8 @@ class Site:
         self._run("broker", *self.broker.command())
         self.broker.wait_until_ready()
         self.network = self._ends.enter_context(BadNetwork(self.broker.port, self.settings.seed))
-        config = ProgramSettings(self.layout, self.broker.port).ingest()
+        line = ingest_line.to(self.broker, 1)
+        config = ProgramSettings(self.layout, self.broker.port, line).ingest()
         words = ("-m", "trifleet.cli", "backend", "ingest", "--config", str(config))
         self._run("ingest", sys.executable, *words)
         for number in range(self.settings.hosts):
