@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from typer.testing import CliRunner, Result
 
-from trifleet.brokers.common import BrokerError, User
+from trifleet.brokers.common import BrokerError, Role, User
 from trifleet.brokers.embedded import BrokerSettings, EmbeddedBroker
 from trifleet.certificates.errors import CertificateError
 from trifleet.certificates.x509_parts import common_name
@@ -63,6 +63,15 @@ def test_files_for_elsewhere_are_private(data: Path, tmp_path: Path) -> None:
     assert made == {"mqtt.key", "mqtt.pem", "authority.pem"}
     assert stat.S_IMODE((tmp_path / "usb/mqtt.key").stat().st_mode) == 0o600
     assert "gw-9" in {user.name for user in Transport(Layout(data), []).users()}
+
+
+def test_workers_of_the_ingest_are_no_gateways(data: Path) -> None:
+    for name in ("ingest-2", "ingest-17"):
+        assert run(data, "issue", name).exit_code == 0
+    roles = {user.name: user.role for user in Transport(Layout(data), []).users()}
+    # Beyond the workers that a stack has, a name is a gateway's as any other.
+    assert (roles["ingest-2"], roles["ingest-17"]) == (Role.INGEST, Role.GATEWAY)
+    assert Transport(Layout(data), ["gw-1"], workers=2).ensure_certificates() == []
 
 
 def test_a_request_is_answered_without_its_key(data: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Certificates of gateways, programs and the broker.")
 
-Name = Annotated[str, typer.Argument(help="Of a gateway, or ingest, api, broker.")]
+Name = Annotated[str, typer.Argument(help="Of a gateway, or ingest, ingest-2 to -16, api, broker.")]
 Into = Annotated[
     Path | None, typer.Option("--into", help="Folder for the files; else where the stack's lie.")
 ]
