@@ -20,8 +20,9 @@ from tests.trifleet_cli.prometheus_tools import lint
 from trifleet.client import RiderClient
 
 VEHICLE = "trike-1"
-# Where nobody was refused, nothing was set aside, and no witness is asked.
+# Where nobody was refused, nothing was set aside, no witness is asked, and no back-up was made.
 EMPTY_WHEN_WELL = {
+    "time() - max(trifleet_backup_newest_timestamp_seconds > 0)",
     "histogram_quantile(0.99, sum by (le, result) "
     "(rate(trifleet_ledger_cosign_seconds_bucket[1m])))",
     "sum by (reason) (rate(trifleet_ingest_refused_total[1m]))",
