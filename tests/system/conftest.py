@@ -39,7 +39,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 
 @contextlib.contextmanager
 def started(data: Path, prepared: Path) -> Iterator[RunningStack]:
-    running = RunningStack.on_copy(data, prepared)
+    running = RunningStack.on_copy(data, prepared, VEHICLES)
     try:
         running.start()
         yield running

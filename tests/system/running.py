@@ -43,10 +43,9 @@ class RunningStack:
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def on_copy(cls, data: Path, prepared: Path, *options: str) -> "RunningStack":
+    def on_copy(cls, data: Path, prepared: Path, vehicles: int, *options: str) -> "RunningStack":
         """In a copy of a folder that is ready for a first start of its vehicles."""
         shutil.copytree(prepared, data)
-        vehicles = len(list((data / "vehicles").iterdir()))
         return cls(data, vehicles, *options)
 
     @property

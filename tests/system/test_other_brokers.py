@@ -27,10 +27,10 @@ TABLE = {"mosquitto": "mqtt", "rabbitmq": "amqp"}
 def over(request: pytest.FixtureRequest, tmp_path: Path, prepared: Path) -> Iterator[RunningStack]:
     """A stack that runs over this broker, from a folder that was made over another."""
     with_broker = RunningStack.on_copy(
-        tmp_path / "data", prepared, "--broker", request.param, "--workers", str(len(WORKERS))
+        tmp_path / "data", prepared, 1, "--broker", request.param, "--workers", str(len(WORKERS))
     )
     try:
-        with_broker.start()
+        with_broker.start(180.0)  # RabbitMQ alone takes ten seconds of processor
         yield with_broker
     finally:
         if with_broker.is_running:
