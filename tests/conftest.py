@@ -36,7 +36,29 @@ def parametrize_fixtures() -> None:
     """
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    leave_out_other_variants(config, items)
+    put_in_order(items)
+
+
+def leave_out_other_variants(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a test with `only(variant)`, the cases of the others: they are no tests, so none skips."""
+    left_out = [item for item in items if not of_this_variant(item)]
+    items[:] = [item for item in items if of_this_variant(item)]
+    kept = {item.nodeid.partition("[")[0] for item in items}
+    for item in left_out:
+        if item.nodeid.partition("[")[0] not in kept:
+            raise pytest.UsageError(f"{item.nodeid}: it has `only`, and none of that variant")
+    config.hook.pytest_deselected(items=left_out)
+
+
+def of_this_variant(item: pytest.Item) -> bool:
+    mark = item.get_closest_marker("only")
+    variants = getattr(item, "callspec", None)
+    return mark is None or (variants is not None and mark.args[0] in variants.params.values())
+
+
+def put_in_order(items: list[pytest.Item]) -> None:
     """Spread files that mostly wait for processes among those that compute: both at once."""
     units: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
