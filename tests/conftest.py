@@ -36,14 +36,37 @@ def parametrize_fixtures() -> None:
     """
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    leave_out_other_variants(config, items)
+    put_in_order(items)
+
+
+def leave_out_other_variants(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a test with `only(variant)`, the cases of the others: they are no tests, so none skips."""
+    left_out = [item for item in items if not of_this_variant(item)]
+    items[:] = [item for item in items if of_this_variant(item)]
+    kept = {item.nodeid.partition("[")[0] for item in items}
+    for item in left_out:
+        if item.nodeid.partition("[")[0] not in kept:
+            raise pytest.UsageError(f"{item.nodeid}: it has `only`, and none of that variant")
+    config.hook.pytest_deselected(items=left_out)
+
+
+def of_this_variant(item: pytest.Item) -> bool:
+    mark = item.get_closest_marker("only")
+    variants = getattr(item, "callspec", None)
+    return mark is None or (variants is not None and mark.args[0] in variants.params.values())
+
+
+def put_in_order(items: list[pytest.Item]) -> None:
     """Spread files that mostly wait for processes among those that compute: both at once."""
     units: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         units[unit_of(item.nodeid)].append(item)
     units[COMMON_STACK].sort(key=lambda item: COMMON.index(item.path.name))  # the rest as it was
-    waiting = [unit for unit in units if "/system/" in unit]
-    waiting.sort(key=lambda unit: unit != COMMON_STACK)  # the longest of all
+    waiting = [unit for unit, of in units.items() if "/system/" in unit or any(map(is_slow, of))]
+    # The longest of all, the other whole stacks, and what else takes its time.
+    waiting.sort(key=lambda unit: (unit != COMMON_STACK, "/system/" not in unit))
     computing = [unit for unit in units if unit not in waiting]
     # The last of them begins when two thirds of the others have begun.
     stride = max(1, 2 * len(computing) // (3 * max(1, len(waiting))))
@@ -53,6 +76,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             order.append(waiting.pop(0))
         order.append(unit)
     items[:] = [item for unit in (*order, *waiting) for item in units[unit]]
+
+
+def is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
 
 
 def unit_of(nodeid: str) -> str:

@@ -13,6 +13,8 @@ from workbench.bench import on_bench
 from workbench.cable import Cable, CableAnswer
 from workbench.flash import flash_application
 
+pytestmark = pytest.mark.slow
+
 WITHIN_S = 20.0
 BROKEN = [
     (
@@ -55,8 +57,7 @@ def counted(number):
 def test_after_five_crashes_it_starts_small_and_is_unlocked_by_cable(make_stand):
     stand = make_stand(BROKEN, [("crashes", counted(4))])
     # One more crash in telemetry, then a start without it.
-    boots = stand.board.boots
-    stand.wait(lambda: stand.board.boots >= boots + 2)
+    stand.wait(lambda: stand.board.boots >= stand.held_boots + 2)
     stand.talks()
     boots = stand.board.boots
     with Cable(stand.board.tty) as cable:

@@ -40,9 +40,3 @@ def shared(engine_name: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         opened.create_schema()
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def only_sqlite(engine_name: str) -> None:
-    if engine_name != SQLITE:
-        pytest.skip("about a file")

@@ -20,6 +20,7 @@ from fleet_backend.fleet.errors import (
 from fleet_backend.fleet.schema import MEASURED, VERSION, schema_version
 from fleet_backend.fleet.sqlite import connect
 from protocol import bodies, record
+from tests.fleet.engines import SQLITE
 
 ROUNDS = 60
 
@@ -73,7 +74,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
         open_database(f"sqlite:///{tmp_path}/absent/fleet.db")
 
 
-@pytest.mark.usefixtures("only_sqlite")
+@pytest.mark.only(SQLITE)
 def test_the_file_is_private_and_durable(database: Database, tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "fleet.db").stat().st_mode) == 0o600
     with database.begin() as connection:

@@ -52,6 +52,8 @@ from trifleet.certificates.authority import (
 )
 from trifleet.certificates.files import Party
 
+pytestmark = pytest.mark.slow
+
 FORGED_NAMES = ("gw/1", "gw+1", "+", "#", "$SYS", "gw 1", "GW-1", "gw-1\x00x", "gw-1,CN=gw-2", "")
 
 
@@ -413,9 +415,8 @@ def test_a_user_whose_name_is_no_identifier_is_refused(site: Site, name: str) ->
     assert site.join("gw-1").connected
 
 
+@pytest.mark.only(RABBITMQ)
 def test_the_guest_of_rabbitmq_is_not_there(site: Site) -> None:
-    if site.kind != RABBITMQ:
-        pytest.skip("of RabbitMQ alone")
     table = site.broker.control("list_users")  # type: ignore[union-attr]
     known = {line.split("\t")[0] for line in table.splitlines()[1:]}
     assert "guest" not in known and "ingest" in known
@@ -571,9 +572,8 @@ def test_workers_of_a_group_share_what_comes_on_mosquitto_alone(site: Site) -> N
         assert got == [[], []]
 
 
+@pytest.mark.only(MOSQUITTO)
 def test_who_does_not_know_the_group_takes_nothing_out_of_it(site: Site) -> None:
-    if site.kind != MOSQUITTO:
-        pytest.skip("of mosquitto alone")
     worker = ingest_adapter(site, "ingest-3", "workers-0123456789abcdef")
     try:
         attacks.settle(0.5)
@@ -590,9 +590,8 @@ def test_who_does_not_know_the_group_takes_nothing_out_of_it(site: Site) -> None
         worker.close()
 
 
+@pytest.mark.only(RABBITMQ)
 def test_the_ingest_s_queue_holds_what_gateways_send_and_pushes_back(site: Site) -> None:
-    if site.kind != RABBITMQ:
-        pytest.skip("of RabbitMQ alone")
     assert isinstance(site.broker, RabbitMq)
     own = site.join("gw-8")
     with amqp_channel(site, "ingest") as channel:
