@@ -2,7 +2,8 @@
 
 Order of writes for one request, and what is true if power goes after each step:
 1. the invitation's file says which request it is used for: no other one gets anything by it;
-2. the gateway's statement key is registered in the database: nobody can connect as it yet;
+2. the gateway's statement key is registered in the database, and its vehicles with it: nobody can
+   connect as it yet;
 3. the authority registers and signs a certificate: the broker lets its holder in, who has none yet.
    A repetition signs another one for the same key, and nobody ever gets this one;
 4. the sealed answer is in the invitation's file: the same request gets this answer from now on;
@@ -23,7 +24,7 @@ from fleet_backend.fleet import counters, enrolments, gateways
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.enrolments import Enrolment
 from fleet_backend.fleet.errors import ExistsError
-from fleet_backend.registrar import rules
+from fleet_backend.registrar import admission, rules
 from fleet_backend.registrar.errors import InvitationError, RefusedRequestError
 from fleet_backend.registrar.invitations import Invitation, Invitations
 from fleet_backend.registrar.rules import Wish, WrongCodeError
@@ -153,11 +154,14 @@ class Worker:
         return renewal.encode_answer(asked.nonce, chain)
 
     def _check_name(self, invitation: Invitation, wish: Wish) -> None:
-        """Before anything is written: a name that is another's does not use the code up."""
+        """Before anything is written: what is another's does not use the code up."""
         with self._database.read() as connection:
             known = gateways.find(connection, invitation.gateway)
             gone = invitation.gateway in gateways.revoked(connection)
+            is_free = admission.may_attach(connection, invitation)
         wanted = (wish.request.public_key, gateways.GATEWAY)
+        if not is_free:
+            raise RefusedRequestError(rules.VEHICLE)
         if gone or (known is not None and (known.public_key, known.kind) != wanted):
             raise RefusedRequestError(rules.NAME)
 
@@ -179,7 +183,7 @@ class Worker:
             ),
             bytes.fromhex(used.key),
         )
-        self._invitations.save(replace(used, answer=answer.hex()))  # step 4
+        self._invitations.save(replace(used, answer=answer.hex(), registrations=()))  # step 4
         log.info("gateway %s is enrolled", used.gateway)
         return answer
 
@@ -188,6 +192,7 @@ class Worker:
         try:
             with self._database.begin() as connection:
                 gateways.register(connection, used.gateway, public, gateways.GATEWAY, now)
+                admission.attach(connection, used, now)
         except ExistsError as error:
             raise RefusedRequestError(rules.NAME) from error
 

@@ -39,15 +39,25 @@ def invite(
     vehicle: Annotated[
         list[str], typer.Option("--vehicle", help="Behind this gateway; may be repeated.")
     ],
+    vehicle_file: Annotated[
+        list[Path] | None,
+        typer.Option(help="Of a vehicle that is new in the fleet: `trifleet board registration`."),
+    ] = None,
     hours: Annotated[int, typer.Option(help="How long the code is good.")] = 24,
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Print a one-time code for a new gateway: this once, it is kept nowhere."""
+    """Print a one-time code for a new gateway: this once, it is kept nowhere.
+
+    Its vehicles come into the fleet with it, or move to it from a gateway that was revoked.
+    """
+    from fleet_backend.registrar import registrations
     from protocol import enrolment
 
     found = _invitations(data)
+    brought = [registrations.read(path) for path in vehicle_file or ()]
     _check_unknown(data, name)
-    code = found.invite(name, vehicle, hours, int(time.time()))
+    _check_vehicles(data, name, vehicle, {one.vehicle for one in brought})
+    code = found.invite(name, vehicle, hours, int(time.time()), brought)
     print(enrolment.show_code(code))
     print(f"{name}: good for {hours} h, once; type it at `trifleet gateway enrol`", file=sys.stderr)
 
@@ -177,6 +187,29 @@ def _check_unknown(data: Path, name: str) -> None:
         raise InstallationError(f"{name} is in the fleet already: choose another name")
 
 
+def _check_vehicles(data: Path, gateway: str, names: list[str], brought: set[str]) -> None:
+    """Raises InstallationError for what the registrar would refuse."""
+    from fleet_backend.fleet import vehicles
+    from trifleet.errors import InstallationError
+
+    with _reading(data) as connection:
+        for name in names:
+            known = vehicles.find(connection, name)
+            if known is not None and not vehicles.may_assign(connection, known, gateway):
+                raise InstallationError(
+                    f"{name} belongs to {known.gateway}: a vehicle moves when its gateway was"
+                    f" revoked (`trifleet gateway revoke {known.gateway}`)"
+                )
+            if known is not None and name in brought:
+                raise InstallationError(f"{name} is in the fleet already: leave its file out")
+            if known is None and name not in brought:
+                print(
+                    f"{name} is not registered, so its records will be set aside: invite again"
+                    " with its --vehicle-file, from `trifleet board registration`",
+                    file=sys.stderr,
+                )
+
+
 def _wrong_codes(data: Path) -> int:
     from fleet_backend.fleet import counters
     from fleet_backend.registrar.worker import WRONG_CODES
@@ -190,7 +223,7 @@ def _reading(data: Path) -> "Iterator[Connection]":
     from fleet_backend.fleet.database import open_database
     from trifleet.layout import Layout
 
-    with closing(open_database(f"sqlite:///{Layout(data.resolve()).database}")) as database:
+    with closing(open_database(Layout(data.resolve()).database_url)) as database:
         database.check_schema()
         with database.read() as connection:
             yield connection
