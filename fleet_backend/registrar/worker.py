@@ -20,7 +20,7 @@ from typing import Protocol
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy.exc import DBAPIError
 
-from fleet_backend.fleet import counters, enrolments, gateways
+from fleet_backend.fleet import counters, enrolments, gateway_keys, gateways
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.enrolments import Enrolment
 from fleet_backend.fleet.errors import ExistsError
@@ -145,10 +145,11 @@ class Worker:
             raise RefusedRequestError(rules.REFUSED) from error
         with self._database.read() as connection:
             known = gateways.find(connection, name)
+            own = gateway_keys.of(connection, name)
             gone = name in gateways.revoked(connection)
-        if known is None or known.kind != gateways.GATEWAY or gone:
+        if known is None or own is None or known.kind != gateways.GATEWAY or gone:
             raise RefusedRequestError(rules.REFUSED)
-        asked = rules.check_renewal(data, known.public_key, self._now())
+        asked = rules.check_renewal(data, own.newest, self._now())
         chain = self._authority.renew(name, rules.tls_key(asked.csr))
         log.info("gateway %s has another certificate", name)
         return renewal.encode_answer(asked.nonce, chain)

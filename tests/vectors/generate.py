@@ -897,6 +897,12 @@ def ack_cases():
     opened("refuse-unsorted", [1, "gw-1", [[6, 6], [0, 4]], []], error("field"))
     opened("refuse-overlap", [1, "gw-1", [[0, 4], [4, 5]], []], error("field"))
     opened("refuse-single", [1, "gw-1", [[0]], []], error("field"))
+    over = bytes([7] * 32)
+    told = {"gateway": "gw-1", "accepted": [], "refused": [], "replaced": {"hex": over.hex()}}
+    opened("replaced-key", [2, "gw-1", [], [], over], told)
+    opened("refuse-replaced-31", [2, "gw-1", [], [], over[:31]], error("field"))
+    opened("refuse-version-2-four", [2, "gw-1", [], []], error("field"))
+    opened("refuse-version-1-five", [1, "gw-1", [], [], over], error("field"))
     assert ack.to_ranges([6, 4, 0, 1, 2, 3]) == [(0, 4), (6, 6)]
 
 

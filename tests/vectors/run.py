@@ -189,7 +189,7 @@ def statement_thinned(given):
 
 def ack_open(given):
     read = ack.open_ack(bytes.fromhex(given["data"]), lambda message, signature: given["good"])
-    return attributes(read, "gateway accepted refused")
+    return attributes(read, "gateway accepted refused" + (" replaced" if read.replaced else ""))
 
 
 def sighting_open(given):

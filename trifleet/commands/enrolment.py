@@ -32,6 +32,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("enrol")(enrol)
     app.command("renew")(renew)
     app.command("revoke")(revoke)
+    app.command("keys")(keys)
 
 
 def invite(
@@ -135,13 +136,13 @@ def renew(
     from edge_gateway import renewal
     from edge_gateway.enrol_carrier import HttpCarrier
     from edge_gateway.errors import EnrolError
+    from edge_gateway.key_rotation import current_key
     from edge_gateway.settings import load
-    from fleet_backend.fleet.keys import load_ed25519
 
     settings = load(config)
     if settings.mqtt.tls is None:
         raise EnrolError(f"{config}: a gateway without certificates has none to renew")
-    own = renewal.Own(settings.gateway, load_ed25519(settings.key_file), settings.mqtt.tls)
+    own = renewal.Own(settings.gateway, current_key(settings), settings.mqtt.tls)
     done = renewal.renew(own, HttpCarrier(url))
     print(f"{settings.gateway}: {'renewed' if done else 'more than 30 days are left'}")
 
@@ -154,6 +155,24 @@ def revoke(name: Name, data: Data = DEFAULT_DATA) -> None:
     from trifleet.revocation import revoke_gateway
 
     print(revoke_gateway(data.resolve(), name))
+
+
+def keys(name: Name, data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
+    """The keys of a gateway's statements: from which number on, and where the log says so."""
+    from fleet_backend.fleet import gateway_keys
+    from fleet_backend.fleet.errors import UnknownError
+
+    with _reading(data) as connection:
+        found = gateway_keys.history(connection, name)
+    if not found:
+        raise UnknownError(f"no gateway {name!r}")
+    for one in found:
+        if as_json:
+            row = {"first_seq": one.first_seq, "public_key": one.public_key.hex()}
+            print(json.dumps({**row, "entry": one.leaf_index}))
+            continue
+        entry = "-" if one.leaf_index is None else str(one.leaf_index)
+        print(f"from statement {one.first_seq:<10} entry {entry:<10} {one.public_key.hex()}")
 
 
 def _typed() -> str:
