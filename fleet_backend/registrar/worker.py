@@ -13,7 +13,7 @@ A repetition begins at step 1 and uses the same code; each step that was done ch
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -50,7 +50,14 @@ class Authority(Protocol):
         RefusedRequestError for who has none, or asks too often."""
 
     def root(self) -> bytes:
-        """The root certificate, DER."""
+        """The root certificate that signs now, DER."""
+
+    def trust(self) -> tuple[list[bytes], bytes]:
+        """Every root that is trusted now, the one that signs first, and, while one follows another
+        or did, the newer one's key signed by the older one: DER, or empty."""
+
+    def note_held(self, name: str, held: Sequence[bytes]) -> None:
+        """A gateway said under its key which roots it holds: SHA-256 of each."""
 
 
 @dataclass(frozen=True)
@@ -150,9 +157,14 @@ class Worker:
         if known is None or own is None or known.kind != gateways.GATEWAY or gone:
             raise RefusedRequestError(rules.REFUSED)
         asked = rules.check_renewal(data, own.newest, self._now())
-        chain = self._authority.renew(name, rules.tls_key(asked.csr))
-        log.info("gateway %s has another certificate", name)
-        return renewal.encode_answer(asked.nonce, chain)
+        chain = []
+        if asked.csr:
+            chain = self._authority.renew(name, rules.tls_key(asked.csr))
+            log.info("gateway %s has another certificate", name)
+        if asked.held is None:
+            return renewal.encode_answer(asked.nonce, chain)
+        self._authority.note_held(name, asked.held)
+        return renewal.encode_answer(asked.nonce, chain, *self._authority.trust())
 
     def _check_name(self, invitation: Invitation, wish: Wish) -> None:
         """Before anything is written: what is another's does not use the code up."""

@@ -1310,12 +1310,27 @@ def renewal_cases():
     changed("long-csr", 2, bytes(2049))
     changed("nonce", 3, bytes(15))
     changed("time", 4, 1 << 32)
+    held = [bytes([5] * 32)]
+    second = {"gateway": "gw-1", **pair, "time": NOW, "held": [{"hex": held[0].hex()}]}
+    opened("held", [2, *whole[1:], held], second)
+    empty = {**second, "csr": {"hex": ""}}
+    opened("held-no-csr", [2, "gw-1", b"", nonce, NOW, held], empty)
+    opened("held-short", [2, *whole[1:], [bytes(31)]], error("field"))
+    opened("held-many", [2, *whole[1:], held * 5], error("field"))
+    opened("held-of-nobody", [2, *whole[1:], []], {**second, "held": []})
+    opened("held-of-version-1", [*whole, held], error("field"))
 
     def answered(name, value, expect):
         given = {"data": cbor.encode(value).hex()}
         case(f"renewal/answer-{name}", "renewal.answer", given, expect)
 
     answered("whole", [1, nonce, chain], [{"hex": nonce.hex()}, [{"hex": chain[0].hex()}]])
+    root = [b"root", b"other"]
+    said = [{"hex": nonce.hex()}, [], [{"hex": one.hex()} for one in root], {"hex": "6c"}]
+    answered("roots", [2, nonce, [], root, b"l"], said)
+    answered("roots-none", [2, nonce, chain, [], b""], error("field"))
+    answered("roots-three", [2, nonce, chain, root * 2, b""], error("field"))
+    answered("roots-long-link", [2, nonce, chain, root, bytes(4097)], error("field"))
     answered("version", [2, nonce, chain], error("version"))
     answered("no-certificate", [1, nonce, []], error("field"))
     answered("long-chain", [1, nonce, [b"x"] * 5], error("field"))

@@ -281,15 +281,16 @@ def enrolment_answer(given):
 def renewal_open(given):
     data = bytes.fromhex(given["data"])
     read = renewal.open_renewal(data, lambda message, signature: given["good"])
-    return attributes(read, "gateway csr nonce time")
+    return attributes(read, "gateway csr nonce time" + (" held" if read.held is not None else ""))
 
 
 def renewal_answer(given):
     data = bytes.fromhex(given["data"])
-    nonce, chain = renewal.decode_answer(data)
-    if renewal.encode_answer(nonce, chain) != data:
+    read = renewal.decode_answer(data)
+    if renewal.encode_answer(read.nonce, read.chain, read.roots or None, read.link) != data:
         return "another encoding came back"
-    return [plain(nonce), plain(chain)]
+    told = [plain(read.nonce), plain(read.chain)]
+    return told + ([plain(read.roots), plain(read.link)] if read.roots else [])
 
 
 OPERATIONS = {
