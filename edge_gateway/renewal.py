@@ -44,8 +44,12 @@ def renew(
     """
     held = _certificate(own.tls.certificate_file)
     is_due = held.not_valid_after_utc.timestamp() - clock() < RENEW_BEFORE_S
+    before = own.tls.ca_file.read_bytes()
     answer = _answer(own, carrier, wait_s, int(clock()), with_csr=is_due)
     signing = _update_roots(own, answer, held)
+    if not is_due and own.tls.ca_file.read_bytes() != before:
+        # Whoever changes the root waits for it to be held: say so at once.
+        answer = _answer(own, carrier, wait_s, int(clock()), with_csr=False)
     if not is_due and signing is not None and held.issuer != signing.subject:
         answer = _answer(own, carrier, wait_s, int(clock()), with_csr=True)
         _update_roots(own, answer, held)
