@@ -3,9 +3,9 @@
     python3 trifleet_verify.py RECEIPT POLICY [GATEWAY_KEY]
 
 RECEIPT is a proof file (C2SP tlog-proof) or a COSE receipt (RFC 9942). POLICY (C2SP tlog-policy)
-names the log's key and its witnesses, and comes from somebody whom you trust: all that is proved
-is proved against the keys in it. GATEWAY_KEY is 64 hexadecimal digits, if you know them. Nothing is
-fetched. Exit status 0: the receipt holds; what is proved is printed, and what is not. 1: refused.
+names the log's key and its witnesses, and comes from somebody whom you trust: all is proved against
+its keys. GATEWAY_KEY: 64 hexadecimal digits, if you know them; the receipt of a change of it shows
+the next. Nothing is fetched. Status 0: the receipt holds; what is proved is said. 1: refused.
 """
 
 import base64
@@ -282,7 +282,7 @@ def verify(data: bytes, policy: Policy, known_key: bytes | None = None) -> list[
             vehicle, *numbers, what, fields = read(inner, b"\x88\x01", TEXT, *[UINT] * 5, REST)
             words.append(f"  {vehicle.decode()!a} {numbers}: {RECORDS[what]} {fields.hex()}")
         except (ValueError, IndexError):
-            words.append(f"  {record.hex()}")
+            words.append(f"  {record.hex()} {record!a}")  # a gateway's own words can be read
     return words
 
 

@@ -2,7 +2,8 @@
 
 Both keys are made here and stay here. Everything is gathered in `<folder>.enrolling`, and becomes
 the folder in one rename, so there is a whole gateway or none. A repetition after an interruption
-sends the very same request again, to which the backend gives the very same answer.
+sends the very same request again, to which the backend gives the very same answer. The request is
+the last to go, after the rename: a folder that still has it is whole, and the repetition ends it.
 """
 
 import fcntl
@@ -49,6 +50,8 @@ class Plan:
 def enrol(plan: Plan, code: str, carrier: Carrier) -> str:
     """The gateway's name, when its folder is whole. Raises EnrolError; then there is no folder."""
     folder = plan.folder
+    if (folder / _REQUEST).exists():
+        return _end(folder, code)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise EnrolError(f"{folder} is there already")
     draft = folder.with_name(folder.name + ".enrolling")
@@ -70,10 +73,27 @@ def _finish(draft: Path, plan: Plan, answer: Answer) -> None:
         raise EnrolError(f"a bus for each of {', '.join(answer.vehicles)}, in this order")
     enrol_files.write_answer(draft, answer, plan.buses)
     settings.load(draft / SETTINGS)  # what we wrote can be read: raises SettingsError
-    (draft / _REQUEST).unlink()
-    enrol_files.sync_folder(draft)
+    # Power goes before this line: the draft is gathered again, from the same answer.
     draft.rename(plan.folder)
     enrol_files.sync_folder(plan.folder.parent)
+    # Power goes before this line: the gateway is whole, and the repetition takes the request away.
+    _forget_request(plan.folder)
+
+
+def _end(folder: Path, code: str) -> str:
+    """What was enrolled with this very code and cut off after the rename. Raises EnrolError."""
+    try:
+        enrolment.open_request((folder / _REQUEST).read_bytes(), enrolment.key_of(code))
+    except ProtocolError as error:
+        raise EnrolError(f"{folder} is there already, enrolled with another code") from error
+    name = settings.load(folder / SETTINGS).gateway
+    _forget_request(folder)
+    return name
+
+
+def _forget_request(folder: Path) -> None:
+    (folder / _REQUEST).unlink()
+    enrol_files.sync_folder(folder)
 
 
 def check_chain(answer: Answer, key: ec.EllipticCurvePublicKey) -> None:

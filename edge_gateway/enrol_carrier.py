@@ -18,6 +18,7 @@ _MEDIA_TYPE = "application/cbor"
 _WORDS = {
     "refused": "the code is not good here: wrong, taken back, or tried too often",
     "expired": "the code has expired: ask for a new one",
+    "vehicle": "a vehicle of the invitation belongs to another gateway: tell who gave you the code",
     "used": "the code was used by another request: ask for a new one",
     "name": "the name that the code stands for belongs to another gateway",
 }

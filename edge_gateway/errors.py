@@ -43,6 +43,12 @@ class OutboxFullError(OutboxError):
     """No room: nothing of the transaction was stored. Room returns with acknowledgements."""
 
 
+class ReplacedKeyError(GatewayError):
+    """This gateway's key is none any more: what it signs is refused, and trying again is vain."""
+
+    exit_status = 78  # EX_CONFIG; the unit file does not start it again
+
+
 class CheckpointsError(GatewayError):
     """The memory of the logs cannot be read or written, or is not one."""
 

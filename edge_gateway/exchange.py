@@ -11,6 +11,7 @@ from edge_gateway.clock import Clock
 from edge_gateway.downlink import Commands, Delivery, Report, open_ack
 from edge_gateway.errors import OutboxFullError
 from edge_gateway.events import Arrived
+from edge_gateway.flight import Flight
 from edge_gateway.gossip import Gossip
 from edge_gateway.lanes import Lanes
 from edge_gateway.outbox import Outbox
@@ -68,6 +69,10 @@ class Exchange:
         self._reports: deque[Report] = deque(maxlen=_REPORTS_KEPT)
         # Verified, and not acted on yet.
         self._acks = Ack(settings.gateway, [], [])
+        # A change of our key goes to the backend before all else.
+        self._change = Flight(1, limits.first_resend_s, limits.longest_resend_s)
+        # Ours; the backend may say that it is over. Set by who knows it.
+        self.public_key = b""
         self._session = 0
         # By vehicle, what is retained on its topic.
         self._challenges_out: dict[str, bytes] = {}
@@ -75,7 +80,10 @@ class Exchange:
     @property
     def due_s(self) -> float | None:
         """When a statement is to be sent again, in the time of `time.monotonic`."""
-        return self._lanes.next_due_s() if self._uplink.connected else None
+        if not self._uplink.connected:
+            return None
+        one = self._lanes if self._outbox.signer.change is None else self._change
+        return one.next_due_s()
 
     @property
     def in_flight(self) -> int:
@@ -88,7 +96,7 @@ class Exchange:
         self._reports.append(report)
 
     def take(self, event: Arrived) -> None:
-        """One message of the broker. Raises OutboxError, nothing else."""
+        """One message of the broker. Raises OutboxError, ReplacedKeyError, nothing else."""
         try:
             if event.topic == courier.topic(self._gateway, courier.DOWN_ACK):
                 self._on_ack(event.payload)
@@ -104,6 +112,10 @@ class Exchange:
 
     def _on_ack(self, unverified: bytes) -> None:
         verified = open_ack(unverified, self._gateway, self._verify_ack)
+        change = self._outbox.signer.change
+        is_refused = change is not None and any(a <= change <= b for a, b in verified.refused)
+        if is_refused or (verified.replaced and verified.replaced == self.public_key):
+            raise self._outbox.end_key(self.public_key)
         self._acks.accepted.extend(verified.accepted)
         self._acks.refused.extend(verified.refused)
 
@@ -167,19 +179,31 @@ class Exchange:
         if self._uplink.session != self._session:
             self._session = self._uplink.session
             self._lanes.reset(self._outbox.next_seq)
+            self._change.reset()
             self._challenges_out.clear()
             self._gossip.connected()
         if not self._uplink.connected:
             return
         for vehicle, challenge in challenges.items():
             self._publish_challenge(vehicle, challenge)
+        while self._reports and self._publish_report(self._reports[0]):
+            self._reports.popleft()
+        if self._outbox.signer.change is not None:
+            self._send_change(self._outbox.signer.change, now)
+            return
         for message in self._gossip.due(now):
             if not self._uplink.publish(courier.UP_SIGHTING, message):
                 break
-        while self._reports and self._publish_report(self._reports[0]):
-            self._reports.popleft()
         self._resend(now)
         self._send_next(now)
+
+    def _send_change(self, seq: int, now: float) -> None:
+        """Alone: the backend can judge nothing that the new key signs before it knows of it."""
+        if seq in self._change and not self._change.due(now):
+            return
+        message = self._outbox.message(seq)
+        if message is not None and self._uplink.publish(courier.UP_STATEMENT, message):
+            self._change.sent(seq, now)
 
     def _publish_challenge(self, vehicle: str, challenge: bytes | None) -> None:
         if challenge is None or challenge == self._challenges_out.get(vehicle):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from edge_gateway import key_rotation
 from edge_gateway.checkpoints import Checkpoints
 from edge_gateway.clock import Clock
 from edge_gateway.errors import CheckpointsError, GatewayError
@@ -15,7 +16,7 @@ from edge_gateway.events import Inbox
 from edge_gateway.gateway import Gateway
 from edge_gateway.gossip import Gossip
 from edge_gateway.health_server import HealthServer
-from edge_gateway.keys import load_key, load_verifier
+from edge_gateway.keys import load_verifier
 from edge_gateway.mqtt_settings import check_credential
 from edge_gateway.notify import Notifier
 from edge_gateway.outbox import Outbox
@@ -27,22 +28,19 @@ from fleet_backend.tracing.tracer import from_environment
 log = logging.getLogger("edge_gateway")
 
 _OPERATIONAL = 2
-_MB = 1024 * 1024
 
 
 def run(settings: GatewaySettings, stop: threading.Event) -> None:
     """Until `stop` is set.
 
-    Raises SettingsError for bad files, OutboxError for a broken outbox, GatewayError when one of
-    its threads has ended by a fault.
+    Raises SettingsError for bad files, OutboxError for a broken outbox, ReplacedKeyError for a key
+    that is none any more, GatewayError when one of its threads has ended by a fault.
     """
-    key = load_key(settings.key_file)
+    key = key_rotation.current_key(settings)
     check_credential(settings.mqtt, settings.gateway)
-    outbox = Outbox(
-        settings.outbox_file, settings.gateway, key.sign, settings.limits.outbox_mb * _MB
-    )
+    outbox = key_rotation.open_outbox(settings, key)
     try:
-        _run(settings, outbox, _follow_logs(settings, key), stop)
+        _run(settings, outbox, _follow_logs(settings, key), key_rotation.public_bytes(key), stop)
     finally:
         outbox.close()
 
@@ -58,7 +56,13 @@ def _follow_logs(settings: GatewaySettings, key: Ed25519PrivateKey) -> Gossip:
         return Gossip(settings, None, key.sign)
 
 
-def _run(settings: GatewaySettings, outbox: Outbox, gossip: Gossip, stop: threading.Event) -> None:
+def _run(
+    settings: GatewaySettings,
+    outbox: Outbox,
+    gossip: Gossip,
+    public_key: bytes,
+    stop: threading.Event,
+) -> None:
     inbox = Inbox(settings.limits.inbox_messages)
     buses = _make_buses(settings, outbox, inbox)
     uplink = Uplink(settings.mqtt, settings.gateway, inbox)
@@ -69,6 +73,7 @@ def _run(settings: GatewaySettings, outbox: Outbox, gossip: Gossip, stop: thread
     if settings.health.port:
         page = HealthServer(settings.health.port, lambda: gateway.picture)
     notifier = Notifier()
+    gateway.exchange.public_key = public_key
     tracer = gateway.exchange.tracer = from_environment("gateway")
     gateway.start()
     log.info("gateway %s for %s", settings.gateway, ", ".join(buses))

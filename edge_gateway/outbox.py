@@ -12,20 +12,29 @@ Order of durable writes, and what is true if power goes right after each:
 Thinning is one commit too: contents that go, and the statement that says so.
 """
 
+import contextlib
 import os
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from edge_gateway import thinning
 from edge_gateway.batch import Part
 from edge_gateway.clock import Reading, known_time
-from edge_gateway.errors import OutboxError, OutboxFullError
+from edge_gateway.errors import (
+    GatewayError,
+    OutboxError,
+    OutboxFullError,
+    ReplacedKeyError,
+)
 from edge_gateway.marks import MarksFile
 from edge_gateway.outbox_file import named_errors, open_file, used_permille
+from edge_gateway.signer import Signer, change_text, replaced_key
 from edge_gateway.window import WindowState
-from protocol import ack, cbor, statement
+from protocol import ack, cbor, keychange, statement
 
 __all__ = ["Deleted", "Outbox", "Pending", "When", "known_time"]
 
@@ -54,8 +63,16 @@ class Outbox:
     """One thread only. Raises OutboxError; OutboxFullError when nothing of it was stored."""
 
     def __init__(
-        self, path: Path, gateway: str, sign: Callable[[bytes], bytes], max_bytes: int
+        self,
+        path: Path,
+        gateway: str,
+        sign: Callable[[bytes], bytes],
+        max_bytes: int,
+        public_key: bytes = b"",
     ) -> None:
+        """`public_key` is that of `sign`; where it is given it has to be the one that the chain is
+        signed with now. Raises OutboxError, ReplacedKeyError.
+        """
         self._gateway = gateway
         self._sign = sign
         with named_errors():
@@ -69,6 +86,12 @@ class Outbox:
         if row[0] != gateway:
             self._db.close()
             raise OutboxError(f"{path}: belongs to gateway {row[0]}, not to {gateway}")
+        self.signer = Signer(self._db)
+        try:
+            self.signer.check(public_key)
+        except GatewayError:
+            self._db.close()
+            raise
         # Counted once: to count the rows again reads the whole file.
         self._count = self._number("SELECT count(*) FROM statements")
 
@@ -104,6 +127,28 @@ class Outbox:
             seq = self._append(statement.GATEWAY, cbor.encode({0: event, 1: text[:255]}), when)
         self._count += 1
         return seq
+
+    def change_key(self, old: bytes, new: Ed25519PrivateKey, when: When) -> int:
+        """The statement that brings in `new`, the last one by `old`; its number.
+
+        Nothing is signed with this object afterwards.
+        """
+        with named_errors(), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            row = self._db.execute("SELECT next_seq, prev_hash FROM chain").fetchone()
+            text = change_text(keychange.Place(self._gateway, *row), old, new)
+            seq = self._append(
+                statement.GATEWAY, cbor.encode({0: statement.KEY_CHANGED, 1: text}), when
+            )
+            self.signer.write(new.public_key().public_bytes_raw(), seq)
+        self._count += 1
+        return seq
+
+    def end_key(self, public_key: bytes) -> ReplacedKeyError:
+        """The backend said that this key is over: on disk, as far as there is room for it."""
+        with contextlib.suppress(OutboxFullError), named_errors():
+            self.signer.end(public_key)
+        return replaced_key()
 
     def save_window(self, vehicle: str, window: WindowState) -> None:
         """What is known of stored records changed without a new one."""
@@ -179,6 +224,7 @@ class Outbox:
             if refused:
                 self._db.execute("UPDATE chain SET refused = refused + ?", (refused,))
         self._count -= accepted + refused
+        self.signer.settled()
         ranges = (*verified.accepted, *verified.refused)
         return Deleted(accepted, refused, any(end > last for _, end in ranges))
 
@@ -265,6 +311,7 @@ class Outbox:
 
     def _append(self, kind: int, body: bytes, when: When) -> int:
         """One statement more, within the caller's transaction."""
+        self.signer.check_unchanged()
         seq, prev_hash = self._db.execute("SELECT next_seq, prev_hash FROM chain").fetchone()
         salt = os.urandom(statement.SALT_BYTES)
         time, *clock = (when,) if isinstance(when, int) else when

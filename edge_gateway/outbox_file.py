@@ -14,8 +14,8 @@ from edge_gateway.errors import OutboxError, OutboxFullError
 _PAGE_BYTES = 4096
 _FEWEST_PAGES = 20
 # Layout 1 had no number. It knew records by their names alone (tables high and ahead).
-# Layout 2 could not thin and did not remember commands.
-_LAYOUT = 3
+# Layout 2 could not thin and did not remember commands. Layout 3 knew one key for ever.
+_LAYOUT = 4
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS chain(
     id INTEGER PRIMARY KEY CHECK(id = 1), gateway TEXT NOT NULL,
@@ -34,6 +34,9 @@ CREATE TABLE IF NOT EXISTS thinning(
     id INTEGER PRIMARY KEY CHECK(id = 1), after INTEGER NOT NULL, samples INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS commands(
     id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, status INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS signer(
+    id INTEGER PRIMARY KEY CHECK(id = 1), public_key BLOB NOT NULL, changed_by INTEGER NOT NULL,
+    is_over INTEGER NOT NULL);
 INSERT OR IGNORE INTO thinning VALUES (1, -1, 0);
 """
 # Nothing of a transaction is stored then: no room under our own bound or on the disk (FULL), or a

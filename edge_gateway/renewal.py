@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
-from edge_gateway import enrol_files
+from edge_gateway import enrol_files, trust
 from edge_gateway.enrol_carrier import Carrier
 from edge_gateway.errors import EnrolError
 from edge_gateway.mqtt_tls import MqttTls
@@ -37,24 +37,65 @@ class Own:
 def renew(
     own: Own, carrier: Carrier, wait_s: float = 120.0, clock: Callable[[], float] = time.time
 ) -> bool:
-    """False where there is time left. Raises EnrolError; then the old certificate stays."""
+    """True where there is another certificate; the roots to believe are brought up to date anyway.
+
+    It is renewed with less than 30 days left, or when another root signs. Raises EnrolError; then
+    the old certificate stays.
+    """
     held = _certificate(own.tls.certificate_file)
-    if held.not_valid_after_utc.timestamp() - clock() >= RENEW_BEFORE_S:
+    is_due = held.not_valid_after_utc.timestamp() - clock() < RENEW_BEFORE_S
+    before = own.tls.ca_file.read_bytes()
+    answer = _answer(own, carrier, wait_s, int(clock()), with_csr=is_due)
+    signing = _update_roots(own, answer, held)
+    if not is_due and own.tls.ca_file.read_bytes() != before:
+        # Whoever changes the root waits for it to be held: say so at once.
+        answer = _answer(own, carrier, wait_s, int(clock()), with_csr=False)
+    if not is_due and signing is not None and held.issuer != signing.subject:
+        answer = _answer(own, carrier, wait_s, int(clock()), with_csr=True)
+        _update_roots(own, answer, held)
+        is_due = True
+    if not is_due:
         return False
-    key = _key(own.tls.private_key_file)
-    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-    csr = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
-    asked = renewal.Renewal(own.gateway, csr, secrets.token_bytes(16), int(clock()))
+    made = _checked(own, answer.chain, _key(own.tls.private_key_file), held)
+    enrol_files.write_private(own.tls.certificate_file, made)
+    if answer.roots:
+        # Power goes before this line: the old root is believed until the next time.
+        _update_roots(own, answer, _certificate(own.tls.certificate_file))
+    return True
+
+
+def _answer(
+    own: Own, carrier: Carrier, wait_s: float, now: int, *, with_csr: bool
+) -> renewal.Answer:
+    csr = b""
+    if with_csr:
+        builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+        made = builder.sign(_key(own.tls.private_key_file), hashes.SHA256())
+        csr = made.public_bytes(Encoding.DER)
+    held = trust.fingerprints(trust.load(own.tls.ca_file))[: renewal.MAX_HELD]
+    asked = renewal.Renewal(own.gateway, csr, secrets.token_bytes(16), now, held)
     raw = _ask(carrier, renewal.encode(asked, own.statement_key.sign), wait_s)
     try:
-        nonce, chain = renewal.decode_answer(raw)
+        answer = renewal.decode_answer(raw)
     except ProtocolError as error:
         raise EnrolError(f"the answer cannot be read: {error}") from error
-    if nonce != asked.nonce:
+    if answer.nonce != asked.nonce:
         raise EnrolError("the answer is to another request")
-    made = _checked(own, chain, key, held)
-    enrol_files.write_private(own.tls.certificate_file, made)
-    return True
+    return answer
+
+
+def _update_roots(
+    own: Own, answer: renewal.Answer, certificate: x509.Certificate
+) -> x509.Certificate | None:
+    """The root that signs now, where the answer names it; what is new is on disk then."""
+    if not answer.roots:
+        return None
+    held = trust.load(own.tls.ca_file)
+    good = trust.accepted(held, answer.roots, answer.link)
+    wanted = trust.kept(held, good, certificate)
+    if wanted != held:
+        enrol_files.write_private(own.tls.ca_file, trust.pem(wanted))
+    return good[0]
 
 
 def _ask(carrier: Carrier, sealed: bytes, wait_s: float) -> bytes:
@@ -72,9 +113,10 @@ def _checked(
     own: Own, raw: list[bytes], key: ec.EllipticCurvePrivateKey, held: x509.Certificate
 ) -> bytes:
     """PEM of a chain that ends at the authority that we hold, for our key and name, and later."""
-    root = _certificate(own.tls.ca_file)
+    roots = trust.load(own.tls.ca_file)
     try:
         chain = [x509.load_der_x509_certificate(one) for one in raw]
+        (root,) = (one for one in roots if one.subject == chain[-1].issuer)
         for one, issuer in zip(chain, [*chain[1:], root], strict=True):
             one.verify_directly_issued_by(issuer)
         names = chain[0].subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
@@ -84,7 +126,8 @@ def _checked(
         raise EnrolError("the certificate in the answer does not hold") from error
     if not good:
         raise EnrolError("the certificate in the answer is for another name or key")
-    if chain[0].not_valid_after_utc <= held.not_valid_after_utc:
+    ends_no_later = chain[0].not_valid_after_utc <= held.not_valid_after_utc
+    if ends_no_later and chain[0].issuer == held.issuer:
         raise EnrolError("the certificate in the answer ends no later than ours")
     return b"".join(one.public_bytes(Encoding.PEM) for one in chain)
 

@@ -24,6 +24,7 @@ RECORDS_REFUSED = 3
 LOG_DISAGREES = 4
 THINNED = 5
 CLOCK_JUMPED = 6
+KEY_CHANGED = 7
 
 # Where the time of a statement comes from. Version 1 does not say.
 UNSET = 0

@@ -149,7 +149,10 @@ def key_files(layout: Layout) -> list[Path]:
     )
     # With the authority goes what it took back: a list that was forgotten lets thieves in again.
     names = ("authority.key", "authority.pem", "register.json", "revoked.pem")
-    authority = tuple(layout.authority / name for name in names)
+    authority = [layout.authority / name for name in names]
+    # Of an authority whose root was changed: which root signs, and its files.
+    for pattern in ("roots.json", "authority-*.key", "authority-*.pem", "link-*.pem"):
+        authority += sorted(layout.authority.glob(pattern))
     return [path for path in (*fixed, *authority) if path.exists()]
 
 

@@ -64,6 +64,8 @@ def _register_gateway(layout: Layout, database: Database, slot: Slot) -> None:
     key = keys.load_ed25519(path) if path.exists() else keys.generate_ed25519(path)
     with database.begin() as connection:
         public = keys.public_bytes(key)
+        if gateways.find(connection, slot.gateway) is not None:
+            return  # its key may have changed since: the chain says which one counts
         gateways.register(connection, slot.gateway, public, gateways.GATEWAY, _now())
 
 

@@ -27,6 +27,7 @@ GATEWAY_EVENTS = {
     statement.LOG_DISAGREES: "LOG_DISAGREES",
     statement.THINNED: "THINNED",
     statement.CLOCK_JUMPED: "CLOCK_JUMPED",
+    statement.KEY_CHANGED: "KEY_CHANGED",
 }
 COSE_START = b"\xd2"  # tag 18, COSE_Sign1; no proof file begins with it
 
@@ -59,6 +60,7 @@ class Receipt:
     # One of statement.CLOCKS, and the bound of the time's error; None where version 1 says nothing.
     clock: int | None
     error_ms: int | None
+    prev_hash: bytes
 
 
 def open_receipt(data: bytes, policy: Policy, gateway_key: bytes | None = None) -> Receipt:
@@ -111,6 +113,7 @@ def _open(verified: proof.VerifiedProof, carried: "_Carried", gateway_key: bytes
         carried.body,
         opened.clock,
         opened.error_ms,
+        opened.prev_hash,
     )
 
 

@@ -21,7 +21,7 @@ def revoke_gateway(data: Path, name: str) -> str:
     """What was done, for people. Raises FleetError for a name that is no gateway."""
     layout = Layout(data)
     authority = open_authority(layout)
-    with contextlib.closing(open_database(f"sqlite:///{layout.database}")) as database:
+    with contextlib.closing(open_database(layout.database_url)) as database:
         database.check_schema()
         with database.begin() as connection:
             is_new = gateways.revoke(connection, name, int(time.time()))

@@ -13,7 +13,7 @@ from trifleet.brokers.embedded import BrokerSettings, EmbeddedBroker
 from trifleet.brokers.kinds import BrokerKind
 from trifleet.brokers.mosquitto import Mosquitto, MosquittoSettings
 from trifleet.brokers.rabbitmq import RabbitMq, RabbitMqSettings
-from trifleet.certificates import files
+from trifleet.certificates import files, roots
 from trifleet.certificates.authority import Authority, create
 from trifleet.certificates.errors import CertificateError
 from trifleet.certificates.files import Party
@@ -51,6 +51,8 @@ class Transport:
         self._clients = [program_party(layout, name) for name in (*worker_names(workers), API)]
         self._clients += [gateway_party(layout, name) for name in gateways]
         self._seen = self._register_state()
+        self._roots = self.authority.roots
+        self._shown = self._server_files()
         self._renewed = time.monotonic()
         self._next_try = 0.0
 
@@ -61,6 +63,7 @@ class Transport:
             old.unlink()
         self._publish_revoked()
         self._seen = self._register_state()
+        self._shown = self._server_files()
         return done
 
     def make_broker(self, kind: BrokerKind) -> AnyBroker:
@@ -80,14 +83,22 @@ class Transport:
         ]
 
     def tend(self, broker: AnyBroker) -> None:
-        """Once in a while: let the broker know what the authority issued and took back."""
+        """Once in a while: let the broker know what the authority issued and took back, and which
+        roots are trusted."""
         if time.monotonic() - self._renewed > _RENEW_S:
             self._renewed = time.monotonic()
-            self._renew(broker.child)
+            self._renew()
         state = self._register_state()
-        if state == self._seen or time.monotonic() < self._next_try:
+        if state == self._seen:
+            self._show(broker.child)
+            return
+        if time.monotonic() < self._next_try:
             return
         try:
+            if self.authority.roots != self._roots:
+                self._roots = self.authority.roots
+                self._renew()
+                state = self._register_state()
             self._publish_revoked()
             broker.set_users(self.users())
         except (BrokerError, CertificateError) as error:
@@ -97,15 +108,24 @@ class Transport:
             return
         self._seen = state
         log.warning("the broker knows the certificates of now")
+        self._show(broker.child)
 
-    def _renew(self, child: BrokerChild) -> None:
+    def _renew(self) -> None:
         try:
-            for one in self._clients:
+            for one in (*self._clients, self._server):
                 self._ensure(one)
-            if self._ensure(self._server):
-                child.restart_elsewhere()  # it shows the new one from its next start on
         except CertificateError as error:
             log.error("no certificate is renewed: %s", error)
+
+    def _show(self, child: BrokerChild) -> None:
+        """A broker shows another certificate, and trusts another root, from its next start on."""
+        if (now := self._server_files()) != self._shown:
+            self._shown = now
+            child.restart_elsewhere()
+
+    def _server_files(self) -> list[bytes]:
+        paths = self._server.ca_file, self._server.certificate_file
+        return [path.read_bytes() for path in paths if path.exists()]
 
     def _ensure(self, party: Party) -> bool:
         return files.ensure(self.authority, party)
@@ -124,9 +144,11 @@ class Transport:
     def _publish_revoked(self) -> None:
         write_private(self._revoked_file, self.authority.revoked_file.read_bytes())
 
-    def _register_state(self) -> tuple[int, int]:
-        found = self.authority.register_file.stat()
-        return found.st_mtime_ns, found.st_ino
+    def _register_state(self) -> tuple[int, ...]:
+        """Of the register, and of the file that says which roots are trusted."""
+        paths = self.authority.register_file, roots.file(self.authority.folder)
+        found = [path.stat() for path in paths if path.exists()]
+        return tuple(number for one in found for number in (one.st_mtime_ns, one.st_ino))
 
     def _old_gateway_passwords(self) -> list[Path]:
         return list(self._layout.root.glob("gateways/*/mqtt.password"))

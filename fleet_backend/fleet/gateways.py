@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from fleet_backend.fleet import checks
+from fleet_backend.fleet import checks, gateway_keys
 from fleet_backend.fleet.errors import ExistsError, UnknownError, ValueRefusedError
 from fleet_backend.fleet.schema import gateway_revocations, gateway_status, gateways
 
@@ -15,6 +15,8 @@ ISSUER = "issuer"
 
 @dataclass(frozen=True)
 class Gateway:
+    """`public_key` is the first one, of statement 0; later ones: `fleet/gateway_keys.py`."""
+
     id: str
     public_key: bytes
     kind: str
@@ -39,6 +41,8 @@ def register(
     known = find(connection, gateway)
     if known is not None and known != wanted:
         raise ExistsError(f"gateway {gateway!r} is there with another key or kind")
+    if known is None and gateway_keys.holder(connection, public_key) is not None:
+        raise ExistsError("another gateway has this key")
     if known is None:
         row = {"id": gateway, "public_key": public_key, "kind": kind, "added": now}
         try:

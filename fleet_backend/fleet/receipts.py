@@ -1,8 +1,9 @@
 """Receipts that anyone verifies offline, with what the statement committed to: two forms.
 
 A proof file (C2SP) carries the checkpoint with its cosignatures; a COSE receipt (RFC 9942) is what
-COSE tools read, and carries none. What both carry as `extra` is CBOR [1, statement, salt, body,
-gateway's public key]; it is the receipt's own word until a verifier has tied it to the leaf.
+COSE tools read, and carries none. What both carry as `extra` is CBOR [1, statement, salt, body, the
+public key that signs that statement]; it is the receipt's own word until a verifier has tied it to
+the leaf.
 """
 
 import zlib
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from fleet_backend.fleet import gateways, statements
+from fleet_backend.fleet import gateway_keys, statements
 from fleet_backend.fleet.errors import DatabaseError, NotLoggedError, ValueRefusedError
 from fleet_backend.ledger.cose import MAX_EXTRA_BYTES, make_receipt, parse_sign1
 from fleet_backend.ledger.note import Verifier
@@ -57,7 +58,10 @@ def build_cose(
 def _extra(connection: Connection, leaf_index: int) -> bytes:
     row = statements.by_leaf(connection, leaf_index)
     body = statements.body(connection, row.id)
-    public_key = gateways.get(connection, row.gateway).public_key
+    keys = gateway_keys.of(connection, row.gateway)
+    if keys is None:
+        raise DatabaseError("a statement of no gateway")
+    public_key = keys.at(row.seq)
     return _encode([fields.VERSION, row.statement, body.salt, inflate(body.packed), public_key])
 
 

@@ -4,11 +4,16 @@ Everything here was signed by its gateway, whose words are kept whole beside wha
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from fleet_backend.fleet.schema import disagreements, gateways, sightings
+from fleet_backend.fleet import gateway_keys, keys
+from fleet_backend.fleet.errors import DatabaseError
+from fleet_backend.fleet.schema import disagreements, sightings
+from protocol import sighting
+from protocol.errors import ProtocolError
 
 
 @dataclass(frozen=True)
@@ -98,12 +103,14 @@ def page(
     named = select(sightings.c.gateway).distinct().where(sightings.c.gateway > after)
     names = connection.execute(named.order_by(sightings.c.gateway).limit(limit + 1)).scalars().all()
     query = (
-        select(sightings, gateways.c.public_key)
-        .join(gateways, gateways.c.id == sightings.c.gateway)
+        select(sightings)
         .where(sightings.c.gateway.in_(names[:limit]))
         .order_by(sightings.c.gateway, sightings.c.origin)
     )
-    rows = [SeenRow(**row._mapping) for row in connection.execute(query)]
+    rows = [
+        SeenRow(**row._mapping, public_key=_key_of(connection, row.gateway, row.sighting))
+        for row in connection.execute(query).all()
+    ]
     return rows, names[limit - 1] if len(names) > limit else None
 
 
@@ -111,12 +118,22 @@ def disagreements_page(
     connection: Connection, before: int | None = None, limit: int = 50
 ) -> Sequence[DisagreementRow]:
     """Newest first; those with a number below `before` where it is given."""
-    query = (
-        select(disagreements, gateways.c.public_key)
-        .join(gateways, gateways.c.id == disagreements.c.gateway)
-        .order_by(disagreements.c.id.desc())
-        .limit(limit)
-    )
+    query = select(disagreements).order_by(disagreements.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(disagreements.c.id < before)
-    return [DisagreementRow(**row._mapping) for row in connection.execute(query)]
+    return [
+        DisagreementRow(**row._mapping, public_key=_key_of(connection, row.gateway, row.sighting))
+        for row in connection.execute(query).all()
+    ]
+
+
+def _key_of(connection: Connection, gateway: str, signed: bytes) -> bytes:
+    """The key of the gateway that signed it: one that was kept may be older than the newest key."""
+    known = gateway_keys.of(connection, gateway)
+    if known is None:
+        raise DatabaseError(f"a sighting of no gateway: {gateway}")
+    for key in reversed(known.since(0)):
+        with suppress(ProtocolError):
+            sighting.open_sighting(signed, keys.ed25519_verifier(key))
+            return key
+    return known.newest

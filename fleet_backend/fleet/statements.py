@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
-from fleet_backend.fleet import engine
+from fleet_backend.fleet import engine, gateway_keys
 from fleet_backend.fleet.errors import ErasedError, NotLoggedError, UnknownError
 from fleet_backend.fleet.schema import bodies, statements
 from protocol import statement as wire
@@ -122,9 +122,11 @@ def leaf_index(connection: Connection, statement_hash: bytes) -> int:
 
 
 def body(connection: Connection, statement_id: int) -> Body:
-    """What a statement commits to. Raises ErasedError."""
+    """What a statement commits to. Raises ErasedError; a change of key is never erased."""
     query = select(bodies.c.salt, bodies.c.body).where(bodies.c.statement_id == statement_id)
     row = connection.execute(query).first()
+    if row is None and (kept := gateway_keys.content(connection, statement_id)) is not None:
+        return Body(*kept)
     if row is None:
         raise ErasedError(
             "what this statement says was erased, or its time to be kept is over; the ledger still"

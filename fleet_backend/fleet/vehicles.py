@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select
+from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from fleet_backend.fleet import checks, gateways
 from fleet_backend.fleet.errors import (
@@ -98,6 +98,22 @@ def register(
     return new
 
 
+def assign(connection: Connection, vehicle: str, gateway: str) -> None:
+    """It speaks by this gateway from now on; only where its own one was revoked, or is this one.
+
+    Raises UnknownError, ExistsError.
+    """
+    if not may_assign(connection, get(connection, vehicle), gateway):
+        raise ExistsError(f"vehicle {vehicle!r} belongs to another gateway")
+    gateways.get(connection, gateway)
+    connection.execute(update(vehicles).where(vehicles.c.id == vehicle).values(gateway=gateway))
+
+
+def may_assign(connection: Connection, vehicle: Vehicle, gateway: str) -> bool:
+    """A gateway that is good keeps its vehicles."""
+    return vehicle.gateway == gateway or vehicle.gateway in gateways.revoked(connection)
+
+
 def find(connection: Connection, vehicle: str) -> Vehicle | None:
     """One vehicle, or None."""
     row = connection.execute(select(vehicles).where(vehicles.c.id == vehicle)).first()
@@ -131,11 +147,14 @@ def states(connection: Connection, after: str = "", limit: int = 100) -> list[St
     return [_state(row) for row in connection.execute(query)]
 
 
+def find_by_key(connection: Connection, record_key: bytes, fingerprint: bytes) -> str | None:
+    """The vehicle that has either."""
+    same = (vehicles.c.key_fingerprint == fingerprint) | (vehicles.c.record_key == record_key)
+    return connection.execute(select(vehicles.c.id).where(same)).scalar()
+
+
 def _refuse_repeated_key(connection: Connection, new: Vehicle) -> None:
-    same = (vehicles.c.key_fingerprint == new.key_fingerprint) | (
-        vehicles.c.record_key == new.record_key
-    )
-    other = connection.execute(select(vehicles.c.id).where(same)).scalar()
+    other = find_by_key(connection, new.record_key, new.key_fingerprint)
     if other is not None:
         raise RepeatedKeyError(f"vehicle {other!r} has the key of {new.id!r}")
 

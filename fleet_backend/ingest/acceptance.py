@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import NamedTuple
 
+from fleet_backend.fleet.gateway_keys import Era, Keys
 from fleet_backend.ingest import fast, macs, reasons
 from fleet_backend.ingest.fast import Sample, StatementParts
-from protocol import bodies, cose, record, statement
+from protocol import bodies, cose, keychange, record, statement
 from protocol.errors import DecodeError, VerifyError
 from protocol.mac import Hmac
 
@@ -27,8 +28,30 @@ FUTURE_S = 120
 _LARGEST = (1 << 63) - 1  # what a column of the database holds
 
 Verify = Callable[[bytes, bytes], bool]
+VerifyWith = Callable[[bytes, bytes, bytes], bool]  # (key, message, signature)
 # The statements of one gateway that are known: seq -> (hash, prev_hash).
 Chain = MutableMapping[int, tuple[bytes, bytes]]
+
+
+class Keyring(NamedTuple):
+    """A gateway's keys by number of statement, and how a signature is checked."""
+
+    keys: Keys
+    verify: VerifyWith
+
+    def signed(self, seq: int, message: bytes, signature: bytes) -> bool:
+        """Is it by the key that signs statement `seq`?"""
+        return self.verify(self.keys.at(seq), message, signature)
+
+    def replaced(self, seq: int, message: bytes, signature: bytes) -> Era | None:
+        """The era whose key signed it though it was over before `seq`."""
+        over = (one for one in self.keys.before(seq) if self.verify(one.key, message, signature))
+        return next(over, None)
+
+    def since(self, seq: int) -> Verify:
+        """By that key or a later one: what the gateway says of a statement after it made it."""
+        known = self.keys.since(seq)
+        return lambda message, signature: any(self.verify(key, message, signature) for key in known)
 
 
 class KnownVehicle(NamedTuple):
@@ -40,14 +63,24 @@ class KnownVehicle(NamedTuple):
 class View:
     """What the judge is told: the registered keys, and the neighbours that are stored."""
 
-    gateways: Mapping[str, Verify]
+    gateways: MutableMapping[str, Keyring]
     vehicles: Mapping[str, KnownVehicle]
     chains: MutableMapping[str, Chain] = field(default_factory=dict)
+    # The highest number that is stored, of gateways that may be about to change their key.
+    highest: MutableMapping[str, int] = field(default_factory=dict)
+    # Every key that any gateway has or had.
+    taken: frozenset[bytes] = frozenset()
 
     def note(self, accepted: "Accepted") -> None:
         """Make an accepted statement a neighbour of those that follow it."""
         chain = self.chains.setdefault(accepted.gateway, {})
         chain[accepted.seq] = (accepted.hash, accepted.prev_hash)
+        name, seq = accepted.gateway, accepted.seq
+        self.highest[name] = max(seq, self.highest.get(name, -1))
+        if accepted.new_key is not None:
+            ring = self.gateways[name]
+            keys = ring.keys.after_change(seq, accepted.new_key)
+            self.gateways[name] = ring._replace(keys=keys)
 
 
 class Claim(NamedTuple):
@@ -94,6 +127,8 @@ class Accepted(NamedTuple):
     error_ms: int | None = None
     # The gateway gave salt and body up for room: there is nothing to keep of them.
     released: bool = False
+    # What signs every later statement of the gateway.
+    new_key: bytes | None = None
 
 
 class Duplicate(NamedTuple):
@@ -111,6 +146,8 @@ class Refused(NamedTuple):
     reason: str
     detail: str = ""
     authentic: bool = False
+    # A key of the gateway that was over before this statement, and signed it all the same.
+    replaced: bytes = b""
 
 
 Verdict = Accepted | Duplicate | Refused
@@ -159,18 +196,18 @@ def _split(message: bytes) -> tuple[bytes, bytes, bytes, bytes | None]:
 def judge_claim(claim: Claim, view: View, now: int) -> Verdict:
     """The rest of the examination. Cheap checks first; the order decides which reason is told."""
     gateway, parts = claim.gateway, claim.parts
-    verify = view.gateways.get(gateway)
-    if verify is None:
+    ring = view.gateways.get(gateway)
+    if ring is None:
         return Refused(gateway, parts.seq, reasons.UNKNOWN_GATEWAY)
     chain = view.chains.get(gateway, {})
     known = chain.get(parts.seq)
     # The stored statement was verified when it came first, and it is these same bytes.
     if known is not None and known[0] == claim.hash:
         return Duplicate(gateway, parts.seq)
-    if not verify(parts.message, parts.signature):
-        return Refused(gateway, parts.seq, reasons.SIGNATURE)
+    if not ring.signed(parts.seq, parts.message, parts.signature):
+        return _wrong_key(claim, ring)
     if claim.release is not None:
-        return _judge_release(claim, claim.release, verify, chain, now)
+        return _judge_release(claim, claim.release, ring.since(parts.seq), chain, now)
     try:
         body = _inflate(claim.packed)
         if statement.commit(claim.salt, body) != parts.commitment:
@@ -183,6 +220,18 @@ def judge_claim(claim: Claim, view: View, now: int) -> Verdict:
         return _open_body(claim, body, view, now)
     except _RefusalError as error:
         return Refused(gateway, parts.seq, error.reason, error.detail, authentic=True)
+
+
+def _wrong_key(claim: Claim, ring: Keyring) -> Refused:
+    """Never authentic, though an old key signed it: whoever stole one must not make the gateway
+    forget the statement that it made itself under this number.
+    """
+    gateway, parts = claim.gateway, claim.parts
+    era = ring.replaced(parts.seq, parts.message, parts.signature)
+    if era is None:
+        return Refused(gateway, parts.seq, reasons.SIGNATURE)
+    detail = f"seq {parts.seq}, by the key that signs from {era.first} on and no longer"
+    return Refused(gateway, parts.seq, reasons.KEY_REPLACED, detail, replaced=era.key)
 
 
 def _judge_release(claim: Claim, release: bytes, verify: Verify, chain: Chain, now: int) -> Verdict:
@@ -265,7 +314,28 @@ def _open_body(claim: Claim, body: bytes, view: View, now: int) -> Accepted:
         event = _open_event(body)
     else:
         raise _RefusalError(reasons.KIND, statement.KINDS[parts.kind])
-    return _accepted(claim, samples, records, set_aside, event, now)
+    accepted = _accepted(claim, samples, records, set_aside, event, now)
+    if event is not None and event[0] == statement.KEY_CHANGED:
+        return accepted._replace(new_key=_open_change(claim, event[1], view))
+    return accepted
+
+
+def _open_change(claim: Claim, text: str, view: View) -> bytes:
+    """The new key. Nothing beyond the change may be stored already: it has the old key's signature,
+    so somebody besides the gateway's program used that key.
+    """
+    gateway, parts = claim.gateway, claim.parts
+    ring = view.gateways[gateway]
+    if view.highest.get(gateway, -1) > parts.seq:
+        raise _RefusalError(reasons.KEY_CHANGE, f"statements beyond {parts.seq} are stored")
+    place = keychange.Place(gateway, parts.seq, parts.prev_hash)
+    try:
+        new = keychange.open_change(place, ring.keys.at(parts.seq), text, ring.verify)
+    except (DecodeError, VerifyError) as error:
+        raise _RefusalError(reasons.KEY_CHANGE, str(error)) from error
+    if new in view.taken or new in ring.keys.since(0):
+        raise _RefusalError(reasons.KEY_CHANGE, "the key is another's, or was this gateway's")
+    return new
 
 
 def _accepted(

@@ -14,6 +14,7 @@ _SIGNED_HEAD = cose.sign1_message(cose.EDDSA, ack.AAD, b"").removesuffix(_EMPTY)
 _MADE_HEAD = cose.assemble(cose.EDDSA, b"", b"").removesuffix(_EMPTY + _EMPTY)
 _SEAL_HEAD = b"\x58\x40"  # 64 bytes follow
 _HEAD = bytes((0x84, fields.VERSION))
+_HEAD_2 = bytes((0x85, ack.VERSION_2))
 
 
 def sealed(acks: Sequence[ack.Ack], pool: SignaturePool, key: bytes) -> list[bytes]:
@@ -28,8 +29,10 @@ def sealed(acks: Sequence[ack.Ack], pool: SignaturePool, key: bytes) -> list[byt
 
 def _payload(one: ack.Ack) -> bytes:
     name = one.gateway.encode()
-    parts = (_HEAD, _number(0x60, len(name)), name, _ranges(one.accepted), _ranges(one.refused))
-    return b"".join(parts)
+    parts = (_number(0x60, len(name)), name, _ranges(one.accepted), _ranges(one.refused))
+    if one.replaced:
+        return b"".join((_HEAD_2, *parts, _octets(one.replaced)))
+    return b"".join((_HEAD, *parts))
 
 
 def _ranges(ranges: Iterable[tuple[int, int]]) -> bytes:

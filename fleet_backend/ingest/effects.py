@@ -39,12 +39,13 @@ _FOR_THE_OPERATOR = (
     statement.LOG_DISAGREES,
     statement.THINNED,
     statement.CLOCK_JUMPED,
+    statement.KEY_CHANGED,
 )
 
 
 def report_gateway(connection: Connection, gateway: str, event: tuple[int, str], now: int) -> None:
-    """A gateway that refuses records or a checkpoint, gave samples up for room, or whose clock
-    jumped, is something for the operator.
+    """A gateway that refuses records or a checkpoint, gave samples up for room, whose clock jumped
+    or whose key is another one, is something for the operator.
     """
     number, text = event
     _LOG.info("a gateway reports an event", extra={"gateway": gateway, "number": number})

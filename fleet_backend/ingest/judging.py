@@ -18,20 +18,22 @@ from fleet_backend.ingest.acceptance import (
     Accepted,
     Chain,
     Claim,
+    Keyring,
     Refused,
     Verdict,
-    Verify,
+    VerifyWith,
     View,
 )
 from fleet_backend.ingest.adapter import Message
 from fleet_backend.ingest.registry import Registry
 from fleet_backend.ingest.signatures import Check, SignaturePool
+from protocol import statement
 
 # A registration that came after our copy was made must not turn into a refusal.
 MAYBE_NEW = frozenset((reasons.UNKNOWN_GATEWAY, reasons.RECORD_VEHICLE, reasons.COURIER_VEHICLE))
 
 Chains = dict[str, Chain]
-Checked = dict[tuple[bytes, bytes], bool]  # (message, signature) -> verdict
+Checked = dict[Check, bool]
 
 
 @dataclass
@@ -63,7 +65,8 @@ class Judge:
         self._registry = registry.load(connection)
 
     def refresh(self, connection: Connection) -> None:
-        """Somebody may have been revoked: looked up for each batch, and cheap."""
+        """Somebody may have been revoked, or have another key: looked up for each batch, and
+        cheap."""
         self._registry = registry.current(connection, self._registry)
 
     def judge(self, batch: Sequence[Message], now: int) -> Judgement:
@@ -97,7 +100,8 @@ class Judge:
         ]
         claims = [made.claims[place] for place in places]
         chains = registry.load_chains(connection, _named(claims))
-        verdicts = self._look(claims, chains, made, now)
+        highest = registry.load_highest(connection, _telling(claims))
+        verdicts = self._look(claims, chains, highest, made, now)
         for place, verdict in zip(places, verdicts, strict=True):
             made.verdicts[place] = verdict
 
@@ -105,21 +109,27 @@ class Judge:
         with self._database.read() as connection:
             made.newest = newest_id(connection)
             chains = registry.load_chains(connection, _named(made.claims))
+            highest = registry.load_highest(connection, _telling(made.claims))
             self.refresh(connection)
-        made.verdicts = self._look(made.claims, chains, made, now)
+        made.verdicts = self._look(made.claims, chains, highest, made, now)
 
     def _look(
-        self, claims: Sequence[Claim | Refused], chains: Chains, made: Judgement, now: int
+        self,
+        claims: Sequence[Claim | Refused],
+        chains: Chains,
+        highest: dict[str, int],
+        made: Judgement,
+        now: int,
     ) -> list[Verdict]:
         """Each by itself, in order: an accepted one is a neighbour of those behind it."""
         self._check_signatures(claims, chains, made)
-        known = self._registry
+        known, verify = self._registry, _told(made.checked)
         gateways = {
-            one.gateway: _told(known.keys[one.gateway], made.checked)
+            one.gateway: Keyring(known.keys[one.gateway], verify)
             for one in claims
             if one.gateway in known.keys
         }
-        view = View(gateways, known.vehicles, chains)
+        view = View(gateways, known.vehicles, chains, highest, known.taken)
         verdicts: list[Verdict] = []
         for claim in claims:
             if isinstance(claim, Refused):
@@ -135,28 +145,35 @@ class Judge:
         self, claims: Iterable[Claim | Refused], chains: Chains, made: Judgement
     ) -> None:
         """All that are not known: what is stored was verified when it came first."""
-        due: dict[tuple[bytes, bytes], Check] = {}
+        due: dict[Check, None] = {}
         for claim in claims:
             if isinstance(claim, Refused):
                 continue
-            key = self._registry.keys.get(claim.gateway)
+            keys = self._registry.keys.get(claim.gateway)
             parts = claim.parts
-            name = parts.message, parts.signature
             held = chains[claim.gateway].get(parts.seq)
-            is_stored = held is not None and held[0] == claim.hash
-            if key is not None and not is_stored and name not in made.checked:
-                due[name] = Check(key, *name)
-        made.checked.update(zip(due, self._pool.check(list(due.values())), strict=True))
+            if keys is None or (held is not None and held[0] == claim.hash):
+                continue
+            check = Check(keys.at(parts.seq), parts.message, parts.signature)
+            if check not in made.checked:
+                due[check] = None
+        made.checked.update(zip(due, self._pool.check(list(due)), strict=True))
 
 
-def _told(key: bytes, checked: Checked) -> Verify:
+def _told(checked: Checked) -> VerifyWith:
     """What the pool found; a signature that nobody foresaw is checked when it is asked for."""
 
-    def verify(message: bytes, signature: bytes) -> bool:
-        found = checked.get((message, signature))
+    def verify(key: bytes, message: bytes, signature: bytes) -> bool:
+        found = checked.get(Check(key, message, signature))
         return signatures.verify(key, message, signature) if found is None else found
 
     return verify
+
+
+def _telling(claims: Iterable[Claim | Refused]) -> set[str]:
+    """Gateways that tell something of themselves, which may be a change of key; seldom any."""
+    told = (one for one in claims if isinstance(one, Claim))
+    return {one.gateway for one in told if one.parts.kind == statement.GATEWAY}
 
 
 def _maybe_new(verdict: Verdict) -> bool:

@@ -36,10 +36,13 @@ class Outcome:
         """Only for what the commit made durable."""
         accepted = _by_gateway([*self.accepted, *self.duplicates])
         refused = _by_gateway(self.durably_refused)
-        for gateway in sorted(accepted.keys() | refused.keys()):
+        # A gateway out of an old back-up has to hear why nothing of it is taken.
+        replaced = {one.gateway: one.replaced for _, one in self.refused if one.replaced}
+        for gateway in sorted(accepted.keys() | refused.keys() | replaced.keys()):
             yes = accepted.get(gateway, set())
             # Of two statements under one number the stored one is what the gateway may forget.
-            yield from _acks(gateway, yes, refused.get(gateway, set()) - yes)
+            no = refused.get(gateway, set()) - yes
+            yield from _acks(gateway, yes, no, replaced.get(gateway, b""))
 
 
 def _by_gateway(verdicts: Iterable[Accepted | Duplicate | Refused]) -> dict[str, set[int]]:
@@ -50,9 +53,11 @@ def _by_gateway(verdicts: Iterable[Accepted | Duplicate | Refused]) -> dict[str,
     return numbers
 
 
-def _acks(gateway: str, accepted: set[int], refused: set[int]) -> Iterable[ack.Ack]:
+def _acks(
+    gateway: str, accepted: set[int], refused: set[int], replaced: bytes
+) -> Iterable[ack.Ack]:
     """As many as the bound on ranges asks for; nearly always one."""
     yes, no = ack.to_ranges(list(accepted)), ack.to_ranges(list(refused))
-    for at in range(0, max(len(yes), len(no)), ack.MAX_RANGES):
+    for at in range(0, max(len(yes), len(no), len(replaced[:1])), ack.MAX_RANGES):
         end = at + ack.MAX_RANGES
-        yield ack.Ack(gateway, yes[at:end], no[at:end])
+        yield ack.Ack(gateway, yes[at:end], no[at:end], replaced)

@@ -5,6 +5,8 @@ STATEMENT = "malformed-statement"
 UNKNOWN_GATEWAY = "unknown-gateway"
 WRONG_GATEWAY = "wrong-gateway"
 SIGNATURE = "statement-signature"
+KEY_REPLACED = "key-replaced"
+KEY_CHANGE = "key-change"
 INFLATE = "body-inflate"
 COMMITMENT = "commitment"
 KIND = "statement-kind"
@@ -32,6 +34,8 @@ TEXTS = {
     UNKNOWN_GATEWAY: "No gateway of this name is registered.",
     WRONG_GATEWAY: "The statement names another gateway than the one whose topic it came by.",
     SIGNATURE: "The statement's signature does not verify with the gateway's key.",
+    KEY_REPLACED: "The statement is signed with a key that its gateway has replaced.",
+    KEY_CHANGE: "The gateway's change of key does not hold.",
     INFLATE: "The body does not inflate, or to more than 65,535 bytes.",
     COMMITMENT: "The body is not the one that the statement commits to.",
     KIND: "Gateways do not make statements of this kind.",

@@ -1,11 +1,12 @@
 """The registered keys as the judge needs them, and the stored neighbours of a batch."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from fleet_backend.fleet import engine, gateways, vehicles
+from fleet_backend.fleet import engine, gateway_keys, gateways, statements, vehicles
+from fleet_backend.fleet.gateway_keys import Keys
 from fleet_backend.ingest.acceptance import Chain, KnownVehicle, Verify
 from fleet_backend.ingest.signatures import verifier
 from protocol import ack
@@ -15,25 +16,31 @@ from protocol import ack
 class Registry:
     """A moment's copy. The issuer is no gateway here: its statements never come by a broker."""
 
-    gateways: Mapping[str, Verify]
+    gateways: Mapping[str, Verify]  # by the newest key of each: what names no statement
     vehicles: Mapping[str, KnownVehicle]
-    keys: Mapping[str, bytes]  # of the gateways
+    keys: Mapping[str, Keys]  # of the gateways
+    taken: frozenset[bytes]  # every key of everybody, the issuer's and those revoked among them
+    changes: int  # of keys, when the copy was made
 
 
 def current(connection: Connection, known: Registry) -> Registry:
-    """The same without the gateways that were revoked meanwhile."""
+    """The same without the gateways that were revoked, and with the keys that were changed."""
     gone = gateways.revoked(connection)
+    if gateway_keys.count(connection) != known.changes:
+        return load(connection)
     if not any(name in known.gateways for name in gone):
         return known
-    kept = {name: key for name, key in known.keys.items() if name not in gone}
-    return Registry({name: known.gateways[name] for name in kept}, known.vehicles, kept)
+    kept = {name: keys for name, keys in known.keys.items() if name not in gone}
+    verifiers = {name: known.gateways[name] for name in kept}
+    return replace(known, gateways=verifiers, keys=kept)
 
 
 def load(connection: Connection) -> Registry:
     """Everything that is registered now, and was not revoked."""
     gone = gateways.revoked(connection)
+    of_all = gateway_keys.of_all(connection)
     keys = {
-        one.id: one.public_key
+        one.id: of_all[one.id]
         for one in gateways.all_gateways(connection)
         if one.kind == gateways.GATEWAY and one.id not in gone
     }
@@ -41,7 +48,16 @@ def load(connection: Connection) -> Registry:
         one.id: KnownVehicle(one.gateway, one.record_key)
         for one in vehicles.all_vehicles(connection)
     }
-    return Registry({name: verifier(key) for name, key in keys.items()}, known, keys)
+    verifiers = {name: verifier(one.newest) for name, one in keys.items()}
+    taken = frozenset(era.key for one in of_all.values() for era in one.eras)
+    changes = sum(len(one.eras) - 1 for one in of_all.values())
+    return Registry(verifiers, known, keys, taken, changes)
+
+
+def load_highest(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+    """The highest number that is stored of each of these gateways."""
+    heads = {name: statements.head(connection, name) for name in names}
+    return {name: head.seq for name, head in heads.items() if head is not None}
 
 
 def load_chains(connection: Connection, named: Iterable[tuple[str, int]]) -> dict[str, Chain]:

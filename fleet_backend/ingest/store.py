@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from fleet_backend.fleet import engine, events, rollups, vehicles
+from fleet_backend.fleet import engine, events, gateway_keys, rollups, vehicles
+from fleet_backend.fleet.gateway_keys import Change
 from fleet_backend.ingest import states
 from fleet_backend.ingest.acceptance import FUTURE_S, Accepted
 from fleet_backend.ingest.effects import apply_record, report_gateway
@@ -26,9 +27,14 @@ def store(connection: Connection, accepted: Sequence[Accepted], now: int) -> Non
     singles.sort(key=lambda pair: (pair[0].vehicle, pair[0].boot, pair[0].seq))
     for entry, number in singles:
         apply_record(connection, entry, number, now)
-    for item in accepted:
+    for number, item in numbered:
         if item.event is not None:
             report_gateway(connection, item.gateway, item.event, now)
+        if item.new_key is not None:
+            change = Change(
+                item.gateway, item.seq + 1, item.new_key, number, item.salt, item.packed
+            )
+            gateway_keys.add(connection, change, now)
 
 
 def _insert(connection: Connection, numbered: Sequence[tuple[int, Accepted]], now: int) -> None:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from fleet_backend.registrar import registrations
 from fleet_backend.registrar.errors import InvitationError
+from fleet_backend.registrar.registrations import Registration
 from protocol import enrolment, fields
 from protocol.errors import DecodeError
 
@@ -35,6 +37,8 @@ class Invitation:
     wrong: int = 0  # requests that named it and were sealed under another key
     request: str = ""  # SHA-256 of the request that it was used for
     answer: str = ""  # what that one got
+    # Vehicles that come into the fleet with their gateway; gone when it has its answer.
+    registrations: tuple[Registration, ...] = ()
 
     def __repr__(self) -> str:
         return f"Invitation({self.gateway!r})"  # the key is for no log
@@ -61,11 +65,13 @@ class Invitations:
         vehicles: Sequence[str],
         hours: int,
         now: int,
+        registrations: Sequence[Registration] = (),
         draw: Callable[[int], bytes] = secrets.token_bytes,
     ) -> str:
         """A new code, which exists in the caller's hands alone; what was open for the same gateway
-        is over. Raises InvitationError."""
+        is over. Each of `registrations` is of one of the vehicles. Raises InvitationError."""
         _check(gateway, vehicles, hours)
+        _check_registrations(vehicles, registrations)
         code = enrolment.code_of(draw(15))
         made = Invitation(
             enrolment.invitation_of(code).hex(),
@@ -74,6 +80,7 @@ class Invitations:
             tuple(vehicles),
             now,
             now + hours * 3600,
+            registrations=tuple(registrations),
         )
         with self.locked():
             for other in self.all():
@@ -109,7 +116,7 @@ class Invitations:
         draft.unlink(missing_ok=True)
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w") as file:
-            json.dump(asdict(invitation), file)
+            json.dump(_members(invitation), file)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
@@ -145,6 +152,17 @@ def _check(gateway: str, vehicles: Sequence[str], hours: int) -> None:
         raise InvitationError(f"an invitation is good for 1 to {MAX_HOURS} hours")
 
 
+def _check_registrations(vehicles: Sequence[str], found: Sequence[Registration]) -> None:
+    names = [one.vehicle for one in found]
+    if len(set(names)) != len(names) or not set(names) <= set(vehicles):
+        raise InvitationError("a registration is of a vehicle of the invitation, each once")
+
+
+def _members(invitation: Invitation) -> dict[str, object]:
+    own = [registrations.to_members(one) for one in invitation.registrations]
+    return {**asdict(replace(invitation, registrations=())), "registrations": own}
+
+
 def _load(path: Path) -> Invitation:
     try:
         found = json.loads(path.read_bytes())
@@ -157,14 +175,20 @@ def _load(path: Path) -> Invitation:
 
 
 def _invitation(value: object, name: str) -> Invitation:
-    if not isinstance(value, dict) or set(value) != set(Invitation.__dataclass_fields__):
+    if not isinstance(value, dict):
+        raise ValueError("no object")
+    value = {"registrations": [], **value}  # files of before vehicles came along have none
+    if set(value) != set(Invitation.__dataclass_fields__):
         raise ValueError("other fields")
-    if not isinstance(value["vehicles"], list):
+    if not isinstance(value["vehicles"], list) or not isinstance(value["registrations"], list):
         raise ValueError("vehicles")
-    found = Invitation(**{**value, "vehicles": tuple(value["vehicles"])})
+    value["vehicles"] = tuple(value["vehicles"])
+    value["registrations"] = tuple(map(registrations.from_members, value["registrations"]))
+    found = Invitation(**value)
     for number in (found.created, found.expires, found.wrong):
         fields.uint(number, "number", _MAX_TIME)
     _check(found.gateway, found.vehicles, 1)
+    _check_registrations(found.vehicles, found.registrations)
     sizes = {"name": (16,), "key": (32,), "request": (0, 32)}
     if any(len(bytes.fromhex(value[one])) not in size for one, size in sizes.items()):
         raise ValueError("a size")

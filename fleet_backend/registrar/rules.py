@@ -24,6 +24,7 @@ USED = "used"
 CSR = "certificate-request"
 PROOF = "proof"
 NAME = "name"
+VEHICLE = "vehicle"
 TIME = "time"
 OFTEN = "often"
 # A gateway whose clock is further off than this does not renew by itself.

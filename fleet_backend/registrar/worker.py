@@ -2,7 +2,8 @@
 
 Order of writes for one request, and what is true if power goes after each step:
 1. the invitation's file says which request it is used for: no other one gets anything by it;
-2. the gateway's statement key is registered in the database: nobody can connect as it yet;
+2. the gateway's statement key is registered in the database, and its vehicles with it: nobody can
+   connect as it yet;
 3. the authority registers and signs a certificate: the broker lets its holder in, who has none yet.
    A repetition signs another one for the same key, and nobody ever gets this one;
 4. the sealed answer is in the invitation's file: the same request gets this answer from now on;
@@ -12,18 +13,18 @@ A repetition begins at step 1 and uses the same code; each step that was done ch
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy.exc import DBAPIError
 
-from fleet_backend.fleet import counters, enrolments, gateways
+from fleet_backend.fleet import counters, enrolments, gateway_keys, gateways
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.enrolments import Enrolment
 from fleet_backend.fleet.errors import ExistsError
-from fleet_backend.registrar import rules
+from fleet_backend.registrar import admission, rules
 from fleet_backend.registrar.errors import InvitationError, RefusedRequestError
 from fleet_backend.registrar.invitations import Invitation, Invitations
 from fleet_backend.registrar.rules import Wish, WrongCodeError
@@ -49,7 +50,14 @@ class Authority(Protocol):
         RefusedRequestError for who has none, or asks too often."""
 
     def root(self) -> bytes:
-        """The root certificate, DER."""
+        """The root certificate that signs now, DER."""
+
+    def trust(self) -> tuple[list[bytes], bytes]:
+        """Every root that is trusted now, the one that signs first, and, while one follows another
+        or did, the newer one's key signed by the older one: DER, or empty."""
+
+    def note_held(self, name: str, held: Sequence[bytes]) -> None:
+        """A gateway said under its key which roots it holds: SHA-256 of each."""
 
 
 @dataclass(frozen=True)
@@ -144,20 +152,29 @@ class Worker:
             raise RefusedRequestError(rules.REFUSED) from error
         with self._database.read() as connection:
             known = gateways.find(connection, name)
+            own = gateway_keys.of(connection, name)
             gone = name in gateways.revoked(connection)
-        if known is None or known.kind != gateways.GATEWAY or gone:
+        if known is None or own is None or known.kind != gateways.GATEWAY or gone:
             raise RefusedRequestError(rules.REFUSED)
-        asked = rules.check_renewal(data, known.public_key, self._now())
-        chain = self._authority.renew(name, rules.tls_key(asked.csr))
-        log.info("certificate renewed", extra={"gateway": name})
-        return renewal.encode_answer(asked.nonce, chain)
+        asked = rules.check_renewal(data, own.newest, self._now())
+        chain = []
+        if asked.csr:
+            chain = self._authority.renew(name, rules.tls_key(asked.csr))
+            log.info("certificate renewed", extra={"gateway": name})
+        if asked.held is None:
+            return renewal.encode_answer(asked.nonce, chain)
+        self._authority.note_held(name, asked.held)
+        return renewal.encode_answer(asked.nonce, chain, *self._authority.trust())
 
     def _check_name(self, invitation: Invitation, wish: Wish) -> None:
-        """Before anything is written: a name that is another's does not use the code up."""
+        """Before anything is written: what is another's does not use the code up."""
         with self._database.read() as connection:
             known = gateways.find(connection, invitation.gateway)
             gone = invitation.gateway in gateways.revoked(connection)
+            is_free = admission.may_attach(connection, invitation)
         wanted = (wish.request.public_key, gateways.GATEWAY)
+        if not is_free:
+            raise RefusedRequestError(rules.VEHICLE)
         if gone or (known is not None and (known.public_key, known.kind) != wanted):
             raise RefusedRequestError(rules.NAME)
 
@@ -179,7 +196,7 @@ class Worker:
             ),
             bytes.fromhex(used.key),
         )
-        self._invitations.save(replace(used, answer=answer.hex()))  # step 4
+        self._invitations.save(replace(used, answer=answer.hex(), registrations=()))  # step 4
         log.info("gateway enrolled", extra={"gateway": used.gateway})
         return answer
 
@@ -188,6 +205,7 @@ class Worker:
         try:
             with self._database.begin() as connection:
                 gateways.register(connection, used.gateway, public, gateways.GATEWAY, now)
+                admission.attach(connection, used, now)
         except ExistsError as error:
             raise RefusedRequestError(rules.NAME) from error
 

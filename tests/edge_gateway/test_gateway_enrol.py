@@ -122,6 +122,41 @@ def test_an_end_at_any_write_leaves_no_gateway_and_the_repetition_makes_one(
     assert len(stand.authority.entries()) == 1
 
 
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize("what", ["rename", "unlink"])
+def test_an_end_at_the_last_two_steps_is_ended_by_the_repetition(
+    stand: Stand, code: str, plan: Plan, what: str, before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The draft becomes the folder; then the request goes, the last of all."""
+    real = getattr(Path, what)
+
+    def dying(path: Path, *given: Path, **named: bool) -> None:
+        ours = path.name in ("gw.enrolling", "request.cbor")
+        if ours and before:
+            raise KeyboardInterrupt
+        real(path, *given, **named)
+        if ours:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, what, dying)
+        enrol(plan, code, Direct(stand))
+    assert plan.folder.exists() == ((what, before) != ("rename", True))
+    if (plan.folder / "request.cbor").exists():
+        stranger = stand.invitations.invite("gw-8", ["trike-8"], 24, NOW)
+        with pytest.raises(EnrolError, match="another code"):
+            enrol(plan, stranger, Direct(stand))
+    if (what, before) == ("unlink", False):
+        with pytest.raises(EnrolError, match="is there already"):
+            enrol(plan, code, Direct(stand))
+    else:
+        assert enrol(plan, code, Direct(stand)) == "gw-9"
+    assert settings.load(plan.folder / "gateway.toml").gateway == "gw-9"
+    assert not (plan.folder / "request.cbor").exists()
+    assert not plan.folder.with_name("gw.enrolling").exists()
+    assert len(stand.authority.entries()) == 1
+
+
 def test_a_new_code_after_one_that_ended_keeps_the_keys(
     stand: Stand, code: str, plan: Plan
 ) -> None:

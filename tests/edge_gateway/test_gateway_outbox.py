@@ -215,7 +215,7 @@ def test_a_layout_that_is_not_known_is_refused_by_name(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "o.db") as db:
         db.execute("PRAGMA user_version = 9")
     db.close()
-    with pytest.raises(OutboxError, match="layout 9, this program knows 3"):
+    with pytest.raises(OutboxError, match="layout 9, this program knows 4"):
         _open(tmp_path / "o.db")
     with sqlite3.connect(tmp_path / "other.db") as db:
         db.execute("CREATE TABLE poems(line TEXT)")

@@ -156,7 +156,7 @@ def of_another_authority(site: Site, folder: Path) -> bytes:
 def test_what_a_server_makes_up_is_not_written(site: Site, tmp_path: Path, what: str) -> None:
     class Liar(Direct):
         def changed(self, answer: bytes) -> bytes:
-            nonce, _ = renewal.decode_answer(answer)
+            nonce = renewal.decode_answer(answer).nonce
             authority, key = site.stand.authority, own_key(site)
             pems = {
                 "another-name": lambda: authority.issue_client("gw-8", key),

@@ -14,11 +14,15 @@ import pytest
 from gateway_stand import VEHICLE, write_gateway
 
 from edge_gateway import main
+from edge_gateway.errors import ReplacedKeyError
 from edge_gateway.gateway import Gateway
 from edge_gateway.notify import Notifier
 from edge_gateway.settings import load
 
-UNIT = Path(__file__).parents[2] / "packaging/systemd/trifleet-gateway.service"
+FOLDER = Path(__file__).parents[2] / "packaging/systemd"
+UNIT = FOLDER / "trifleet-gateway.service"
+RENEWAL = FOLDER / "trifleet-gateway-renew.service"
+TIMER = FOLDER / "trifleet-gateway-renew.timer"
 
 
 @pytest.fixture
@@ -160,10 +164,10 @@ def test_a_gateway_that_runs_tells_and_one_that_hangs_is_silent(
 Ed25519_PUBLIC = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
 
 
-def unit() -> configparser.ConfigParser:
+def unit(path: Path = UNIT) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(strict=False, interpolation=None, comment_prefixes="#")
     parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read(UNIT)
+    parser.read(path)
     return parser
 
 
@@ -178,10 +182,26 @@ def test_the_unit_is_watched_and_shut_in() -> None:
     assert service["DevicePolicy"] == "closed" and "AF_CAN" in service["RestrictAddressFamilies"]
 
 
+def test_the_renewal_is_daily_and_shut_in_like_the_gateway() -> None:
+    service, main_unit = unit(RENEWAL)["Service"], unit()["Service"]
+    assert service["Type"] == "oneshot" and "gateway renew" in service["ExecStart"]
+    assert service["ReadWritePaths"] == "/etc/trifleet /var/lib/trifleet-gateway"
+    needs = {"SystemCallFilter", "RestrictAddressFamilies"}  # another number of each
+    shared = {name for name in main_unit if name.startswith(("Protect", "Restrict", "Private"))}
+    for name in (shared | {"NoNewPrivileges", "CapabilityBoundingSet", "User", "UMask"}) - needs:
+        if not name.startswith("RestartPrevent"):
+            assert service[name] == main_unit[name], name
+    assert "AF_CAN" not in service["RestrictAddressFamilies"]
+    assert unit(TIMER)["Timer"]["OnCalendar"] == "daily"
+    assert unit(TIMER)["Timer"]["Persistent"] == "yes"
+    assert main_unit["RestartPreventExitStatus"] == str(ReplacedKeyError.exit_status)
+
+
+@pytest.mark.parametrize("path", [UNIT, RENEWAL], ids=lambda path: path.stem)
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
-def test_systemd_understands_the_unit_and_finds_little_exposed(tmp_path: Path) -> None:
-    file = tmp_path / UNIT.name
-    text = UNIT.read_text().replace("/opt/trifleet/.venv/bin/trifleet", "/bin/true")
+def test_systemd_understands_the_unit_and_finds_little_exposed(tmp_path: Path, path: Path) -> None:
+    file = tmp_path / path.name
+    text = path.read_text().replace("/opt/trifleet/.venv/bin/trifleet", "/bin/true")
     file.write_text(text)
     done = subprocess.run(["systemd-analyze", "verify", str(file)], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

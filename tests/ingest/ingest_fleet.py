@@ -10,8 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fleet_backend.fleet import gateways, keys, vehicles
 from fleet_backend.fleet.database import Database, open_database
-from fleet_backend.ingest.acceptance import KnownVehicle, View
-from protocol import bodies, cbor, mac, record, statement
+from fleet_backend.fleet.gateway_keys import Keys
+from fleet_backend.ingest import signatures
+from fleet_backend.ingest.acceptance import Keyring, KnownVehicle, View
+from protocol import bodies, cbor, keychange, mac, record, statement
 from tests.fleet.engines import sqlite_url
 
 NOW = 1_790_000_000
@@ -80,6 +82,20 @@ class FakeGateway:
         self.head = statement.statement_hash(sign1)
         return message
 
+    def change_key(self) -> bytes:
+        """The statement that brings in another key, with which it signs from now on."""
+        new = Ed25519PrivateKey.generate()
+        message = self.message(kind=statement.GATEWAY, body=self.change_body(new))
+        self.key = new
+        return message
+
+    def change_body(self, new: Ed25519PrivateKey) -> bytes:
+        """What such a statement says, in the place of the next one of the chain."""
+        place = keychange.Place(self.name, self.seq, self.head)
+        old, public = keys.public_bytes(self.key), keys.public_bytes(new)
+        proof = new.sign(keychange.proof_message(place, old, public))
+        return cbor.encode({0: statement.KEY_CHANGED, 1: keychange.encode(public, proof)})
+
     def make(
         self,
         seq: int,
@@ -112,7 +128,7 @@ class FakeGateway:
 def view_of(gateway: FakeGateway, *known: FakeVehicle) -> View:
     """What the judge is told of these."""
     return View(
-        {gateway.name: gateway.verify},
+        {gateway.name: Keyring(Keys.only(keys.public_bytes(gateway.key)), signatures.verify)},
         {one.name: KnownVehicle(gateway.name, one.record_key) for one in known},
     )
 

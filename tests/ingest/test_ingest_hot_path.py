@@ -19,11 +19,14 @@ NUMBERS = st.sets(
 NAMES = st.text("abc-019", min_size=1, max_size=32)
 
 
-@given(st.lists(st.tuples(NAMES, NUMBERS, NUMBERS), max_size=6))
+KEYS = st.sampled_from([b"", bytes(32), bytes(range(32))])
+
+
+@given(st.lists(st.tuples(NAMES, NUMBERS, NUMBERS, KEYS), max_size=6))
 def test_acknowledgements_are_those_of_the_protocol_to_the_byte(drawn) -> None:
     made = [
-        ack.Ack(name, ack.to_ranges(list(yes)), ack.to_ranges(list(no - yes)))
-        for name, yes, no in drawn
+        ack.Ack(name, ack.to_ranges(list(yes)), ack.to_ranges(list(no - yes)), key)
+        for name, yes, no, key in drawn
     ]
     with SignaturePool(1) as pool:
         found = acks.sealed(made, pool, signing_key(KEY))

@@ -110,10 +110,11 @@ def test_nonsense_is_no_signature(key: bytes, message: bytes, signature: bytes) 
 
 def test_a_signature_that_nobody_foresaw_is_checked_when_it_is_asked_for() -> None:
     good = edwards.sign(SECRET, NONCE, b"message", KEY)
-    told = judging._told(KEY, {(b"foreseen", good): True})
-    assert told(b"foreseen", good)
-    assert told(b"message", good)
-    assert not told(b"another", good)
+    told = judging._told({Check(KEY, b"foreseen", good): True})
+    assert told(KEY, b"foreseen", good)
+    assert told(KEY, b"message", good)
+    assert not told(KEY, b"another", good)
+    assert not told(bytes(32), b"foreseen", good)
 
 
 @pytest.mark.parametrize("threads", [0, 1, 2, 5])

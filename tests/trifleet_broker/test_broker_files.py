@@ -31,6 +31,7 @@ from trifleet.brokers.mosquitto import Mosquitto, MosquittoSettings
 from trifleet.brokers.rabbitmq import find_home
 from trifleet.brokers.rabbitmq_config import definitions_text
 from trifleet.brokers.revoked import name_hash, write_hashed
+from trifleet.certificates import rotation
 from trifleet.certificates.authority import create
 from trifleet.certificates.x509_parts import common_name
 from trifleet.ports import free_port
@@ -155,6 +156,17 @@ def test_the_list_has_the_name_that_openssl_gives_it(tmp_path: Path, name: str) 
     assert name_hash(common_name(name)) == done.stdout.strip()
     write_hashed(path, tmp_path / "revoked")
     assert (tmp_path / "revoked" / f"{done.stdout.strip()}.r0").read_bytes() == path.read_bytes()
+
+
+def test_each_of_two_lists_gets_its_own_file(tmp_path: Path) -> None:
+    """While the authority changes there is one a root."""
+    authority = create(tmp_path / "a", "fleet authority")
+    rotation.begin(authority)
+    write_hashed(authority.revoked_file, tmp_path / "revoked")
+    found = {path.name: path.read_bytes() for path in (tmp_path / "revoked").iterdir()}
+    names = [name_hash(common_name(name)) for name in ("fleet authority", "fleet authority 2")]
+    assert set(found) == {f"{name}.r0" for name in names}
+    assert b"".join(found[f"{name}.r0"] for name in names) == authority.revoked_file.read_bytes()
 
 
 def test_a_known_name_has_a_known_hash() -> None:

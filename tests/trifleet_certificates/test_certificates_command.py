@@ -13,6 +13,8 @@ from typer.testing import CliRunner, Result
 
 from trifleet.brokers.common import BrokerError, Role, User
 from trifleet.brokers.embedded import BrokerSettings, EmbeddedBroker
+from trifleet.certificates import rotation
+from trifleet.certificates.authority import load_certificate
 from trifleet.certificates.errors import CertificateError
 from trifleet.certificates.x509_parts import common_name
 from trifleet.commands.certificates import app
@@ -122,6 +124,34 @@ def test_a_running_stack_s_broker_is_told_until_it_has_heard(
     good.write_bytes(content)
     transport.tend(broker)
     assert broker.told == [{"ingest", "api"}] * 3
+
+
+def test_a_running_stack_follows_a_change_of_the_authority(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everybody's files, the lists, and a restart of the broker, once for each step."""
+    monkeypatch.setattr("trifleet.transport._AGAIN_S", 0.0)
+    transport = Transport(Layout(data), ["gw-1"])
+    transport.ensure_certificates()
+    broker = DeafBroker(BrokerSettings(Layout(data).broker), [])
+    restarts: list[None] = []
+    monkeypatch.setattr(broker.child, "restart_elsewhere", lambda: restarts.append(None))
+    authority, own = transport.authority, Layout(data).gateway("gw-1")
+    steps = (
+        (rotation.begin, 2),
+        (lambda found: rotation.switch(found, lambda name: True), 2),
+        (rotation.finish, 1),
+    )
+    for number, (step, trusted) in enumerate(steps, 1):
+        step(authority)
+        for _ in range(4):
+            transport.tend(broker)
+        assert len(restarts) == number
+        assert (own / "authority.pem").read_text().count("BEGIN CERTIFICATE") == trusted
+        lists = (Layout(data).tls("broker") / "revoked.pem").read_text()
+        assert lists.count("BEGIN X509 CRL") == trusted
+    made = load_certificate(own / "mqtt.pem")
+    made.verify_directly_issued_by(load_certificate(authority.certificate_file))
 
 
 class DeafBroker(EmbeddedBroker):

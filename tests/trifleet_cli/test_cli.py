@@ -52,6 +52,8 @@ def test_the_program_explains_itself_in_a_process_of_its_own() -> None:
         (["gateway", "invitations", "--data", "nowhere"], "nowhere"),
         (["gateway", "uninvite", "gw-1", "--data", "nowhere"], "nowhere"),
         (["gateway", "revoke", "gw-1", "--data", "nowhere"], "nowhere"),
+        (["gateway", "keys", "gw-1", "--data", "nowhere"], "nowhere"),
+        (["gateway", "rotate-key", "--config", "nowhere.toml"], "nowhere.toml"),
         (["gateway", "enrol", "ftp://host", "--folder", "nowhere"], "https://host"),
         (["gateway", "enrol", "https://host", "--folder", "nowhere"], "code: length"),
         (["gateway", "renew", "https://host", "--config", "nowhere.toml"], "nowhere.toml"),

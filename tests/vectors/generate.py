@@ -897,6 +897,12 @@ def ack_cases():
     opened("refuse-unsorted", [1, "gw-1", [[6, 6], [0, 4]], []], error("field"))
     opened("refuse-overlap", [1, "gw-1", [[0, 4], [4, 5]], []], error("field"))
     opened("refuse-single", [1, "gw-1", [[0]], []], error("field"))
+    over = bytes([7] * 32)
+    told = {"gateway": "gw-1", "accepted": [], "refused": [], "replaced": {"hex": over.hex()}}
+    opened("replaced-key", [2, "gw-1", [], [], over], told)
+    opened("refuse-replaced-31", [2, "gw-1", [], [], over[:31]], error("field"))
+    opened("refuse-version-2-four", [2, "gw-1", [], []], error("field"))
+    opened("refuse-version-1-five", [1, "gw-1", [], [], over], error("field"))
     assert ack.to_ranges([6, 4, 0, 1, 2, 3]) == [(0, 4), (6, 6)]
 
 
@@ -1304,12 +1310,27 @@ def renewal_cases():
     changed("long-csr", 2, bytes(2049))
     changed("nonce", 3, bytes(15))
     changed("time", 4, 1 << 32)
+    held = [bytes([5] * 32)]
+    second = {"gateway": "gw-1", **pair, "time": NOW, "held": [{"hex": held[0].hex()}]}
+    opened("held", [2, *whole[1:], held], second)
+    empty = {**second, "csr": {"hex": ""}}
+    opened("held-no-csr", [2, "gw-1", b"", nonce, NOW, held], empty)
+    opened("held-short", [2, *whole[1:], [bytes(31)]], error("field"))
+    opened("held-many", [2, *whole[1:], held * 5], error("field"))
+    opened("held-of-nobody", [2, *whole[1:], []], {**second, "held": []})
+    opened("held-of-version-1", [*whole, held], error("field"))
 
     def answered(name, value, expect):
         given = {"data": cbor.encode(value).hex()}
         case(f"renewal/answer-{name}", "renewal.answer", given, expect)
 
     answered("whole", [1, nonce, chain], [{"hex": nonce.hex()}, [{"hex": chain[0].hex()}]])
+    root = [b"root", b"other"]
+    said = [{"hex": nonce.hex()}, [], [{"hex": one.hex()} for one in root], {"hex": "6c"}]
+    answered("roots", [2, nonce, [], root, b"l"], said)
+    answered("roots-none", [2, nonce, chain, [], b""], error("field"))
+    answered("roots-three", [2, nonce, chain, root * 2, b""], error("field"))
+    answered("roots-long-link", [2, nonce, chain, root, bytes(4097)], error("field"))
     answered("version", [2, nonce, chain], error("version"))
     answered("no-certificate", [1, nonce, []], error("field"))
     answered("long-chain", [1, nonce, [b"x"] * 5], error("field"))

@@ -189,7 +189,7 @@ def statement_thinned(given):
 
 def ack_open(given):
     read = ack.open_ack(bytes.fromhex(given["data"]), lambda message, signature: given["good"])
-    return attributes(read, "gateway accepted refused")
+    return attributes(read, "gateway accepted refused" + (" replaced" if read.replaced else ""))
 
 
 def sighting_open(given):
@@ -281,15 +281,16 @@ def enrolment_answer(given):
 def renewal_open(given):
     data = bytes.fromhex(given["data"])
     read = renewal.open_renewal(data, lambda message, signature: given["good"])
-    return attributes(read, "gateway csr nonce time")
+    return attributes(read, "gateway csr nonce time" + (" held" if read.held is not None else ""))
 
 
 def renewal_answer(given):
     data = bytes.fromhex(given["data"])
-    nonce, chain = renewal.decode_answer(data)
-    if renewal.encode_answer(nonce, chain) != data:
+    read = renewal.decode_answer(data)
+    if renewal.encode_answer(read.nonce, read.chain, read.roots or None, read.link) != data:
         return "another encoding came back"
-    return [plain(nonce), plain(chain)]
+    told = [plain(read.nonce), plain(read.chain)]
+    return told + ([plain(read.roots), plain(read.link)] if read.roots else [])
 
 
 OPERATIONS = {

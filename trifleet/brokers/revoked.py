@@ -11,18 +11,24 @@ from cryptography import x509
 
 from trifleet.brokers.common import BrokerError, private_folder, write_private
 
+_BEGIN = "-----BEGIN X509 CRL-----"
 _COMMON_NAME = bytes.fromhex("0603550403")  # OID 2.5.4.3
 _SEQUENCE, _SET, _UTF8 = 0x30, 0x31, 0x0C
 
 
 def write_hashed(list_file: Path, folder: Path) -> None:
-    """Put the list (PEM) into a folder of its own. Raises BrokerError for what is none."""
+    """Put the lists (PEM, one a root) into a folder of their own. Raises BrokerError for what is
+    none."""
     try:
-        text = list_file.read_text("ascii")
-        issuer = x509.load_pem_x509_crl(text.encode()).issuer
+        head, *parts = list_file.read_text("ascii").split(_BEGIN)
+        texts = [_BEGIN + part for part in parts]
+        issuers = [x509.load_pem_x509_crl(text.encode()).issuer for text in texts]
+        if head.strip() or not texts:
+            raise ValueError("no list in it")
     except (OSError, ValueError) as error:
         raise BrokerError(f"{list_file} is no list of revoked certificates: {error}") from error
-    write_private(private_folder(folder) / f"{name_hash(issuer)}.r0", text)
+    for issuer, text in zip(issuers, texts, strict=True):
+        write_private(private_folder(folder) / f"{name_hash(issuer)}.r0", text)
 
 
 def name_hash(name: x509.Name) -> str:

@@ -27,9 +27,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from protocol import fields
 from protocol.errors import DecodeError
-from trifleet.certificates import register, x509_parts
+from trifleet.certificates import register, roots, x509_parts
 from trifleet.certificates.errors import CertificateError
 from trifleet.certificates.register import Entry, Use
+from trifleet.certificates.roots import Roots
 from trifleet.layout import make_folder, write_private
 
 DAY_S = 86_400
@@ -49,17 +50,35 @@ class Authority:
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
         self.folder = folder
         self._clock = clock
-        self._key = load_key(folder / "authority.key")
-        self._root = load_certificate(self.certificate_file)
+        self.signer()  # raises CertificateError where something is missing
+
+    @property
+    def roots(self) -> Roots:
+        """Who signs and who is trusted now; another process may have changed it."""
+        return roots.load(self.folder)
 
     @property
     def certificate_file(self) -> Path:
-        """The root certificate, which everybody checks the others against."""
-        return self.folder / "authority.pem"
+        """The root certificate that signs now."""
+        return roots.certificate_file(self.folder, self.roots.signing)
+
+    def signer(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+        """Key and certificate that sign now."""
+        return self._root(self.roots.signing)
+
+    def bundle(self) -> bytes:
+        """Every root that is trusted now (PEM), which everybody checks the others against; the one
+        that signs comes first."""
+        return b"".join(path.read_bytes() for path in self._trusted_files())
+
+    def link(self) -> bytes:
+        """The newest root's key, signed by the root before it (PEM); empty at the first root."""
+        path = roots.link_file(self.folder, max(self.roots.trusted))
+        return path.read_bytes() if path.exists() else b""
 
     @property
     def revoked_file(self) -> Path:
-        """The list of revoked certificates (PEM)."""
+        """The list of revoked certificates (PEM), by each root that is trusted."""
         return self.folder / "revoked.pem"
 
     @property
@@ -69,9 +88,10 @@ class Authority:
 
     def holders(self) -> dict[str, tuple[Use, tuple[int, ...]]]:
         """Who may connect: name -> (use, serial numbers of his good certificates)."""
-        now = self._now()
+        now, found = self.now(), self.roots
         out: dict[str, tuple[Use, tuple[int, ...]]] = {}
-        for one in self.entries():
+        withdrawn = found.since if found.other is None else 0
+        for one in self.entries()[withdrawn:]:
             if one.use is not Use.BROKER and one.good_at(now):
                 out[one.name] = (one.use, (*out.get(one.name, (one.use, ()))[1], one.serial))
         return out
@@ -88,9 +108,9 @@ class Authority:
         A name has one use for good: a gateway's certificate never becomes a program's.
         """
         name = checked_name(name)
-        with self._locked():
+        with self.locked():
             life, serial = self._life(), self._register_new(name, use, public_key)
-            made = x509_parts.client(self._key, self._root, public_key, serial, life, name)
+            made = x509_parts.client(*self.signer(), public_key, serial, life, name)
         return made.public_bytes(Encoding.PEM)
 
     def issue_server(
@@ -100,9 +120,9 @@ class Authority:
         for name in names:
             check_host(name)
         alternatives = tuple(dict.fromkeys((*SERVER_NAMES, *names)))
-        with self._locked():
+        with self.locked():
             life, serial = self._life(), self._register_new(BROKER, Use.BROKER, public_key)
-            made = x509_parts.server(self._key, self._root, public_key, serial, life, alternatives)
+            made = x509_parts.server(*self.signer(), public_key, serial, life, alternatives)
         return made.public_bytes(Encoding.PEM)
 
     def issue_requested(self, name: str, request_pem: bytes) -> bytes:
@@ -125,8 +145,8 @@ class Authority:
     def revoke(self, name: str, *, but_key: str = "") -> list[Entry]:
         """Take back all good certificates of a name, but those of one key; returns these."""
         name = checked_name(name)
-        now = self._now()
-        with self._locked():
+        now = self.now()
+        with self.locked():
             entries = self.entries()
             gone = [
                 one
@@ -140,11 +160,11 @@ class Authority:
             )
         return gone
 
-    def _now(self) -> int:
+    def now(self) -> int:
         return int(self._clock())
 
     def _life(self) -> tuple[int, int]:
-        now = self._now()
+        now = self.now()
         return now - BACKDATE_S, now + LIFE_S
 
     def _register_new(self, name: str, use: Use, public_key: ec.EllipticCurvePublicKey) -> int:
@@ -158,12 +178,28 @@ class Authority:
         self._save((*self.entries(), entry))
         return serial
 
+    def publish(self) -> None:
+        """The lists as the roots of now sign them; whoever watches the register looks again."""
+        self._save(self.entries())
+
     def _save(self, entries: tuple[Entry, ...]) -> None:
         register.save(self.register_file, entries)
-        _write_list(self.folder, self._key, self._root, entries, self._now())
+        signers = [self._root(number) for number in self._ordered()]
+        _write_lists(self.folder, signers, entries, self.now())
+
+    def _ordered(self) -> list[int]:
+        found = self.roots
+        return [found.signing, *(one for one in found.trusted if one != found.signing)]
+
+    def _trusted_files(self) -> list[Path]:
+        return [roots.certificate_file(self.folder, number) for number in self._ordered()]
+
+    def _root(self, number: int) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+        key = load_key(roots.key_file(self.folder, number))
+        return key, load_certificate(roots.certificate_file(self.folder, number))
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -175,6 +211,8 @@ class Authority:
 def create(folder: Path, name: str, clock: Callable[[], float] = time.time) -> Authority:
     """A new authority, or the one that is there. Safe to repeat after an interruption."""
     make_folder(folder)
+    if roots.file(folder).exists():
+        return Authority(folder, clock)  # it was made, and changed since
     key_file, root_file = folder / "authority.key", folder / "authority.pem"
     if not key_file.exists():
         write_key(key_file, ec.generate_private_key(x509_parts.CURVE))
@@ -187,23 +225,26 @@ def create(folder: Path, name: str, clock: Callable[[], float] = time.time) -> A
         register.save(folder / "register.json", ())
     if not (folder / "revoked.pem").exists():
         entries = register.load(folder / "register.json")
-        _write_list(folder, key, load_certificate(root_file), entries, now)
+        _write_lists(folder, [(key, load_certificate(root_file))], entries, now)
     return Authority(folder, clock)
 
 
-def _write_list(
+def _write_lists(
     folder: Path,
-    key: ec.EllipticCurvePrivateKey,
-    root: x509.Certificate,
+    signers: Sequence[tuple[ec.EllipticCurvePrivateKey, x509.Certificate]],
     entries: tuple[Entry, ...],
     now: int,
 ) -> None:
+    """One a root. Serial numbers are random, so each may name all that were revoked."""
     revoked = [(one.serial, one.revoked) for one in entries if one.revoked]
-    life = (now - BACKDATE_S, int(root.not_valid_after_utc.timestamp()))
     # Each save makes the register longer or revokes more, so the number grows.
     number = len(entries) + len(revoked) + 1
-    made = x509_parts.revocation_list(key, root, number, life, revoked)
-    write_private(folder / "revoked.pem", made.public_bytes(Encoding.PEM))
+    made = []
+    for key, root in signers:
+        life = (now - BACKDATE_S, int(root.not_valid_after_utc.timestamp()))
+        signed = x509_parts.revocation_list(key, root, number, life, revoked)
+        made.append(signed.public_bytes(Encoding.PEM))
+    write_private(folder / "revoked.pem", b"".join(made))
 
 
 def checked_name(name: str) -> str:

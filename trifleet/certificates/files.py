@@ -63,11 +63,12 @@ def ensure(authority: Authority, party: Party, clock: Callable[[], float] = time
 
     A name that was revoked gets nothing here: that is `replace_key`'s to do, when it is asked for.
     """
-    root = authority.certificate_file.read_bytes()
-    if not party.ca_file.exists() or party.ca_file.read_bytes() != root:
-        write_private(party.ca_file, root)
-    if _is_revoked(authority, party) or _is_good(party, clock()):
-        return False
+    bundle = authority.bundle()
+    told = not party.ca_file.exists() or party.ca_file.read_bytes() != bundle
+    if told:
+        write_private(party.ca_file, bundle)
+    if _is_revoked(authority, party) or _is_good(authority, party, clock()):
+        return told
     renew(authority, party)
     return True
 
@@ -81,7 +82,7 @@ def renew(authority: Authority, party: Party) -> None:
         made = authority.issue_server(public_key, party.hosts)
     else:
         made = authority.issue_client(party.name, public_key, party.use)
-    write_private(party.ca_file, authority.certificate_file.read_bytes())
+    write_private(party.ca_file, authority.bundle())
     write_private(party.certificate_file, made)
 
 
@@ -100,7 +101,7 @@ def answer_request(authority: Authority, party: Party, request_pem: bytes) -> Pa
     """The certificate for a key that never was here; the name's older ones are revoked."""
     made = authority.issue_requested(party.name, request_pem)
     key = x509.load_pem_x509_certificate(made).public_key()
-    write_private(party.ca_file, authority.certificate_file.read_bytes())
+    write_private(party.ca_file, authority.bundle())
     write_private(party.certificate_file, made)
     if isinstance(key, ec.EllipticCurvePublicKey):
         authority.revoke(party.name, but_key=key_digest(key))
@@ -118,14 +119,14 @@ def _is_revoked(authority: Authority, party: Party) -> bool:
     return bool(entries) and bool(entries[-1].revoked)
 
 
-def _is_good(party: Party, now: float) -> bool:
-    """Key and certificate are there, belong together, and have time left."""
+def _is_good(authority: Authority, party: Party, now: float) -> bool:
+    """Key and certificate are there, belong together, are of the root of now, have time left."""
     if not party.certificate_file.exists() or not party.private_key_file.exists():
         return False
     found = load_certificate(party.certificate_file)
     return (
         found.public_key() == load_key(party.private_key_file).public_key()
-        and found.issuer == load_certificate(party.ca_file).subject
+        and found.issuer == authority.signer()[1].subject
         and found.not_valid_after_utc.timestamp() - now >= RENEW_BEFORE_S
         and (party.use is not Use.BROKER or x509_parts.hosts_of(found).issuperset(party.hosts))
     )

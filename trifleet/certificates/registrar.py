@@ -1,7 +1,7 @@
 """The authority as the registrar sees it: a certificate for a gateway's key, and the root."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from fleet_backend.registrar import rules
 from fleet_backend.registrar.errors import RefusedRequestError
+from trifleet.certificates import holdings
 from trifleet.certificates.authority import Authority, load_certificate
 from trifleet.certificates.errors import CertificateError
 from trifleet.certificates.register import Use
@@ -25,6 +26,7 @@ class RegistrarAuthority:
     def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
         self._authority = Authority(folder, clock)
         self._now = clock
+        self._folder = folder
 
     def issue(self, name: str, key: ec.EllipticCurvePublicKey) -> list[bytes]:
         """A year's certificate, signed by the root itself."""
@@ -46,5 +48,17 @@ class RegistrarAuthority:
         return self.issue(name, key)
 
     def root(self) -> bytes:
-        """DER."""
+        """The one that signs, DER."""
         return load_certificate(self._authority.certificate_file).public_bytes(Encoding.DER)
+
+    def trust(self) -> tuple[list[bytes], bytes]:
+        """Every root that is trusted, the one that signs first, and the link to the newest."""
+        found = x509.load_pem_x509_certificates(self._authority.bundle())
+        link = self._authority.link()
+        der = x509.load_pem_x509_certificate(link).public_bytes(Encoding.DER) if link else b""
+        return [one.public_bytes(Encoding.DER) for one in found], der
+
+    def note_held(self, name: str, held: Sequence[bytes]) -> None:
+        """Kept for whoever changes the root."""
+        with self._authority.locked():
+            holdings.note(self._folder, name, held)

@@ -44,6 +44,23 @@ def authority(
     return builder.sign(key, _HASH)
 
 
+def link(
+    old_key: ec.EllipticCurvePrivateKey, old_root: x509.Certificate, new_root: x509.Certificate
+) -> x509.Certificate:
+    """The new root's name and key, signed by the old root (NewWithOld of RFC 4210 section 4.4)."""
+    public_key = new_root.public_key()
+    if not isinstance(public_key, ec.EllipticCurvePublicKey):
+        raise TypeError("a root's key is on P-256")
+    ends = min(old_root.not_valid_after_utc, new_root.not_valid_after_utc)
+    life = (int(new_root.not_valid_before_utc.timestamp()), int(ends.timestamp()))
+    serial = 1 + x509.random_serial_number() // 2
+    builder = _begin(new_root.subject, old_root.subject, public_key, serial, life)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = builder.add_extension(_authority_identifier(old_root), critical=False)
+    builder = builder.add_extension(_usage(signs_certificates=True), critical=True)
+    return builder.sign(old_key, _HASH)
+
+
 def server(
     key: ec.EllipticCurvePrivateKey,
     issuer: x509.Certificate,

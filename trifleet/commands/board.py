@@ -1,5 +1,6 @@
 """`trifleet board`: boards that need no hardware."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +22,32 @@ def virtual(config: Config) -> None:
 
     log_to_stderr()
     vehicle.run(vehicle.load_settings(config), stop_on_signals())
+
+
+@app.command("registration")
+def registration(
+    identity: Annotated[
+        Path, typer.Argument(help="The file `identity` of a provisioned board.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Where the registration shall be; new.")],
+) -> None:
+    """What the fleet has to know of a vehicle, for `trifleet gateway invite --vehicle-file`.
+
+    It holds the key of the vehicle's records, not the vehicle's own. Bring it to the backend by
+    hand, and delete it there when the gateway is enrolled.
+    """
+    from fleet_backend.registrar.registrations import Registration, encode
+    from trifleet.errors import UsageError
+    from trifleet.layout import write_private
+    from workbench.identity import check_identity, decode_identity, key_fingerprint, record_key
+
+    if out.exists():
+        raise UsageError(f"{out} is there already: choose another name")
+    found = decode_identity(identity.read_bytes())
+    check_identity(found)
+    derived = record_key(found.vehicle_key), key_fingerprint(found.vehicle_key)
+    write_private(out, encode(Registration(found.vehicle, found.owner_thumbprint, *derived)))
+    print(f"{found.vehicle}: {out}, as secret as a private key")
 
 
 @app.command("type")

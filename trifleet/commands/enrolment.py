@@ -32,6 +32,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("enrol")(enrol)
     app.command("renew")(renew)
     app.command("revoke")(revoke)
+    app.command("keys")(keys)
 
 
 def invite(
@@ -39,15 +40,25 @@ def invite(
     vehicle: Annotated[
         list[str], typer.Option("--vehicle", help="Behind this gateway; may be repeated.")
     ],
+    vehicle_file: Annotated[
+        list[Path] | None,
+        typer.Option(help="Of a vehicle that is new in the fleet: `trifleet board registration`."),
+    ] = None,
     hours: Annotated[int, typer.Option(help="How long the code is good.")] = 24,
     data: Data = DEFAULT_DATA,
 ) -> None:
-    """Print a one-time code for a new gateway: this once, it is kept nowhere."""
+    """Print a one-time code for a new gateway: this once, it is kept nowhere.
+
+    Its vehicles come into the fleet with it, or move to it from a gateway that was revoked.
+    """
+    from fleet_backend.registrar import registrations
     from protocol import enrolment
 
     found = _invitations(data)
+    brought = [registrations.read(path) for path in vehicle_file or ()]
     _check_unknown(data, name)
-    code = found.invite(name, vehicle, hours, int(time.time()))
+    _check_vehicles(data, name, vehicle, {one.vehicle for one in brought})
+    code = found.invite(name, vehicle, hours, int(time.time()), brought)
     print(enrolment.show_code(code))
     print(f"{name}: good for {hours} h, once; type it at `trifleet gateway enrol`", file=sys.stderr)
 
@@ -125,13 +136,13 @@ def renew(
     from edge_gateway import renewal
     from edge_gateway.enrol_carrier import HttpCarrier
     from edge_gateway.errors import EnrolError
+    from edge_gateway.key_rotation import current_key
     from edge_gateway.settings import load
-    from fleet_backend.fleet.keys import load_ed25519
 
     settings = load(config)
     if settings.mqtt.tls is None:
         raise EnrolError(f"{config}: a gateway without certificates has none to renew")
-    own = renewal.Own(settings.gateway, load_ed25519(settings.key_file), settings.mqtt.tls)
+    own = renewal.Own(settings.gateway, current_key(settings), settings.mqtt.tls)
     done = renewal.renew(own, HttpCarrier(url))
     print(f"{settings.gateway}: {'renewed' if done else 'more than 30 days are left'}")
 
@@ -144,6 +155,24 @@ def revoke(name: Name, data: Data = DEFAULT_DATA) -> None:
     from trifleet.revocation import revoke_gateway
 
     print(revoke_gateway(data.resolve(), name))
+
+
+def keys(name: Name, data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
+    """The keys of a gateway's statements: from which number on, and where the log says so."""
+    from fleet_backend.fleet import gateway_keys
+    from fleet_backend.fleet.errors import UnknownError
+
+    with _reading(data) as connection:
+        found = gateway_keys.history(connection, name)
+    if not found:
+        raise UnknownError(f"no gateway {name!r}")
+    for one in found:
+        if as_json:
+            row = {"first_seq": one.first_seq, "public_key": one.public_key.hex()}
+            print(json.dumps({**row, "entry": one.leaf_index}))
+            continue
+        entry = "-" if one.leaf_index is None else str(one.leaf_index)
+        print(f"from statement {one.first_seq:<10} entry {entry:<10} {one.public_key.hex()}")
 
 
 def _typed() -> str:
@@ -177,6 +206,29 @@ def _check_unknown(data: Path, name: str) -> None:
         raise InstallationError(f"{name} is in the fleet already: choose another name")
 
 
+def _check_vehicles(data: Path, gateway: str, names: list[str], brought: set[str]) -> None:
+    """Raises InstallationError for what the registrar would refuse."""
+    from fleet_backend.fleet import vehicles
+    from trifleet.errors import InstallationError
+
+    with _reading(data) as connection:
+        for name in names:
+            known = vehicles.find(connection, name)
+            if known is not None and not vehicles.may_assign(connection, known, gateway):
+                raise InstallationError(
+                    f"{name} belongs to {known.gateway}: a vehicle moves when its gateway was"
+                    f" revoked (`trifleet gateway revoke {known.gateway}`)"
+                )
+            if known is not None and name in brought:
+                raise InstallationError(f"{name} is in the fleet already: leave its file out")
+            if known is None and name not in brought:
+                print(
+                    f"{name} is not registered, so its records will be set aside: invite again"
+                    " with its --vehicle-file, from `trifleet board registration`",
+                    file=sys.stderr,
+                )
+
+
 def _wrong_codes(data: Path) -> int:
     from fleet_backend.fleet import counters
     from fleet_backend.registrar.worker import WRONG_CODES
@@ -190,7 +242,7 @@ def _reading(data: Path) -> "Iterator[Connection]":
     from fleet_backend.fleet.database import open_database
     from trifleet.layout import Layout
 
-    with closing(open_database(f"sqlite:///{Layout(data.resolve()).database}")) as database:
+    with closing(open_database(Layout(data.resolve()).database_url)) as database:
         database.check_schema()
         with database.read() as connection:
             yield connection

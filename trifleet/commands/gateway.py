@@ -42,6 +42,21 @@ def run(config: Config) -> None:
     run_gateway(load(config), stop_on_signals())
 
 
+@app.command("rotate-key")
+def rotate_key(config: Config) -> None:
+    """Another key for this gateway's statements, named in its chain by the one of before.
+
+    As the user who runs the gateway. One that runs starts again by itself with the new key.
+    """
+    from edge_gateway import key_rotation
+    from edge_gateway.settings import load
+
+    settings = load(config)
+    seq, public = key_rotation.rotate(settings)
+    print(f"{settings.gateway}: statement {seq} is the last one by the key of before")
+    print(f"{settings.gateway}: now {public.hex()}, in {settings.key_file}")
+
+
 @app.command("check")
 def check(
     file: Annotated[Path, typer.Argument(help="gateway.toml", show_default=False)],

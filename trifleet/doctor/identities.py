@@ -53,7 +53,11 @@ def _gateways(subject: Subject, database: sqlite3.Connection) -> Iterator[Findin
     """The gateways of this folder, and the issuer, which signs statements as they do."""
     known = {
         str(name): bytes(key)
-        for name, key in database.execute("SELECT id, public_key FROM gateways")
+        # The newest key of each: of several rows the last one stays.
+        for name, key, _ in database.execute(
+            "SELECT id, public_key, -1 AS first FROM gateways"
+            " UNION ALL SELECT gateway, public_key, first_seq FROM gateway_keys ORDER BY first"
+        )
         if isinstance(key, bytes)
     }
     files = {

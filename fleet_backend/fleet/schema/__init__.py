@@ -4,7 +4,11 @@ A change here is a new migration as well: a test holds that both ways lead to th
 """
 
 from fleet_backend.fleet.schema.base import VERSION, metadata
-from fleet_backend.fleet.schema.enrolment import enrolments, gateway_revocations
+from fleet_backend.fleet.schema.enrolment import (
+    enrolments,
+    gateway_keys,
+    gateway_revocations,
+)
 from fleet_backend.fleet.schema.gaps import gaps
 from fleet_backend.fleet.schema.operations import counters, events, gateway_status, schema_version
 from fleet_backend.fleet.schema.people import (
@@ -56,6 +60,7 @@ __all__ = [
     "erasures",
     "events",
     "gaps",
+    "gateway_keys",
     "gateway_revocations",
     "gateway_status",
     "gateways",

@@ -1,8 +1,8 @@
-"""Gateways that come into the fleet, and those that were put out of it."""
+"""Gateways that come into the fleet, change their keys, and are put out of it."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, Table, Text
 
-from fleet_backend.fleet.schema.base import metadata
+from fleet_backend.fleet.schema.base import Id, metadata, time_
 
 # What gateways without a certificate ask, and what the registrar answers: both sealed.
 enrolments = Table(
@@ -25,4 +25,18 @@ gateway_revocations = Table(
     metadata,
     Column("gateway", Text, ForeignKey("gateways.id"), primary_key=True),
     Column("time", BigInteger, nullable=False),
+)
+
+# Never deleted: keys of statements after the one in `gateways`, and what brought each of them in.
+gateway_keys = Table(
+    "gateway_keys",
+    metadata,
+    Column("gateway", Text, ForeignKey("gateways.id"), primary_key=True),
+    # The first statement that it signs; the one before it brought it in.
+    Column("first_seq", BigInteger, primary_key=True),
+    Column("public_key", LargeBinary, nullable=False, unique=True),
+    Column("statement_id", Id, ForeignKey("statements.id"), nullable=False, unique=True),
+    Column("salt", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    time_("server_time"),
 )

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,13 @@ from trifleet.commands.common import Json, screen
 from trifleet.commands.ledger.common import outcomes, plain
 
 REFUSALS = {
-    "another-gateway-key": "it is signed with another key than the gateway key that you gave",
+    "another-gateway-key": "it is signed with another key than the gateway key that you gave; if"
+    " the gateway changed it, give the receipts of the changes with --key-change",
+    "key-change-gap": "a change of key begins with another key than the one before it leads to",
+    "key-change-of-another": "a change of key is of another gateway",
+    "key-change-proof": "a change of key names a key that nobody proved to hold",
+    "key-change-same": "a change of key names the key of before",
+    "no-key-change": "one of --key-change is a receipt of something else",
     "statement-signature": "the gateway's signature does not cover the statement",
     "commitment": "what it shows is not what the statement committed to",
 }
@@ -39,6 +46,10 @@ def verify(
     gateway_key: Annotated[
         str, typer.Option(help="The gateway's public key (hex), if you know it from elsewhere.")
     ] = "",
+    key_change: Annotated[
+        list[Path] | None,
+        typer.Option(help="Receipt of a change of that key; one for each, in any order."),
+    ] = None,
     entry: Annotated[
         Path | None, typer.Option(help="For a proof that carries no entry: the file that is it.")
     ] = None,
@@ -70,6 +81,9 @@ def verify(
     is_plain = entry is not None or leaf is not None
     if is_plain and known_key is not None:
         raise UsageError("--gateway-key goes with a receipt that carries what the gateway signed")
+    if key_change and known_key is None:
+        raise UsageError("--key-change goes with --gateway-key: the key of before the change")
+    changes = [read_file(path) for path in key_change or ()]
     note = read_file(checkpoint) if checkpoint is not None else None
     with _refusals():
         extra, note = _carried(text, is_cose=is_cose, note=note)
@@ -78,12 +92,15 @@ def verify(
         elif not extra:
             raise UsageError(f"{receipt} carries no entry: give --entry FILE or --leaf HASH")
         else:
+            first = None if changes else known_key
             opened = (
-                open_cose_receipt(text, trusted, known_key, note)
+                open_cose_receipt(text, trusted, first, note)
                 if is_cose
-                else open_receipt(text, trusted, known_key)
+                else open_receipt(text, trusted, first)
             )
-            answer = as_dict(opened)
+            if known_key is not None and changes:
+                opened = _followed(opened, known_key, [open_receipt(c, trusted) for c in changes])
+            answer = as_dict(opened) | {"gateway_key_changes": len(changes)}
             lines = receipt_lines(answer)
         answer |= _witnessed(note, trusted)
     if as_json:
@@ -109,6 +126,17 @@ def _refusals() -> Iterator[None]:
     except DecodeError as error:
         words = f"what it carries for the statement cannot be read ({error})"
         raise ReceiptError(f"this receipt does not hold: {words}") from error
+
+
+def _followed(opened: Any, known_key: bytes, changes: list[Any]) -> Any:
+    """The receipt, if it is signed with what the changes lead to at its number."""
+    from protocol.errors import VerifyError
+    from trifleet.key_changes import follow
+
+    due = follow(known_key, changes, opened.gateway, opened.gateway_seq)
+    if opened.gateway_key != due:
+        raise VerifyError("another-gateway-key")
+    return replace(opened, gateway_key_is_known=True)
 
 
 def show(answer: dict[str, Any], lines: list[str]) -> None:
@@ -257,6 +285,9 @@ def receipt_lines(answer: dict[str, Any]) -> list[str]:
     ]
     if answer["gateway_key_is_known"]:
         lines.append("Proved: that signature is by the gateway key that you gave.")
+        if answer.get("gateway_key_changes"):
+            lines[-1] = "Proved: that signature is by the key that signs this statement, which"
+            lines.append("        the changes in the log lead to from the one that you gave.")
     else:
         lines += [
             f"Not proved: that the key {answer['gateway_key'][:16]}... is that gateway's; the",
