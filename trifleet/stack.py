@@ -76,6 +76,11 @@ class Stack:
         """
         require_free(self.settings.port)
         ingest_line.require(self.settings.broker, self.settings.workers)
+        if self.layout.shares_log:
+            raise InstallationError(
+                f"the log of {self.layout.root} is shared (ledger/tiles.url): its programs are"
+                " started one by one, docs/ledger.md says how"
+            )
         count = self.settings.vehicles
         if count == 0:
             count = max(LEAST_VEHICLES, known_vehicles(self.layout))

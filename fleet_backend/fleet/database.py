@@ -5,8 +5,9 @@ of failing halfway. `read` sees one moment and cannot write. What drivers raise 
 as DatabaseError, or as DatabaseLostError where it is worth waiting.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from sqlalchemy import Connection, inspect, select
 from sqlalchemy.engine import make_url
@@ -16,8 +17,15 @@ from sqlalchemy.pool import QueuePool
 
 from fleet_backend.fleet import engine
 from fleet_backend.fleet.engine import Changes, Link
-from fleet_backend.fleet.errors import DatabaseError, DatabaseLostError, SchemaVersionError
+from fleet_backend.fleet.errors import (
+    DatabaseError,
+    DatabaseLostError,
+    SchemaVersionError,
+    UpgradeError,
+)
 from fleet_backend.fleet.schema import VERSION, schema_version
+
+T = TypeVar("T")
 
 
 class Database:
@@ -46,7 +54,27 @@ class Database:
             self._link.make_tables(connection)
             migrate.stamp(connection)
         else:
-            migrate.bring_up(connection)
+            with self._named_upgrade():
+                migrate.bring_up(connection)
+
+    def make_filled(self, fill: Callable[[Connection], T]) -> T:
+        """Make the tables in an empty database, and in the same transaction what `fill` puts there:
+        all of it or nothing. Raises DatabaseError where it is not empty.
+        """
+        from fleet_backend.fleet import migrate
+
+        with self._named_errors(), self._link.writers.connect() as connection:
+            with connection.begin():
+                self._link.lock_schema(connection)
+                if found := inspect(connection).get_table_names():
+                    raise DatabaseError(
+                        f"the database is not empty: it has {len(found)} tables ({found[0]}, ...)"
+                    )
+                self._link.make_tables(connection)
+                migrate.stamp(connection)
+                filled = fill(connection)
+            self._link.require_durable(connection)
+        return filled
 
     def check_schema(self) -> None:
         """Is this a database that this program understands? Raises DatabaseError."""
@@ -55,9 +83,7 @@ class Database:
         if found is None:
             raise DatabaseError("the database has no schema yet")
         if found != [VERSION]:
-            raise SchemaVersionError(
-                f"the database has schema version {found}, this program knows {VERSION}"
-            )
+            raise SchemaVersionError(_told_version(found))
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -107,6 +133,20 @@ class Database:
         self._link.writers.dispose()
 
     @contextmanager
+    def _named_upgrade(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            named = self._link.named(error)
+            if isinstance(named, DatabaseLostError):
+                raise named from None
+            raise UpgradeError(
+                f"the database could not be brought up to schema version {VERSION}: {named}."
+                " Nothing was changed in it. Put that right and start again, or go on with the"
+                " program that wrote it (docs/operations.md, Upgrade)"
+            ) from None
+
+    @contextmanager
     def _named_errors(self) -> Iterator[None]:
         try:
             yield
@@ -122,6 +162,18 @@ def _version(connection: Connection) -> list[int] | None:
     if not inspect(connection).has_table(schema_version.name):
         return None
     return list(connection.execute(select(schema_version.c.version)).scalars())
+
+
+def _told_version(found: list[int]) -> str:
+    told = f"the database has schema version {found}, this program knows {VERSION}"
+    if len(found) == 1 and found[0] > VERSION:
+        return (
+            f"{told}: a newer trifleet wrote it, and there is no way back within it. Start that one"
+            " again, or restore the back-up that was made before it (docs/operations.md, Upgrade)"
+        )
+    if len(found) == 1 and found[0] > 0:
+        return f"{told}: start the ingest (or trifleet run) of this version, which brings it up"
+    return told
 
 
 def open_database(url: str) -> Database:

@@ -12,8 +12,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from fleet_backend.fleet.database import open_database
+from fleet_backend.fleet import migrate
+from fleet_backend.fleet.database import Database, open_database
 from trifleet import postgres
 from trifleet.errors import PostgresError
 from trifleet.ports import free_port
@@ -57,6 +59,14 @@ def _template_file() -> Path:
     made.close()
     assert [path.name for path in folder.iterdir()] == ["fleet.db"]  # nothing lies beside it
     return folder / "fleet.db"
+
+
+def make_older(database: Database, version: int) -> None:
+    """As a program of that version left it: nobody had heard of Alembic before version 5."""
+    with database._link.writers.begin() as connection:
+        migrate.make_version(connection, version)
+        if version < 5:
+            connection.execute(text("DROP TABLE alembic_version"))
 
 
 def shared_server() -> PostgresServer:

@@ -10,6 +10,7 @@ from fleet_backend.fleet.schema.enrolment import (
     gateway_revocations,
 )
 from fleet_backend.fleet.schema.gaps import gaps
+from fleet_backend.fleet.schema.ledger import leases, ledger_heads
 from fleet_backend.fleet.schema.operations import counters, events, gateway_status, schema_version
 from fleet_backend.fleet.schema.people import (
     challenges,
@@ -66,6 +67,8 @@ __all__ = [
     "gateways",
     "grants",
     "idempotency",
+    "leases",
+    "ledger_heads",
     "metadata",
     "partitioned_telemetry",
     "quarantine",
