@@ -21,10 +21,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fleet_backend.fleet import statements
+from fleet_backend.fleet.collector import spare_the_collector
 from fleet_backend.fleet.database import Database
 from fleet_backend.ingest import acceptance
 from fleet_backend.ingest.adapter import Message
-from fleet_backend.ingest.main import spare_the_collector
 from fleet_backend.ingest.sequencer import Sequencer, SequencerThread
 from fleet_backend.ingest.signatures import Check, SignaturePool
 from fleet_backend.ingest.worker import Worker, WorkerSettings
