@@ -64,7 +64,7 @@ def test_the_ratio_is_to_the_same_runs_bare_checks() -> None:
     }  # fmt: skip
     fifty = {"samples_per_s": 40_000, "bytes_a_sample": 78.6}
     limits = {"statements_per_s": 5_000, "samples_per_s": 30_000, "bytes_a_sample": 90}
-    lines = list(of_ingest({"limits": limits, "runs": [one, fifty]}))
+    lines = list(of_ingest({"limits": limits, "paced": one, "runs": [one, fifty]}))
     shares = [line.measured for line in lines if "share" in line.figure]
     assert shares == [0.75, 0.375, 0.25]
     assert [line.verdict for line in lines].count("ok") == 3
