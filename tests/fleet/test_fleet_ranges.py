@@ -40,7 +40,7 @@ def pages(read: Read) -> list[Series]:
 
 @pytest.mark.parametrize("read", [samples, spans])
 @pytest.mark.parametrize("is_settled", [False, True])
-@pytest.mark.parametrize("limit", [1, 7, 20, 100])
+@pytest.mark.parametrize("limit", [7, 20])
 def test_pages_are_the_range_with_nothing_twice_and_nothing_left_out(
     connection: Connection, read: Read, is_settled: bool, limit: int
 ) -> None:
