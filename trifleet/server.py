@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from fleet_backend.api.app import create_app
 from fleet_backend.api.settings import ApiSettings
+from fleet_backend.fleet.collector import spare_the_collector
 from fleet_backend.web.pages import web_routes
 from trifleet.ports import LOOPBACK
 
@@ -24,6 +25,7 @@ def build(settings: ApiSettings) -> FastAPI:
 def serve(settings: ApiSettings, port: int, stop: threading.Event) -> None:
     """Serve on loopback until `stop`; open streams are ended, not waited for."""
     app = build(settings)
+    spare_the_collector()
     serve_app(app, LOOPBACK, port, stop, app.state.services.streams.end_soon)
 
 

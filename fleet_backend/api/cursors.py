@@ -8,6 +8,7 @@ from .errors import BadValueError
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _PAIR = re.compile(r"([1-9][0-9]{0,17}|0)-([1-9][0-9]{0,17}|0)", re.ASCII)
+_NUMBERS = re.compile(r"(?:[1-9][0-9]{0,17}|0)(?:-(?:[1-9][0-9]{0,17}|0))*", re.ASCII)
 _NAME = re.compile(r"[a-z0-9-]{1,32}", re.ASCII)
 
 
@@ -28,6 +29,15 @@ def pair(text: str | None) -> tuple[int | None, int | None]:
     if match is None:
         raise BadValueError("cursor", "not one that a page gave as `next`")
     return int(match[1]), int(match[2])
+
+
+def numbers(text: str | None, count: int) -> tuple[int, ...] | None:
+    """So many numbers, for a page in the order of several columns. Raises BadValueError."""
+    if text is None:
+        return None
+    if not _NUMBERS.fullmatch(text) or text.count("-") != count - 1:
+        raise BadValueError("cursor", "not one that a page of this `step` gave as `next`")
+    return tuple(map(int, text.split("-")))
 
 
 def name(text: str | None) -> str:

@@ -10,6 +10,7 @@ from fleet_backend.fleet.gaps import Gap
 from fleet_backend.fleet.quarantine import Message
 from fleet_backend.fleet.records import RecordRow
 from fleet_backend.fleet.sightings import DisagreementRow, SeenRow
+from fleet_backend.fleet.telemetry import Series
 from fleet_backend.fleet.vehicles import State
 from protocol import statement as wire
 from protocol import vss
@@ -19,6 +20,13 @@ from .encoding import to_b64u
 
 LOCKED = "LOCKED"
 _SLEEPS_DEEPLY = 3  # `rest` of a TELEMETRY record from which on no message wakes it
+
+
+def telemetry(step: str, found: Series) -> models.Telemetry:
+    """`step` as it was chosen."""
+    after = None if found.before is None else "-".join(map(str, found.before))
+    shown = {"step": step, "time": found.time, **found.columns, "due": found.due, "next": after}
+    return models.Telemetry.model_validate(shown)
 
 
 def vehicle(state: State) -> models.Vehicle:

@@ -187,6 +187,10 @@ class Telemetry(BaseModel):
     pack_mv_min: Column = Field([], description="Of spans alone")
     pack_mv_max: Column = Field([], description="Of spans alone")
     odometer_m: Column
+    due: list[int] = Field(
+        [], description="Hours of the range, by their start, whose spans lack samples for now"
+    )
+    next: str | None = Field(description="`cursor` of the older ones")
 
 
 class VssValues(BaseModel):

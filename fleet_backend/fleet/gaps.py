@@ -7,8 +7,9 @@ anybody was told of it leaves no trace.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
 from fleet_backend.fleet.schema import gaps, statements
 
@@ -123,6 +124,24 @@ def trim_filled(connection: Connection, keep: int) -> None:
 
 def _touched(connection: Connection, after: int) -> list[Gap]:
     """Open gaps that statements were just stored in."""
+    numbers = connection.execute(_TOUCHED, {"after": after}).scalars()
+    found = [number for number in numbers if number is not None]
+    out: list[Gap] = []
+    for at in range(0, len(found), _AT_ONCE):
+        these = gaps.c.id.in_(found[at : at + _AT_ONCE])
+        out += _gaps(connection.execute(select(gaps).where(these)))
+    return out
+
+
+def _found(connection: Connection, after: int) -> list[tuple[str, Range]]:
+    """Gaps below statements that were just stored, where none is known; by gateway, ascending."""
+    return [
+        (gateway, (0 if before is None else before + 1, seq - 1))
+        for gateway, seq, before in connection.execute(_FOUND, {"after": after})
+    ]
+
+
+def _touched_query() -> Select[Any]:
     around = (
         select(gaps.c.id)
         .where(
@@ -134,17 +153,10 @@ def _touched(connection: Connection, after: int) -> list[Gap]:
         .limit(1)
         .scalar_subquery()
     )
-    ids = select(around).where(statements.c.id > after).distinct()
-    found = [number for number in connection.execute(ids).scalars() if number is not None]
-    out: list[Gap] = []
-    for at in range(0, len(found), _AT_ONCE):
-        these = gaps.c.id.in_(found[at : at + _AT_ONCE])
-        out += _gaps(connection.execute(select(gaps).where(these)))
-    return out
+    return select(around).where(statements.c.id > bindparam("after")).distinct()
 
 
-def _found(connection: Connection, after: int) -> list[tuple[str, Range]]:
-    """Gaps below statements that were just stored, where none is known; by gateway, ascending."""
+def _found_query() -> Select[Any]:
     below = statements.alias()
     theirs = below.c.gateway == statements.c.gateway
     predecessor = select(below.c.id).where(theirs, below.c.seq == statements.c.seq - 1)
@@ -156,20 +168,20 @@ def _found(connection: Connection, after: int) -> list[tuple[str, Range]]:
         gaps.c.filled.is_(None),
         gaps.c.last == statements.c.seq - 1,
     )
-    query = (
+    return (
         select(statements.c.gateway, statements.c.seq, highest)
         .where(
-            statements.c.id > after,
+            statements.c.id > bindparam("after"),
             statements.c.seq > 0,
             ~predecessor.exists(),
             ~known.exists(),
         )
         .order_by(statements.c.gateway, statements.c.seq)
     )
-    return [
-        (gateway, (0 if before is None else before + 1, seq - 1))
-        for gateway, seq, before in connection.execute(query)
-    ]
+
+
+# Of every batch: to put them together costs more than to ask them.
+_TOUCHED, _FOUND = _touched_query(), _found_query()
 
 
 def _row(gateway: str, missing: Range, since: int, *, told: bool = False) -> dict[str, object]:

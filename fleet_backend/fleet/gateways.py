@@ -88,7 +88,11 @@ def revoke(connection: Connection, gateway: str, now: int) -> bool:
 
 def revoked(connection: Connection) -> frozenset[str]:
     """Names of all gateways that were revoked."""
-    return frozenset(connection.execute(select(gateway_revocations.c.gateway)).scalars())
+    return frozenset(connection.execute(_REVOKED).scalars())
+
+
+# Of every batch of the ingest, twice: to put it together costs more than to ask it.
+_REVOKED = select(gateway_revocations.c.gateway)
 
 
 def set_status(connection: Connection, gateway: str, online: bool, time: int) -> None:

@@ -8,7 +8,17 @@ stays as it is: old samples are deleted sooner than their roll-ups.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, delete, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    and_,
+    delete,
+    or_,
+    select,
+    tuple_,
+)
 
 from fleet_backend.fleet import engine
 from fleet_backend.fleet.rides import Ride
@@ -21,6 +31,9 @@ EARLIEST = 1_577_836_800
 AHEAD_S = 86_400
 # After the end of an hour its last samples are on their way.
 SETTLE_S = 60
+# Of one step.
+MAX_HOURS = 50
+MAX_SAMPLES = 5_000
 
 
 def mark(connection: Connection, samples: Iterable[tuple[str, int]], now: int) -> None:
@@ -40,29 +53,39 @@ def are_due(connection: Connection, now: int) -> bool:
     )
 
 
-def step(connection: Connection, now: int, limit: int = 5) -> int:
-    """Compute the oldest hours that are due and over; returns how many."""
+def step(connection: Connection, now: int, limit: int = MAX_HOURS) -> int:
+    """Compute the oldest hours that are due and over; returns how many.
+
+    It ends with the hour that makes `MAX_SAMPLES` full: whoever else writes waits for this
+    transaction.
+    """
     c = rollups_due.c
     oldest = select(c.hour, c.vehicle).where(_over(now)).order_by(c.hour, c.vehicle)
-    hours = [tuple(row) for row in connection.execute(oldest.limit(limit))]
-    for hour, vehicle in hours:
-        compute(connection, vehicle, hour)
-    done = tuple_(rollups_due.c.hour, rollups_due.c.vehicle).in_(hours)
-    if hours:
-        connection.execute(delete(rollups_due).where(done))
-    return len(hours)
+    done, samples = [], 0
+    for hour, vehicle in connection.execute(oldest.limit(limit)).all():
+        samples += compute(connection, vehicle, hour)
+        done.append((hour, vehicle))
+        if samples >= MAX_SAMPLES:
+            break
+    if done:
+        connection.execute(delete(rollups_due).where(tuple_(c.hour, c.vehicle).in_(done)))
+    return len(done)
 
 
 def _over(now: int) -> ColumnElement[bool]:
     return rollups_due.c.hour <= now - HOUR_S - SETTLE_S
 
 
-def compute(connection: Connection, vehicle: str, hour: int) -> None:
-    """The roll-ups of one hour of a vehicle, from its samples; doing it twice changes nothing."""
+def compute(connection: Connection, vehicle: str, hour: int) -> int:
+    """The roll-ups of one hour of a vehicle, from its samples; doing it twice changes nothing.
+
+    Returns how many samples there are.
+    """
     samples = samples_of(connection, vehicle, hour, hour + HOUR_S - 1)
     batch = engine.batch(connection)
     for resolution in RESOLUTIONS:
         batch.put_spans(connection, resolution.table, fold(resolution, vehicle, samples))
+    return len(samples)
 
 
 def samples_of(connection: Connection, vehicle: str, first: int, last: int) -> Sequence[Row[Any]]:

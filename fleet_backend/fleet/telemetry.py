@@ -1,22 +1,23 @@
 """Time series of a vehicle: samples as they came, or spans of a second, a minute or an hour."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, tuple_
 
+from fleet_backend.fleet import duehours
 from fleet_backend.fleet.errors import ValueRefusedError
-from fleet_backend.fleet.rollups import HOUR_S, samples_of
-from fleet_backend.fleet.schema import AVERAGED, rollups_due, telemetry
-from fleet_backend.fleet.spans import RESOLUTIONS, Resolution, fold
+from fleet_backend.fleet.rollups import HOUR_S
+from fleet_backend.fleet.schema import AVERAGED, telemetry
+from fleet_backend.fleet.spans import RESOLUTIONS, Resolution
 
 COLUMNS = ("speed_mmps", "soc_permille", "pack_mv", "odometer_m")
 RAW = "raw"
 STEPS = (RAW, *(one.name for one in RESOLUTIONS))
-# So many hours that are not rolled up yet are computed on the spot.
-MAX_DUE_HOURS = 48
+# Of one page: more would keep whoever asks waiting, and everybody beside him.
+MAX_POINTS = 5_000
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,10 @@ class Series:
     time: list[int]
     columns: dict[str, list[int | None]]
     step_s: int = 0
+    # Where a page of older ones begins, None at the end: (time, boot, seq), of spans (time,).
+    before: tuple[int, ...] | None = None
+    # Hours that these spans do not hold, or not wholly: they are still to be rolled up.
+    due: list[int] = field(default_factory=list)
 
 
 def step_for(connection: Connection, vehicle: str, first: int, last: int, points: int) -> str:
@@ -51,17 +56,29 @@ def series(
     first: int,
     last: int,
     names: Sequence[str] = COLUMNS,
-    limit: int = 100_000,
+    limit: int = MAX_POINTS,
+    before: tuple[int, ...] | None = None,
 ) -> Series:
-    """Samples with first <= time <= last, by the vehicle's own time; at most the newest `limit`."""
-    wanted = [telemetry.c[name] for name in names]
+    """Samples with first <= time <= last, by the vehicle's own time; at most the newest `limit`.
+
+    `before`: of those alone that are older than the page that named it.
+    """
+    t = telemetry.c
+    inside = [t.vehicle == vehicle, t.time.between(first, last)]
+    if before is not None:
+        inside += [t.time <= before[0], tuple_(t.time, t.boot, t.seq) < before]
     query = (
-        select(telemetry.c.time, *wanted)
-        .where(telemetry.c.vehicle == vehicle, telemetry.c.time.between(first, last))
-        .order_by(telemetry.c.time.desc(), telemetry.c.boot.desc(), telemetry.c.seq.desc())
-        .limit(limit)
+        select(t.time, *(t[name] for name in names), t.boot, t.seq)
+        .where(*inside)
+        .order_by(t.time.desc(), t.boot.desc(), t.seq.desc())
+        .limit(limit + 1)
     )
-    return _series(connection.execute(query).all()[::-1], names, 0)
+    found = connection.execute(query).all()
+    rows = found[:limit][::-1]
+    made = _series(rows, names, 0)
+    if len(found) <= limit:
+        return made
+    return replace(made, before=(rows[0].time, rows[0].boot, rows[0].seq))
 
 
 def rolled_up(
@@ -71,39 +88,43 @@ def rolled_up(
     last: int,
     step: str,
     names: Sequence[str] = COLUMNS,
-    limit: int = 100_000,
+    limit: int = MAX_POINTS,
+    before: tuple[int, ...] | None = None,
 ) -> Series:
     """Spans that begin with first <= time <= last; at most the newest `limit`.
 
-    Hours that are due are computed from their samples: the answer is right at once. Raises
-    ValueRefusedError for a step that there is not, and for a column that has no place in it.
+    Of the hours that are due the newest are computed from their samples, within a bound
+    (`duehours.py`): they are right at once, and the others are named. Raises ValueRefusedError for
+    a step that there is not, and for a column that has no place in it.
     """
     resolution = _resolution(step)
     shown = _shown(resolution, names)
-    hours = _due(connection, vehicle, first, last)
+    if before is not None:
+        last = min(last, before[0] - 1)
     c = resolution.table.c
     wanted = ("time", *shown, "samples")
     query = (
         select(*(c[name] for name in wanted))
         .where(c.vehicle == vehicle, c.time.between(first, last))
         .order_by(c.time.desc())
-        .limit(limit)
+        .limit(limit + 1)
     )
-    keys = [name.removesuffix("_mean") for name in shown]
-    found = connection.execute(query).all()[::-1]
-    if not hours:
-        return _series(found, keys, resolution.seconds)
-    rows: dict[int, Any] = {row[0]: row for row in found}
+    rows: dict[int, Any] = {row[0]: row for row in connection.execute(query)}
+    computed = duehours.compute(connection, resolution, vehicle, first, last)
     pick = itemgetter(*map(list(c.keys()).index, wanted))
-    for start, end in _runs(hours):
-        samples = samples_of(connection, vehicle, start, end)
-        for row in map(pick, fold(resolution, vehicle, samples)):
-            is_inside = first <= row[0] <= last
-            # What was rolled up from samples that are gone since is worth more than what is left.
-            if is_inside and (row[0] not in rows or row[-1] >= rows[row[0]][-1]):
-                rows[row[0]] = row
+    for row in map(pick, computed.spans):
+        is_inside = first <= row[0] <= last
+        # What was rolled up from samples that are gone since is worth more than what is left.
+        if is_inside and (row[0] not in rows or row[-1] >= rows[row[0]][-1]):
+            rows[row[0]] = row
     newest = sorted(rows)[-limit:]
-    return _series([rows[time] for time in newest], keys, resolution.seconds)
+    keys = [name.removesuffix("_mean") for name in shown]
+    made = _series([rows[time] for time in newest], keys, resolution.seconds)
+    if len(rows) <= limit:
+        return replace(made, due=computed.due)
+    # Hours before these spans are the next page's to tell.
+    due = [hour for hour in computed.due if hour + HOUR_S > newest[0]]
+    return replace(made, before=(newest[0],), due=due)
 
 
 def _resolution(step: str) -> Resolution:
@@ -124,25 +145,6 @@ def _shown(resolution: Resolution, names: Sequence[str]) -> list[str]:
         else:
             raise ValueRefusedError(f"spans of {resolution.name} have no {name[:40]!r}")
     return shown
-
-
-def _due(connection: Connection, vehicle: str, first: int, last: int) -> list[int]:
-    """The newest hours of the range that lack samples, oldest first."""
-    c = rollups_due.c
-    inside = c.hour.between(first - first % HOUR_S, last)
-    query = select(c.hour).where(c.vehicle == vehicle, inside).order_by(c.hour.desc())
-    return sorted(connection.execute(query.limit(MAX_DUE_HOURS)).scalars())
-
-
-def _runs(hours: Sequence[int]) -> list[tuple[int, int]]:
-    """Hours that follow each other as one range (first, last) of seconds."""
-    runs: list[tuple[int, int]] = []
-    for hour in hours:
-        if runs and runs[-1][1] + 1 == hour:
-            runs[-1] = (runs[-1][0], hour + HOUR_S - 1)
-        else:
-            runs.append((hour, hour + HOUR_S - 1))
-    return runs
 
 
 def _series(rows: Sequence[Any], names: Sequence[str], step_s: int) -> Series:

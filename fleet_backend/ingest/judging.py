@@ -32,6 +32,9 @@ from protocol import statement
 # A registration that came after our copy was made must not turn into a refusal.
 MAYBE_NEW = frozenset((reasons.UNKNOWN_GATEWAY, reasons.RECORD_VEHICLE, reasons.COURIER_VEHICLE))
 
+# Of every batch: to put it together costs more than to ask it.
+_NEWEST = select(func.max(statements.c.id))
+
 Chains = dict[str, Chain]
 Checked = dict[Check, bool]
 
@@ -191,4 +194,4 @@ def _named(claims: Iterable[Claim | Refused]) -> list[tuple[str, int]]:
 
 def newest_id(connection: Connection) -> int:
     """Of the statements that are stored; numbers are given in the order of commits."""
-    return connection.execute(select(func.max(statements.c.id))).scalar() or 0
+    return connection.execute(_NEWEST).scalar() or 0

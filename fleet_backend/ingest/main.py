@@ -3,7 +3,6 @@
 Where its settings have a ledger it writes the log as well, in threads of its own.
 """
 
-import gc
 import logging
 import threading
 from collections.abc import Callable, Iterable
@@ -11,6 +10,7 @@ from contextlib import ExitStack
 
 from prometheus_client import CollectorRegistry
 
+from fleet_backend.fleet.collector import spare_the_collector
 from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.fleet.keys import load_ed25519
 from fleet_backend.fleet.metricserver import serving
@@ -32,19 +32,6 @@ from fleet_backend.logstore.opening import published_log
 from fleet_backend.tracing.tracer import from_environment
 
 _LOG = logging.getLogger("fleet_backend.ingest")
-
-
-_YOUNG_OBJECTS = 20_000
-
-
-def spare_the_collector() -> None:
-    """Batches are thousands of small tuples and no cycles: looking for cycles costs 3 % of a core.
-
-    What the imports made is not looked at again either.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS, 20, 20)
 
 
 def run(settings: IngestSettings, stop: threading.Event) -> None:

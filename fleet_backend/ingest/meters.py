@@ -4,12 +4,13 @@ What has to survive a restart is counted in the database and shown by the API; t
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from fleet_backend.ingest.outcome import Outcome
+from protocol import ack
 
 # A batch of one on an idle machine, to a batch of thousands while the disk stalls.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -63,6 +64,11 @@ class IngestMeters:
             "When a gateway was last told that its statements are stored",
             registry=to,
         )
+        self._released = Counter(
+            "trifleet_ingest_statements_acknowledged",
+            "That gateways were told they may forget",
+            registry=to,
+        )
         self._queue = Gauge(
             "trifleet_ingest_queue_messages", "Received, and waiting for the worker", registry=to
         )
@@ -111,7 +117,10 @@ class IngestMeters:
         self._samples.inc(sum(len(one.samples) for one in accepted))
         self._records.inc(sum(len(one.records) for one in accepted))
 
-    def acknowledged(self) -> None:
+    def acknowledged(self, told: Sequence[ack.Ack]) -> None:
+        """These were handed to the broker."""
+        ranges = [one for each in told for one in (*each.accepted, *each.refused)]
+        self._released.inc(sum(last - first + 1 for first, last in ranges))
         self._acknowledged.set_to_current_time()
 
 

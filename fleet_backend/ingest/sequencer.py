@@ -6,6 +6,7 @@ are found again by their hash before anything else is added.
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,6 +27,9 @@ from fleet_backend.logstore.place import shared_place
 
 _LOG = logging.getLogger("fleet_backend.ingest")
 MAX_BATCH = 1_000
+# A step costs some ten writes to the disk, however little it logs. So the next one begins no
+# sooner than this after the last one began, and what comes in between comes along.
+GATHER_S = 0.1
 
 
 class Sequencer:
@@ -131,16 +135,18 @@ class Sequencer:
         interval_s: float,
         changed: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Until `stop` is set: at once when `wake` is, and every `interval_s` for others' work,
-        if `changed` says that there may be some.
+        """Until `stop` is set: at once when `wake` is, or a moment after the last time, and every
+        `interval_s` for others' work, if `changed` says that there may be some.
         """
         while not stop.is_set():
+            begun = time.monotonic()
             if changed():
-                while self.step() and not stop.is_set():
+                while self.step() == MAX_BATCH and not stop.is_set():
                     pass
             else:
                 self._sign_root()
             wake.wait(interval_s)
+            stop.wait(max(0.0, begun + GATHER_S - time.monotonic()))
             wake.clear()
         self.step()
 

@@ -165,7 +165,7 @@ class Worker:
         for one, payload in zip(told, acks.sealed(told, self._pool, self._key), strict=True):
             self._adapter.send(one.gateway, courier.DOWN_ACK, payload)
         if told:
-            self._meters.acknowledged()
+            self._meters.acknowledged(told)
         self._committed()
         if outcome.heard.asked:
             self._asked(outcome.heard.asked)

@@ -1,13 +1,14 @@
 """Every route, with what it is for and with what it refuses."""
 
 import os
+from functools import partial
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from fleet_backend.api.encoding import from_b64u, to_b64u
-from fleet_backend.fleet import grants, rollups, statements
+from fleet_backend.fleet import duehours, grants, rollups, statements, telemetry
 from fleet_backend.fleet.chains import Chain
 from fleet_backend.ledger.cose import parse_sign1
 from fleet_backend.ledger.policy import parse_policy
@@ -354,8 +355,54 @@ def test_the_operator_sees_a_day_in_spans(stand: ApiStand, client: Client) -> No
     chosen = [client.operator(f"{path}&step=auto&points={n}").json()["step"] for n in (60, 59, 3)]
     assert chosen == ["raw", "1h", "1h"]
     assert client.operator(path + "&step=auto&points=1500&to=1").status_code == 400
-    for wrong in ("step=2min", "points=0", "points=20001"):
+    for wrong in ("step=2min", "points=0", "points=5001"):
         assert_problem(client.operator(f"{path}&{wrong}"), 422, "invalid")
+
+
+@pytest.mark.parametrize("step", ["raw", "1s"])
+def test_the_operator_pages_through_a_day(
+    stand: ApiStand, client: Client, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = 1_790_100_000 + (0 if step == "raw" else 7_200)
+    for second in range(7):
+        stand.sample("trike-3", start + second, speed_mmps=second)
+    with stand.database.begin() as connection:
+        rollups.mark(connection, [("trike-3", start)], start)
+    paged = partial(getattr(telemetry, "series" if step == "raw" else "rolled_up"), limit=3)
+    monkeypatch.setattr(telemetry, "series" if step == "raw" else "rolled_up", paged)
+    path = f"/v1/fleet/vehicles/trike-3/telemetry?from={start}&to={start + 6}&step={step}"
+    found, following = [], ""
+    for _ in range(3):
+        page = client.operator(path + following).json()
+        found.append([time - start for time in page["time"]])
+        following = f"&cursor={page['next']}"
+    assert found == [[4, 5, 6], [1, 2, 3], [0]] and page["next"] is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["raw&cursor=1", "raw&cursor=1-2", "raw&cursor=1-2-3-4", "raw&cursor=01-2-3", "raw&cursor=-1",
+     "raw&cursor=a", "raw&cursor=", "1s&cursor=1-2-3", "1min&cursor=1-", "1h&cursor=1%C2%B2"],
+)  # fmt: skip
+def test_a_cursor_that_no_page_gave_is_refused(client: Client, wrong: str) -> None:
+    path = f"/v1/fleet/vehicles/trike-3/telemetry?step={wrong}"
+    assert_problem(client.operator(path), 400, "bad-value")
+
+
+def test_the_operator_is_told_which_hours_are_still_due(
+    stand: ApiStand, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour = 1_791_000_000 // 3_600 * 3_600
+    for second in range(6):
+        stand.sample("trike-2", hour + second)
+    with stand.database.begin() as connection:
+        rollups.mark(connection, [("trike-2", hour)], hour)
+    path = f"/v1/fleet/vehicles/trike-2/telemetry?from={hour}&to={hour + 99}&step=1min"
+    answers = []
+    for most in (5, 6):
+        monkeypatch.setattr(duehours, "MAX_SAMPLES", most)
+        answers.append(client.operator(path).json())
+    assert [(one["time"], one["due"]) for one in answers] == [([], [hour]), ([hour], [])]
 
 
 def test_the_operator_sees_a_vehicle_by_the_names_of_vss(stand: ApiStand, client: Client) -> None:

@@ -10,76 +10,39 @@ import argparse
 import json
 import os
 import platform
-import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fleet_backend.fleet import statements
+from fleet_backend.fleet.collector import spare_the_collector
 from fleet_backend.fleet.database import Database
 from fleet_backend.ingest import acceptance
 from fleet_backend.ingest.adapter import Message
-from fleet_backend.ingest.main import spare_the_collector
 from fleet_backend.ingest.sequencer import Sequencer, SequencerThread
 from fleet_backend.ingest.signatures import Check, SignaturePool
 from fleet_backend.ingest.worker import Worker, WorkerSettings
 from fleet_backend.ledger.keys import generate_log_key
 from fleet_backend.ledger.writer import create_ledger
 from protocol import courier
+from tests.bench.ride import Ride
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ingest"))
 from ingest_fleet import NOW, FakeGateway, FakeVehicle, open_fleet
 from memory_adapter import MemoryAdapter
 
 BATCH = 500
+# Messages a second, and what the worker gathers of them in 20 ms.
+PACED_RATE, PACED_BATCH = 1_111, 22
 ORIGIN = "bench.example/log"
 LIMITS = {"statements_per_s": 5_000, "samples_per_s": 30_000, "bytes_a_sample": 90}
 
 Fleet = Sequence[tuple[FakeGateway, FakeVehicle]]
-
-
-class Ride:
-    """What a vehicle measures each second on its way through a town, as a random walk."""
-
-    def __init__(self, seed: int) -> None:
-        self._rng = random.Random(seed)
-        self._odometer_mm = 120_000_000 + seed
-        self._speed, self._heading, self._soc = 5_000, 9_000, 873.0
-        self._lat, self._lon = 48_123_456 * 10, -1_123_456 * 10
-
-    def step(self) -> dict[str, int]:
-        rng = self._rng
-        self._speed = min(max(self._speed + rng.randint(-700, 700), 0), 12_000)
-        self._heading = (self._heading + rng.randint(-900, 900)) % 36_000
-        self._odometer_mm += self._speed
-        self._soc -= 0.03
-        self._lat += self._speed * 9 // 1_000 + rng.randint(-9, 9)
-        self._lon += self._speed * 7 // 1_000 + rng.randint(-9, 9)
-        load = self._speed // 60 + rng.randint(-15, 15)
-        return {
-            "speed_mmps": self._speed,
-            "odometer_m": self._odometer_mm // 1_000,
-            "pack_mv": 51_000 - 4 * load + rng.randint(-20, 20),
-            "pack_da": load,
-            "soc_permille": int(self._soc),
-            "lat_e7": self._lat,
-            "lon_e7": self._lon,
-            "motor_temp_c": 45 + load // 60,
-            "heading_cdeg": self._heading,
-            "inverter_temp_c": 41 + load // 90,
-            "cell_min_mv": 3_640 - load // 4,
-            "cell_max_mv": 3_655 - load // 4,
-            "gnss_speed_mmps": max(self._speed + rng.randint(-150, 150), 0),
-            "supply_mv": 12_100 + rng.randint(-40, 40),
-            "cap_mmps": 12_500,
-            "steering_cdeg": rng.randint(-900, 900),
-            "pack_temp_c": 31,
-        }
 
 
 def make_messages(fleet: Fleet, count: int, samples: int) -> list[Message]:
@@ -148,11 +111,9 @@ class BareChecks:
         return processor
 
 
-def measure(count: int, gateways: int, samples: int, threads: int) -> dict[str, object]:
-    """Both rates, and what is stored and logged in the end."""
-    fleet = [(FakeGateway(f"gw-{i}"), FakeVehicle(f"v-{i}")) for i in range(gateways)]
-    warm = make_messages(fleet, BATCH, samples)
-    messages = make_messages(fleet, count, samples)
+@contextmanager
+def running(fleet: Fleet, now: int, threads: int) -> Iterator[tuple[Worker, Database]]:
+    """A worker, and the sequencer beside it, over a durable database and log of their own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         database = open_fleet(folder, *((gateway, [vehicle]) for gateway, vehicle in fleet))
@@ -165,15 +126,29 @@ def measure(count: int, gateways: int, samples: int, threads: int) -> dict[str, 
             MemoryAdapter(),
             Ed25519PrivateKey.generate(),
             WorkerSettings(threads=threads, notes=folder / "notes"),
-            now=lambda: NOW + count,
+            now=lambda: now,
             committed=sequencer.wake,
         )
-        worker.handle(warm)
         with closing(worker), closing(database):
             try:
-                found = _run(worker, database, fleet, messages, threads)
+                yield worker, database
             finally:
                 sequencer.stop()
+
+
+def make_fleet(gateways: int) -> Fleet:
+    """A vehicle each."""
+    return [(FakeGateway(f"gw-{i}"), FakeVehicle(f"v-{i}")) for i in range(gateways)]
+
+
+def measure(count: int, gateways: int, samples: int, threads: int) -> dict[str, object]:
+    """Both rates, and what is stored and logged in the end."""
+    fleet = make_fleet(gateways)
+    warm = make_messages(fleet, BATCH, samples)
+    messages = make_messages(fleet, count, samples)
+    with running(fleet, NOW + count, threads) as (worker, database):
+        worker.handle(warm)
+        found = _run(worker, database, fleet, messages, threads)
     wire = sum(len(one.payload) + len(courier.topic(one.gateway, one.name)) for one in messages)
     return {
         "samples_a_statement": samples,
@@ -183,13 +158,37 @@ def measure(count: int, gateways: int, samples: int, threads: int) -> dict[str, 
     }
 
 
+def paced(count: int, gateways: int, threads: int) -> dict[str, object]:
+    """At the rate of the published scenario, in the batches that gather meanwhile."""
+    fleet = make_fleet(gateways)
+    warm = make_messages(fleet, BATCH, 1)
+    messages = make_messages(fleet, count, 1)
+    pause_s = PACED_BATCH / PACED_RATE
+    with running(fleet, NOW + count, threads) as (worker, database):
+        worker.handle(warm)
+        _wait_logged(database, BATCH)
+        started = clocks()
+        for at in range(0, count, PACED_BATCH):
+            worker.handle(messages[at : at + PACED_BATCH])
+            due = started[0] + (at // PACED_BATCH + 1) * pause_s
+            time.sleep(max(0.0, due - time.perf_counter()))
+        _wait_logged(database, BATCH + count)
+        wall, processor = since(started)
+    return {
+        "statements_per_s": round(count / wall),
+        "batch": PACED_BATCH,
+        "processor_us_a_statement": round(processor / count * 1e6, 1),
+        "share_of_the_machine": round(processor / wall / len(os.sched_getaffinity(0)), 3),
+    }
+
+
 def _run(
     worker: Worker, database: Database, fleet: Fleet, messages: Sequence[Message], threads: int
 ) -> dict[str, float]:
     """In turns: the bare checks of some batches, then these batches until all is in the ledger."""
     bare, wall, processor = BareChecks(fleet, threads), 0.0, 0.0
     _wait_logged(database, BATCH)
-    turn = 4 * BATCH
+    turn = 10 * BATCH  # the last step of each begins up to a tenth of a second late
     for first in range(0, len(messages), turn):
         part = messages[first : first + turn]
         bare.time(part)
@@ -235,6 +234,7 @@ def main() -> None:
     ]
     report = {
         "bench": "ingest",
+        "paced": paced(asked.statements // 2, asked.gateways, asked.threads),
         "python": platform.python_version(),
         "machine": platform.machine(),
         "cores": len(os.sched_getaffinity(0)),

@@ -4,59 +4,22 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, select
 
-from fleet_backend.fleet import engine, erasure, rollups, schema, subject_access, telemetry
+from fleet_backend.fleet import erasure, rollups, schema, subject_access, telemetry
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.errors import ValueRefusedError
 from fleet_backend.fleet.rides import Ride
 from fleet_backend.fleet.spans import RESOLUTIONS, fold
 from fleet_backend.fleet.trace import Trace
-
-HOUR = 1_790_000_000 // 3_600 * 3_600
-LATER = HOUR + 3_600 + rollups.SETTLE_S
-DAY_LATER = HOUR + 86_400
+from tests.fleet.sampled import DAY_LATER, HOUR, LATER, add_vehicles, put, settle
 
 
 @pytest.fixture
 def connection(database: Database) -> Any:
     with database.begin() as connection:
-        gateway = {"id": "gw-1", "public_key": bytes(32), "kind": "gateway", "added": 1}
-        connection.execute(insert(schema.gateways).values(gateway))
-        for name in ("trike-1", "trike-2"):
-            key = name.encode()
-            vehicle = {
-                "id": name, "gateway": "gw-1", "owner_thumbprint": key, "record_key": key,
-                "key_fingerprint": key, "added": 1,
-            }  # fmt: skip
-            connection.execute(insert(schema.vehicles).values(vehicle))
-        statement = (1, "gw-1", 1, bytes(32), bytes(32), 1, 1, 1, b"s", False)
-        engine.batch(connection).insert_statements(connection, [statement])
+        add_vehicles(connection)
         yield connection
-
-
-def put(
-    connection: Connection, seqs: Any, start: int = HOUR, vehicle: str = "trike-1", boot: int = 1
-) -> None:
-    """One sample a second, as the ingest stores them. `speed_mmps` is the number."""
-    rows = []
-    for seq in seqs:
-        measured: dict[str, int] = {
-            "speed_mmps": seq, "odometer_m": 1_000 + seq, "soc_permille": 900 - seq,
-            "lat_e7": 480_000_000 + seq, "lon_e7": 20_000_000 + seq, "pack_mv": 51_000,
-        }  # fmt: skip
-        values = [measured.get(name) for name in schema.MEASURED]
-        rows.append((vehicle, boot, seq, 1, start + seq, start + seq, *values))
-    engine.batch(connection).insert_samples(connection, rows)
-    rollups.mark(connection, [(row[0], row[4]) for row in rows], DAY_LATER)
-
-
-def settle(connection: Connection, now: int = LATER) -> int:
-    """Steps until nothing is due; returns how many hours were computed."""
-    total = 0
-    while done := rollups.step(connection, now):
-        total += done
-    return total
 
 
 def table_rows(connection: Connection, table: Any) -> list[tuple[Any, ...]]:
@@ -123,6 +86,15 @@ def test_a_step_is_bounded_and_takes_the_oldest_first(connection: Connection) ->
     found = [row[1] for row in table_rows(connection, schema.telemetry_1h)]
     assert found == [HOUR - hour * 3_600 for hour in (6, 5, 4)]
     assert settle(connection) == 4
+
+
+def test_a_step_ends_where_it_has_read_enough(connection: Connection, monkeypatch: Any) -> None:
+    """Whoever else writes waits for it, so a busy hour is not one of fifty."""
+    monkeypatch.setattr(rollups, "MAX_SAMPLES", 150)
+    for hour in range(4):
+        put(connection, range(100), start=HOUR - hour * 3_600, boot=hour + 1)
+    assert [rollups.step(connection, LATER) for _ in range(3)] == [2, 2, 0]
+    assert [row[2] for row in table_rows(connection, schema.telemetry_1h)] == [100] * 4
 
 
 def test_spans_outlive_their_samples(connection: Connection) -> None:

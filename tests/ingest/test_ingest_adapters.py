@@ -1,6 +1,7 @@
 """One suite for every adapter: what the worker may rely on, whatever the broker is."""
 
 import random
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -26,6 +27,7 @@ from fleet_backend.fleet.errors import SettingsError
 from fleet_backend.ingest.amqp import AmqpAdapter, AmqpSettings, parse_key, routing_key
 from fleet_backend.ingest.deliveries import Deliveries
 from fleet_backend.ingest.errors import BrokerRefusedError
+from fleet_backend.ingest.mqtt import MqttAdapter, MqttSettings
 from protocol import courier
 from trifleet.brokers.common import BrokerError
 from trifleet.brokers.mosquitto import find_binary
@@ -192,6 +194,20 @@ def test_an_answer_that_is_sent_without_a_line_raises_nothing(stand: Stand, adap
     stand.interrupt(adapter)
     for _ in range(50):
         adapter.send("gw-1", courier.DOWN_ACK, bytes(1_000))
+
+
+def test_an_answer_by_mqtt_does_not_wait_for_the_one_before(tmp_path: Path) -> None:
+    """Nagle's algorithm is off on the line, whoever is at its other end."""
+    password = tmp_path / "ingest.password"
+    password.write_text("password-of-the-tests")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        adapter = MqttAdapter(MqttSettings("127.0.0.1", port, "ingest", password))
+        with closing(adapter), listener.accept()[0] as other_end:
+            assert other_end.recv(1)  # CONNECT: the line is in use
+            line = adapter._client.socket()
+            assert isinstance(line, socket.socket)
+            assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_two_workers_share_one_queue(rabbit: AmqpStand) -> None:

@@ -38,6 +38,13 @@ def test_a_batch_is_measured(tmp_path: Path) -> None:
     assert value(told, "trifleet_ingest_batch_messages_sum") == 3
     for name in ("batch", "judge", "commit", "signature_check"):
         assert value(told, f"trifleet_ingest_{name}_seconds_count") == 1
+    # The statement and its copy are one number; of nonsense nobody knows whose it is.
+    assert value(told, "trifleet_ingest_statements_acknowledged_total") == 1
+    third, fourth = (gateway.message([vehicle.sample()]) for _ in range(2))
+    for payload in (third, good, fourth):
+        adapter.put("gw-1", payload)
+    worker.handle(adapter.receive(10, 0, 0))
+    assert value(told, "trifleet_ingest_statements_acknowledged_total") == 4
     assert value(told, "trifleet_ingest_last_acknowledged_timestamp_seconds") > NOW - 10**9
     worker.close()
     database.close()

@@ -1,6 +1,7 @@
 """Every stored statement is in the ledger exactly once, also after a crash between the two."""
 
 import json
+import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -146,6 +147,29 @@ def test_the_thread_logs_what_is_there_before_it_ends(desk, folder: Path) -> Non
     thread.wake()
     thread.stop()
     _assert_exactly_once(desk, folder, 4)
+
+
+def test_what_comes_close_together_is_logged_in_few_steps(desk, folder: Path, monkeypatch) -> None:
+    """Each of ten statements wakes the thread; a step costs the same for one as for all."""
+    monkeypatch.setattr("fleet_backend.ingest.sequencer.GATHER_S", 30.0)
+    opened, taken = _open(desk, folder), []
+    step = opened.step
+
+    def counted() -> int:
+        taken.append(step())
+        return taken[-1]
+
+    monkeypatch.setattr(opened, "step", counted)
+    thread = SequencerThread(opened, failed=lambda: None)
+    thread.start(0.01)
+    while not taken:
+        time.sleep(0.001)
+    for _ in range(10):
+        _fill(desk, 1)
+        thread.wake()
+    thread.stop()
+    assert taken == [0, 10]
+    _assert_exactly_once(desk, folder, 10)
 
 
 def test_a_failure_of_the_thread_is_told(desk, folder: Path) -> None:

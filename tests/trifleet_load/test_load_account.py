@@ -1,5 +1,7 @@
 """The list of what was sent, and its comparison with a log: every kind of fault is found."""
 
+import dataclasses
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,11 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleet_backend.ledger.checkpoint import Checkpoint, sign_checkpoint
+from fleet_backend.ledger.keys import generate_log_key, log_signer
 from protocol import statement
 from trifleet.errors import UsageError
 from trifleet.load.audit import Audit, Report
 from trifleet.load.figures import Figures
 from trifleet.load.journal import Journal, Listed, read
+from trifleet.load.logwatch import LogWatch
 from trifleet.load.usage import of_process, of_processes, since
 
 NAMES = {"g-0": 0, "g-1": 1, "g-2": 2}
@@ -40,7 +45,7 @@ def sent(counts: Sequence[int]) -> tuple[list[Listed], list[bytes]]:
     rows = []
     for data in entries:
         made = statement.decode_unverified(data)
-        rows.append(Listed(NAMES[made.gateway], made.seq, statement.statement_hash(data)))
+        rows.append(Listed(NAMES[made.gateway], made.seq, statement.statement_hash(data), 7))
     return rows, entries
 
 
@@ -86,7 +91,34 @@ def test_order_within_a_gateway_is_told_and_is_no_fault() -> None:
     assert (report.out_of_order, report.is_clean) == (1, True)
 
 
-@pytest.mark.parametrize("row", [Listed(7, 0, bytes(32)), Listed(1, 1, bytes(32))])
+def test_each_statement_of_ours_is_found_at_its_place_in_the_log() -> None:
+    """The first of a doubled one counts; what is altered or a stranger's has no time."""
+    rows, entries = sent([2, 1, 0])
+    rows = [dataclasses.replace(row, made_ms=1_500 * n) for n, row in enumerate(rows)]
+    found = Audit(NAMES)
+    found.sent(rows)
+    found.logged([entry("stranger", 0), entries[2], entries[0]])
+    found.logged([entries[2], entry("g-1", 0, statement.GATEWAY), entries[1]])
+    assert list(found.made()) == [(1, 3.0), (2, 0.0), (5, 1.5)]
+
+
+def test_an_entry_is_published_with_the_first_checkpoint_that_covers_it(tmp_path: Path) -> None:
+    file, key = (
+        tmp_path / "checkpoint",
+        log_signer("log.example/x", generate_log_key(tmp_path / "k")),
+    )
+    watch = LogWatch(file)
+    watch.look()  # there is none yet
+    for time_s, size in ((100, 2), (200, 2), (300, 5)):
+        file.write_bytes(sign_checkpoint(Checkpoint("log.example/x", size, bytes(32)), key).note)
+        os.utime(file, (time_s, time_s))
+        watch.look()
+    file.write_bytes(b"no checkpoint")
+    watch.look()
+    assert [watch.published_s(leaf) for leaf in range(6)] == [100, 100, 300, 300, 300, None]
+
+
+@pytest.mark.parametrize("row", [Listed(7, 0, bytes(32), 7), Listed(1, 1, bytes(32), 7)])
 def test_a_list_of_something_else_is_refused(row: Listed) -> None:
     with pytest.raises(ValueError, match="out of turn"):
         Audit(NAMES).sent([row])
@@ -99,6 +131,7 @@ def test_a_list_of_something_else_is_refused(row: Listed) -> None:
             st.integers(0, 2**32 - 1),
             st.integers(0, 2**64 - 1),
             st.binary(min_size=32, max_size=32),
+            st.integers(0, 2**64 - 1),
         )
     )
 )
@@ -108,14 +141,14 @@ def test_a_list_comes_back_as_it_was_written(
     path = tmp_path_factory.mktemp("journal") / "sent"
     with Journal(path) as journal:
         for row in rows:
-            journal.add(row.gateway, row.seq, row.hash)
+            journal.add(row.gateway, row.seq, row.hash, row.made_ms)
     assert list(read(path)) == rows
 
 
 def test_a_list_that_was_cut_off_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "sent"
     with Journal(path) as journal:
-        journal.add(1, 2, bytes(32))
+        journal.add(1, 2, bytes(32), 3)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UsageError, match="middle of a row"):
         list(read(path))

@@ -29,6 +29,9 @@ def test_every_statement_of_a_stormy_run_is_in_the_log_once(tmp_path: Path) -> N
     assert counts["lines opened"] > 16
     assert counts["records"] >= counts["statements"]
     assert last["latency_s"]["p50"] <= last["latency_s"]["p99"]
+    # All of them could be read in the log, each some time after it was made.
+    to_log = last["to_log_s"]
+    assert to_log["count"] == log["logged"] and 0 < to_log["p50"] <= to_log["p99"]
     assert {"broker", "ingest"} <= last["used"].keys()
     assert len(last["used_by_load"]) == 2
     listed = [row for path in (tmp_path / "stand").glob("sent-*") for row in read(path)]

@@ -12,6 +12,7 @@ from trifleet.brokers.kinds import BrokerKind
 from trifleet.commands.common import Json, Steps, log_to_stderr, print_table, stop_on_signals
 
 if TYPE_CHECKING:
+    from trifleet.load.figures import Latency
     from trifleet.load.run import Moment, Outcome
 
 
@@ -108,20 +109,24 @@ class _Progress:
 
 
 def _as_dict(outcome: "Outcome") -> dict[str, Any]:
-    latency = outcome.moment.figures.latency()
     return {
         "seconds": outcome.moment.seconds,
         "counts": dict(outcome.moment.figures.counts),
-        "latency_s": {
-            "count": latency.count,
-            "mean": latency.mean_s,
-            "most": latency.most_s,
-            **{f"p{at:g}": value for at, value in latency.percentiles_s.items()},
-        },
+        "latency_s": _latency(outcome.moment.figures.latency()),
+        "to_log_s": _latency(outcome.to_log),
         "waiting": outcome.moment.waiting,
         "log": vars(outcome.report),
         "used": {name: vars(one) for name, one in outcome.used.items()},
         "used_by_load": [vars(one) for one in outcome.used_by_load],
+    }
+
+
+def _latency(found: "Latency") -> dict[str, Any]:
+    return {
+        "count": found.count,
+        "mean": found.mean_s,
+        "most": found.most_s,
+        **{f"p{at:g}": value for at, value in found.percentiles_s.items()},
     }
 
 
@@ -130,6 +135,8 @@ def _show(outcome: "Outcome") -> None:
     rows: list[tuple[str, str]] = [(name, f"{counts[name]:,}") for name in sorted(counts)]
     rows += [(f"p{at:g}", f"{value:.3f} s") for at, value in latency.percentiles_s.items()]
     print_table(("measured", "from making to acknowledgement"), rows)
+    rows = [(f"p{at:g}", f"{value:.3f} s") for at, value in outcome.to_log.percentiles_s.items()]
+    print_table(("measured", "from making to the published log"), rows)
     programs = [*outcome.used.items(), *(("load", one) for one in outcome.used_by_load)]
     used = [(name, f"{one.processor_s:.1f} s", f"{one.peak_mb:.0f} MB") for name, one in programs]
     print_table(("program", "processor", "memory at most"), used)

@@ -4,7 +4,8 @@ An entry is what the log's verified tiles hold. It is found by its own bytes, no
 database or an acknowledgement says about it.
 """
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from protocol import statement
@@ -38,6 +39,7 @@ class _Chain:
 
     hashes: bytearray = field(default_factory=bytearray)
     found: bytearray = field(default_factory=bytearray)
+    made_ms: "array[int]" = field(default_factory=lambda: array("Q"))
     highest: int = -1
 
     def add(self, row: Listed) -> bool:
@@ -45,6 +47,7 @@ class _Chain:
         if row.seq != len(self.found):
             return False
         self.hashes += row.hash
+        self.made_ms.append(row.made_ms)
         self.found.append(0)
         return True
 
@@ -62,6 +65,8 @@ class Audit:
         self._numbers = names
         self._chains = {number: _Chain() for number in names.values()}
         self._report = Report()
+        self._leaves = 0
+        self._places, self._made_ms = array("Q"), array("Q")
 
     def sent(self, rows: Iterable[Listed]) -> None:
         """The list, each gateway's rows in their order. Raises ValueError for another list."""
@@ -72,9 +77,15 @@ class Audit:
             self._report.sent += 1
 
     def logged(self, entries: Iterable[bytes]) -> None:
-        """Entries of the log, from any place on."""
+        """Entries of the log, from where the ones before ended."""
         for entry in entries:
             self._take(entry)
+            self._leaves += 1
+
+    def made(self) -> Iterator[tuple[int, float]]:
+        """(place in the log, Unix time of its making) of each statement that was found."""
+        for leaf, made_ms in zip(self._places, self._made_ms, strict=True):
+            yield leaf, made_ms / 1000
 
     def report(self) -> Report:
         """What came out so far."""
@@ -100,5 +111,7 @@ class Audit:
         else:
             chain.found[made.seq] = 1
             report.logged += 1
+            self._places.append(self._leaves)
+            self._made_ms.append(chain.made_ms[made.seq])
             report.out_of_order += made.seq < chain.highest
             chain.highest = max(chain.highest, made.seq)

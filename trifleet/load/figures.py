@@ -32,30 +32,26 @@ class Latency:
     most_s: float | None
 
 
-class Figures:
-    """`counts` are of the whole run; a latency is from the making of a statement to its ack."""
+class Latencies:
+    """A histogram of them."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self._latency = new_histogram()
+        self._histogram = new_histogram()
 
-    def acknowledged(self, seconds: float) -> None:
-        """One statement is held by the backend."""
-        self.counts["acknowledged"] += 1
-        self._latency.record_value(min(max(round(seconds * _UNITS_A_S), _LEAST), _MOST))
+    def add(self, seconds: float) -> None:
+        """One more."""
+        self._histogram.record_value(min(max(round(seconds * _UNITS_A_S), _LEAST), _MOST))
 
-    def as_dict(self) -> dict[str, Any]:
-        """For another process: everything since the start."""
-        return {"counts": dict(self.counts), "latency": self._latency.encode().decode("ascii")}
+    def encode(self) -> str:
+        """For another process."""
+        return str(self._histogram.encode().decode("ascii"))
 
-    def add(self, value: dict[str, Any]) -> None:
+    def add_encoded(self, text: str) -> None:
         """What another process measured."""
-        self.counts.update(value["counts"])
-        self._latency.decode_and_add(value["latency"].encode("ascii"))
+        self._histogram.decode_and_add(text.encode("ascii"))
 
-    def latency(self) -> Latency:
-        """The summary."""
-        histogram = self._latency
+    def summary(self) -> Latency:
+        histogram = self._histogram
         count = int(histogram.get_total_count())
         if not count:
             return Latency(0, None, {}, None)
@@ -66,3 +62,29 @@ class Figures:
             found,
             histogram.get_max_value() / _UNITS_A_S,
         )
+
+
+class Figures:
+    """`counts` are of the whole run; a latency is from the making of a statement to its ack."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._latency = Latencies()
+
+    def acknowledged(self, seconds: float) -> None:
+        """One statement is held by the backend."""
+        self.counts["acknowledged"] += 1
+        self._latency.add(seconds)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For another process: everything since the start."""
+        return {"counts": dict(self.counts), "latency": self._latency.encode()}
+
+    def add(self, value: dict[str, Any]) -> None:
+        """What another process measured."""
+        self.counts.update(value["counts"])
+        self._latency.add_encoded(value["latency"])
+
+    def latency(self) -> Latency:
+        """The summary."""
+        return self._latency.summary()

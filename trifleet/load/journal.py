@@ -1,4 +1,4 @@
-"""The list of what was sent: 44 bytes a statement, appended, one file a process.
+"""The list of what was sent: 52 bytes a statement, appended, one file a process.
 
 A row is written before the statement is handed to the line, so nothing is sent that is not listed.
 """
@@ -11,7 +11,8 @@ from typing import BinaryIO, Self
 
 from trifleet.errors import UsageError
 
-_ROW = struct.Struct(">IQ32s")  # gateway's number, seq, SHA-256 of the statement
+# Gateway's number, seq, SHA-256 of the statement, Unix time in milliseconds.
+_ROW = struct.Struct(">IQ32sQ")
 _ROWS_AT_ONCE = 4096
 
 
@@ -22,6 +23,7 @@ class Listed:
     gateway: int
     seq: int
     hash: bytes
+    made_ms: int
 
 
 class Journal:
@@ -30,9 +32,9 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._file: BinaryIO = path.open("xb")
 
-    def add(self, gateway: int, seq: int, statement_hash: bytes) -> None:
+    def add(self, gateway: int, seq: int, statement_hash: bytes, made_ms: int) -> None:
         """One more."""
-        self._file.write(_ROW.pack(gateway, seq, statement_hash))
+        self._file.write(_ROW.pack(gateway, seq, statement_hash, made_ms))
 
     def close(self) -> None:
         self._file.close()

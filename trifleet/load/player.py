@@ -172,9 +172,10 @@ class Player:
         one.is_flush_due = False
         if not one.records:
             return
-        made = one.gateway.state(one.records, self._wall_s(), now)
+        wall_s = self._wall_s()
+        made = one.gateway.state(one.records, wall_s, now)
         # Listed before it can be sent.
-        self._journal.add(one.number, made.seq, made.hash)
+        self._journal.add(one.number, made.seq, made.hash, int(wall_s * 1000))
         self._figures.counts["statements"] += 1
         one.records = []
         self._ready.add(one.gateway.name)

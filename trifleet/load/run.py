@@ -15,15 +15,16 @@ from typing import IO, Any
 from fleet_backend.fleet import keys
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.reader import LedgerReader
-from fleet_backend.ledger.storage import FolderFetch
+from fleet_backend.ledger.storage import CHECKPOINT, FolderFetch
 from trifleet.brokers.kinds import BrokerKind
 from trifleet.errors import ChildError
 from trifleet.load import usage
 from trifleet.load.audit import Audit, Report
-from trifleet.load.figures import Figures
+from trifleet.load.figures import Figures, Latencies, Latency
 from trifleet.load.fleet import Names
 from trifleet.load.journal import read
 from trifleet.load.keys import Keyring
+from trifleet.load.logwatch import LogWatch
 from trifleet.load.plan import Plan
 from trifleet.load.stand import Stand
 from trifleet.load.usage import Used
@@ -45,10 +46,14 @@ class Moment:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What a run came to; `used` by the programs under load, `used_by_load` by the load itself."""
+    """What a run came to; `used` by the programs under load, `used_by_load` by the load itself.
+
+    `to_log`: from the making of a statement to the checkpoint that covers it, for all to read.
+    """
 
     moment: Moment
     report: Report
+    to_log: Latency
     used: dict[str, Used]
     used_by_load: list[Used]
 
@@ -70,13 +75,15 @@ class Run:
         """Returns when everything is acknowledged and compared. Raises ChildError."""
         try:
             self._stand.start(self._plan, self._names, Keyring(self._secret), say)
-            with self._players() as players:
-                moment, used = self._follow(players, watch, stop)
-            say("audit", "comparing what was sent with the log")
-            report = self._audit(time.monotonic() + _LOG_S)
+            with LogWatch(self._stand.layout.ledger / "public" / CHECKPOINT) as log:
+                with self._players() as players:
+                    moment, used = self._follow(players, watch, stop)
+                say("audit", "comparing what was sent with the log")
+                audit = self._audit(time.monotonic() + _LOG_S)
         finally:
             self._stand.stop()
-        return Outcome(moment, report, used, [player.used for player in players])
+        load = [player.used for player in players]
+        return Outcome(moment, audit.report(), _to_log(audit, log), used, load)
 
     def _follow(
         self, players: "list[_Player]", watch: Callable[[Moment], None], stop: threading.Event
@@ -120,7 +127,7 @@ class Run:
     def _journal(self, part: int) -> Path:
         return self._folder / f"sent-{self._names.run}-{part}"
 
-    def _audit(self, until: float) -> Report:
+    def _audit(self, until: float) -> Audit:
         """The log is read anew until everything is there, or until that time."""
         public, policy = self._stand.layout.ledger / "public", self._stand.layout.policy
         log = LedgerReader(FolderFetch(public), *parse_policy(policy.read_bytes()).logs)
@@ -132,10 +139,18 @@ class Run:
             size = log.update().size
             audit.logged(log.entries(done, size))
             done = size
-            report = audit.report()
-            if not report.lost or time.monotonic() > until:
-                return report
+            if not audit.report().lost or time.monotonic() > until:
+                return audit
             time.sleep(_TURN_S)
+
+
+def _to_log(audit: Audit, log: LogWatch) -> Latency:
+    latencies = Latencies()
+    for leaf, made_s in audit.made():
+        published_s = log.published_s(leaf)
+        if published_s is not None:
+            latencies.add(published_s - made_s)
+    return latencies.summary()
 
 
 class _Player:

@@ -19,7 +19,6 @@ from fleet_backend.fleet import events, quarantine, records, search, telemetry, 
 
 SHOWN = (events.VEHICLE, events.RECORD, events.REFUSAL, events.COMMAND, events.GAP)
 MAX_TIME = 0xFFFFFFFF
-MAX_POINTS = 20_000
 Time = Annotated[int, Query(ge=0, le=MAX_TIME)]
 router = APIRouter(prefix="/v1/fleet", tags=["fleet"], dependencies=[Depends(require_operator)])
 
@@ -55,11 +54,13 @@ def show_telemetry(
     first: Annotated[int, Query(alias="from", ge=0, le=MAX_TIME)] = 0,
     last: Annotated[int, Query(alias="to", ge=0, le=MAX_TIME)] = MAX_TIME,
     step: Literal["raw", "1s", "1min", "1h", "auto"] = "raw",
-    points: Annotated[int, Query(ge=1, le=MAX_POINTS)] = 1_500,
+    points: Annotated[int, Query(ge=1, le=telemetry.MAX_POINTS)] = 1_500,
+    cursor: Cursor = None,
 ) -> models.Telemetry:
-    """Columns of equal length by the vehicle's own time; at most the newest 20,000 of them.
+    """Columns of equal length by the vehicle's own time; at most the newest 5,000 of them.
 
     `step` asks for samples or for spans; `auto` chooses the finest that gives at most `points`.
+    Older ones: the same request with `cursor` as the answer's `next`, and `step` as its `step`.
     """
     if first > last:
         raise BadValueError("from", "later than `to`")
@@ -69,11 +70,12 @@ def show_telemetry(
         if step == "auto":
             chosen = telemetry.step_for(connection, vehicle, first, last, points)
         if chosen == telemetry.RAW:
-            found = telemetry.series(connection, vehicle, first, last, limit=MAX_POINTS)
+            before = cursors.numbers(cursor, 3)
+            found = telemetry.series(connection, vehicle, first, last, before=before)
         else:
-            found = telemetry.rolled_up(connection, vehicle, first, last, chosen, limit=MAX_POINTS)
-    shown = {"step": chosen, "time": found.time, **found.columns}
-    return models.Telemetry.model_validate(shown)
+            before = cursors.numbers(cursor, 1)
+            found = telemetry.rolled_up(connection, vehicle, first, last, chosen, before=before)
+    return items.telemetry(chosen, found)
 
 
 @router.get("/vehicles/{vehicle}/vss")
