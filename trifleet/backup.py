@@ -8,21 +8,25 @@ Order of writes, and what is true if power goes right after each:
 
 import json
 import time
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from fleet_backend.fleet import transfer
+from fleet_backend.fleet.database import open_database
 from fleet_backend.fleet.sqlite import snapshot
 from fleet_backend.ledger import snapshot as log_snapshot
 from fleet_backend.ledger.checkpoint import SignedCheckpoint
-from fleet_backend.ledger.keys import load_log_key, log_signer
-from fleet_backend.ledger.note import Verifier
 from fleet_backend.ledger.storage import sync_folder
 from trifleet.errors import BackupError
 from trifleet.installation import origin
 from trifleet.keeping import one_at_a_time
+from trifleet.kept_log import Logs, fetch_of, newest_signed, verifiers
 from trifleet.layout import Layout, is_vacant, make_folder, write_private
 
+T = TypeVar("T")
 VERSION = 1
 MARK = "backup.json"
 
@@ -65,11 +69,6 @@ def make(layout: Layout, target: Path, with_keys: bool = False) -> dict[str, Any
 
     Works while the stack runs. Raises BackupError, FleetError, LedgerError.
     """
-    if not layout.keeps_own_file:
-        raise BackupError(
-            "the database of this installation is on a server, and `trifleet backup` copies a file:"
-            " docs/database.md says how a server is backed up"
-        )
     folder = BackupFolder(target.absolute())
     if folder.root.is_relative_to(layout.root.absolute()):
         raise BackupError(
@@ -77,12 +76,12 @@ def make(layout: Layout, target: Path, with_keys: bool = False) -> dict[str, Any
         )
     if not is_vacant(folder.root):
         raise BackupError(f"{folder.root} is not a new or empty folder")
-    log = log_signer(origin(layout), load_log_key(layout.log_key)).verifier
     with one_at_a_time(layout):
+        logs = verifiers(layout, origin(layout))
         _note_place(layout, folder.root)
         make_folder(folder.root)
         folder.root.chmod(0o700)
-        checkpoint = _copy(layout, folder, log)
+        checkpoint = _copy(layout, folder, logs)
         if with_keys:
             copy_files(layout.root, folder.keys, key_files(layout))
         value = {
@@ -159,22 +158,33 @@ def copy_files(source: Path, target: Path, files: list[Path]) -> None:
         write_private(target / path.relative_to(source), path.read_bytes())
 
 
-def _copy(layout: Layout, folder: BackupFolder, log: Verifier) -> SignedCheckpoint:
+def _copy(layout: Layout, folder: BackupFolder, logs: Logs) -> SignedCheckpoint:
+    fetch = fetch_of(layout)
+
     def meanwhile() -> tuple[SignedCheckpoint, SignedCheckpoint]:
         # The ledger's writer notes a place in the database only after it signed: while nobody can
         # write there, every place that is noted lies below the checkpoint, and every entry below
-        # it is in the database. The published one is read first: it is never the newer one.
-        published = log_snapshot.newest_published(layout.ledger, log)
-        return log_snapshot.newest_signed(layout.ledger, log), published
+        # it is in the database. A shared log gives places before it signs: `restore` takes back
+        # those that were not signed. The published one is read first: it is never the newer one.
+        published = log_snapshot.newest_published(fetch, *logs)
+        return newest_signed(layout, logs), published
 
-    signed, published = snapshot.take(layout.database, folder.database, meanwhile)
-    log_snapshot.copy_log(layout.ledger, signed, published, folder.ledger)
+    signed, published = _copy_database(layout, folder.database, meanwhile)
+    log_snapshot.copy_log(fetch, signed, published, folder.ledger)
     write_private(folder.signed, signed.note)
     for path in (layout.policy, layout.root / "installation.json", layout.backups):
         write_private(folder.root / path.name, path.read_bytes())
     if layout.privacy.exists():
         write_private(folder.root / layout.privacy.name, layout.privacy.read_bytes())
     return signed
+
+
+def _copy_database(layout: Layout, target: Path, meanwhile: Callable[[], T]) -> T:
+    """A file of SQLite either way: an erasure can look into it, and rewrite it."""
+    if layout.keeps_own_file:
+        return snapshot.take(layout.database, target, meanwhile)
+    with closing(open_database(layout.database_url)) as database:
+        return transfer.take(database, target, meanwhile)
 
 
 def _note_place(layout: Layout, root: Path) -> None:

@@ -18,6 +18,7 @@ from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.writer import create_ledger
 from fleet_backend.witness.setup import create_witness
 from trifleet.errors import InstallationError
+from trifleet.keeping import require_finished
 from trifleet.layout import Layout, is_vacant, make_folder, write_private
 from trifleet.provisioning import Say, add_vehicle
 from trifleet.slots import slots
@@ -83,6 +84,7 @@ def log_vkeys(layout: Layout) -> list[str]:
 def claim(layout: Layout) -> None:
     """Make the folder ours; never build in one that is somebody else's."""
     mark = layout.root / _MARK
+    require_finished(layout)
     if mark.exists():
         _check_private(layout)
         check_version(layout)

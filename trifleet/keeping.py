@@ -38,12 +38,22 @@ def one_at_a_time(layout: Layout) -> Iterator[None]:
 
     Raises InstallationError where another is at work, and for what is no data folder.
     """
+    require_finished(layout)
     if not (layout.root / "installation.json").is_file():
         raise InstallationError(f"{layout.root} is no data folder of trifleet")
     with _locked(layout, "privacy.lock") as free:
         if not free:
             raise InstallationError(f"another erasure or back-up of {layout.root} is under way")
         yield
+
+
+def require_finished(layout: Layout) -> None:
+    """Raises InstallationError where a restore into the folder was cut short."""
+    if layout.unfinished_restore.exists():
+        raise InstallationError(
+            f"a restore into {layout.root} was not finished: delete this folder, and the database"
+            " on a server that was restored into (if any), and run trifleet restore again"
+        )
 
 
 @contextmanager

@@ -76,6 +76,26 @@ class Layout:
         return self.database_url_file.read_text().strip()
 
     @property
+    def tiles_url_file(self) -> Path:
+        """Where this is, the log is shared: in the database, its files in the store named here."""
+        return self.ledger / "tiles.url"
+
+    @property
+    def tiles_options(self) -> Path:
+        """What opens that store; may be missing."""
+        return self.ledger / "tiles.toml"
+
+    @property
+    def shares_log(self) -> bool:
+        """Is the log in database and store, and not in the folder `ledger`?"""
+        return self.tiles_url_file.exists()
+
+    @property
+    def unfinished_restore(self) -> Path:
+        """Where this is, `trifleet restore` did not come to its end, and nothing starts."""
+        return self.root / "restore.unfinished"
+
+    @property
     def broker(self) -> Path:
         return self.root / "broker"
 

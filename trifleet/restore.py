@@ -1,31 +1,41 @@
-"""Makes a new data folder from a back-up, and never lets a log be signed twice.
+"""Makes a new installation from a back-up, and never lets a log be signed twice.
 
 A back-up is older than the log was. What was signed since, others have seen: so the restored log
-gets no lock database, without which its writer signs nothing, until somebody shows the newest
-checkpoint that was seen and the back-up reaches it.
+gets no lock (`lock.db`, or the row of a shared log), without which its writer signs nothing, until
+somebody shows the newest checkpoint that was seen and what is restored reaches it.
+
+Order of writes, and what is true if it ends right after each:
+1. `restore.unfinished`: nothing starts in this folder, whatever else is in it;
+2. keys, policy, the log's files, each tied to the signed checkpoint;
+3. a copy of the database in which who was erased since is erased, and which agrees with the log;
+4. it becomes `fleet.db`, or fills an empty database on a server, whole or not at all;
+5. the log's lock, where it may be signed on;
+6. `installation.json`, and the first file goes: the installation is whole.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet_backend.fleet import erasures
-from fleet_backend.fleet.database import open_database
-from fleet_backend.fleet.erasures import Erasure
-from fleet_backend.fleet.errors import FleetError
 from fleet_backend.fleet.sqlite import snapshot
-from fleet_backend.ledger import snapshot as log_snapshot
-from fleet_backend.ledger.checkpoint import SignedCheckpoint, open_checkpoint
-from fleet_backend.ledger.errors import LedgerError
-from fleet_backend.ledger.keys import load_log_key, log_signer
-from fleet_backend.ledger.note import Verifier
 from fleet_backend.ledger.reader import LedgerReader
-from fleet_backend.ledger.storage import FolderFetch
+from fleet_backend.ledger.storage import sync_folder
 from fleet_backend.ledger.tree import ProvedTree
-from trifleet import erase_database
+from fleet_backend.ledger.treefiles import Fetch
+from trifleet import restore_database, restore_log
 from trifleet.backup import BackupFolder, copy_files, inherit_places, key_files, read_mark
 from trifleet.errors import BackupError
 from trifleet.installation import origin
+from trifleet.kept_log import verifiers
 from trifleet.layout import Layout, is_vacant, make_folder, write_private
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where database and log shall lie, if not in the new data folder."""
+
+    database: str | None = None  # URL of an empty database
+    tiles: str | None = None  # URL of a store: the log becomes a shared one
+    tiles_options: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,7 @@ class Restored:
     size: int
     may_sign: bool
     erased: int  # riders who had been erased since the back-up was made
+    caught_up: int = 0  # statements that only the log still had: without their contents
 
 
 def restore(
@@ -43,14 +54,47 @@ def restore(
     keys: Path | None = None,
     seen: bytes | None = None,
     erased_in: list[Path] | None = None,
+    servers: Servers | None = None,
+    newer_log: Fetch | None = None,
 ) -> Restored:
-    """Restore into the new folder of `layout`.
+    """Restore into the new folder of `layout`, and onto `servers`.
 
     `keys` is a data folder, or the `keys` of a back-up; `seen` the newest checkpoint of the log
-    that anybody has seen; `erased_in` databases that know of later erasures. Raises BackupError,
-    FleetError, LedgerError; the folder is of no use then.
+    that anybody has seen; `erased_in` databases that know of later erasures; `newer_log` a mirror
+    of the log, or its store that outlived the rest, which is newer than the back-up. Raises
+    BackupError, FleetError, LedgerError; the folder is of no use then.
     """
-    read_mark(folder)
+    where = servers or Servers()
+    source = _look(folder, layout, keys)
+    name = origin(Layout(folder.root))
+    logs = verifiers(source, name)
+    log = restore_log.open_kept(folder, logs, newer_log)
+    if seen is not None:
+        restore_log.require_reached(log, logs, seen)
+    make_folder(layout.root)
+    layout.root.chmod(0o700)
+    write_private(layout.unfinished_restore, b"")
+    sync_folder(layout.root)
+    _copy_files(folder, layout, source, where)
+    fetch = restore_log.copy(log, logs, layout)
+    LedgerReader(fetch, *logs).audit()
+    prepared = restore_database.prepare(
+        folder.database, layout, ProvedTree(fetch, log.signed), erased_in or [], newer_log is None
+    )
+    restore_database.settle(layout, ProvedTree(fetch, log.signed))
+    if seen is not None:
+        restore_log.allow(log, layout)
+    installation = (folder.root / "installation.json").read_bytes()
+    write_private(layout.root / "installation.json", installation)
+    sync_folder(layout.root)
+    layout.unfinished_restore.unlink()
+    sync_folder(layout.root)
+    return Restored(log.signed.size, seen is not None, prepared.erased, prepared.added)
+
+
+def _look(folder: BackupFolder, layout: Layout, keys: Path | None) -> Layout:
+    """Everything that can be refused before a byte is written. Returns where the keys are."""
+    mark = read_mark(folder)
     if not is_vacant(layout.root):
         raise BackupError(
             f"{layout.root} is not a new or empty folder: a back-up is restored into a new folder"
@@ -59,44 +103,27 @@ def restore(
     if source is None:
         raise BackupError("the back-up holds no keys: give --keys, a folder that has them")
     _require_keys(Layout(source))
+    for path in (folder.database, folder.signed, folder.root / "installation.json"):
+        if not path.is_file():
+            raise BackupError(f"{folder.root} is damaged: {path.name} is missing")
+    if origin(Layout(folder.root)) != mark["origin"]:
+        raise BackupError(f"{folder.root} is damaged: its files name two different logs")
     snapshot.require_whole(folder.database)
-    make_folder(layout.root)
-    layout.root.chmod(0o700)
+    return Layout(source)
+
+
+def _copy_files(folder: BackupFolder, layout: Layout, source: Layout, where: Servers) -> None:
     inherit_places(folder, layout)
-    copy_files(source, layout.root, key_files(Layout(source)))
-    for name, path in (
-        ("policy.txt", layout.policy),
-        ("installation.json", layout.root / "installation.json"),
-        ("privacy.toml", layout.privacy),
-    ):
+    copy_files(source.root, layout.root, key_files(source))
+    for name, path in (("policy.txt", layout.policy), ("privacy.toml", layout.privacy)):
         if (folder.root / name).exists():
             write_private(path, (folder.root / name).read_bytes())
-    log = log_signer(origin(layout), load_log_key(layout.log_key)).verifier
-    signed = open_checkpoint(folder.signed.read_bytes(), (log,))
-    _restore_log(folder, layout, log, signed)
-    snapshot.take(folder.database, layout.database, lambda: None)
-    count = _erase_again(layout, [folder.database, *(erased_in or [])])
-    may_sign = seen is not None
-    if seen is not None:
-        allow(layout, log, signed, seen)
-    return Restored(signed.size, may_sign, count)
-
-
-def allow(layout: Layout, log: Verifier, signed: SignedCheckpoint, seen: bytes) -> None:
-    """Let the restored log be signed on. Raises BackupError where `seen` is newer than it."""
-    try:
-        newest = open_checkpoint(seen, (log,))
-    except LedgerError as error:
-        raise BackupError(f"what was seen is no checkpoint of this log: {error}") from error
-    if newest.size > signed.size:
-        raise BackupError(
-            f"others have seen {newest.size} entries, the back-up has {signed.size}: this log can"
-            " be read and never be signed again; begin a new one"
-        )
-    tree = ProvedTree(FolderFetch(layout.ledger / "public"), signed)
-    if tree.root_at(newest.size) != newest.root:
-        raise BackupError("what was seen is another history than the back-up's")
-    log_snapshot.allow_signing(layout.ledger, log, signed)
+    if where.database is not None:
+        write_private(layout.database_url_file, where.database.encode() + b"\n")
+    if where.tiles is not None:
+        write_private(layout.tiles_url_file, where.tiles.encode() + b"\n")
+    if where.tiles_options is not None:
+        write_private(layout.tiles_options, where.tiles_options.read_bytes())
 
 
 def _require_keys(source: Layout) -> None:
@@ -113,27 +140,3 @@ def _require_keys(source: Layout) -> None:
     ]
     if missing:
         raise BackupError(f"{source.root} lacks {', '.join(missing)}")
-
-
-def _restore_log(
-    folder: BackupFolder, layout: Layout, log: Verifier, signed: SignedCheckpoint
-) -> None:
-    published = log_snapshot.newest_published(folder.ledger, log)
-    log_snapshot.copy_log(folder.ledger, signed, published, layout.ledger)
-    LedgerReader(FolderFetch(layout.ledger / "public"), log).audit()
-
-
-def _erase_again(layout: Layout, sources: list[Path]) -> int:
-    """Who was erased after the back-up was made stays erased."""
-    known: list[Erasure] = []
-    for path in sources:
-        database = open_database(f"sqlite:///{path}")
-        try:
-            database.check_schema()
-            with database.read() as connection:
-                known += erasures.all_erasures(connection)
-        except FleetError as error:
-            raise BackupError(f"{path}: {error}") from error
-        finally:
-            database.close()
-    return erase_database.erase_known(layout.database, known)

@@ -74,6 +74,11 @@ class Stack:
         Returns early where `stop` is set. Raises TrifleetError.
         """
         require_free(self.settings.port)
+        if self.layout.shares_log:
+            raise InstallationError(
+                f"the log of {self.layout.root} is shared (ledger/tiles.url): its programs are"
+                " started one by one, docs/ledger.md says how"
+            )
         count = self.settings.vehicles
         if count == 0:
             count = max(LEAST_VEHICLES, known_vehicles(self.layout))

@@ -5,8 +5,9 @@ of failing halfway. `read` sees one moment and cannot write. What drivers raise 
 as DatabaseError, or as DatabaseLostError where it is worth waiting.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from sqlalchemy import Connection, inspect, select
 from sqlalchemy.engine import make_url
@@ -18,6 +19,8 @@ from fleet_backend.fleet import engine
 from fleet_backend.fleet.engine import Changes, Link
 from fleet_backend.fleet.errors import DatabaseError, DatabaseLostError, SchemaVersionError
 from fleet_backend.fleet.schema import VERSION, schema_version
+
+T = TypeVar("T")
 
 
 class Database:
@@ -43,6 +46,25 @@ class Database:
                 self._link.make_tables(connection)
                 migrate.stamp(connection)
         self.check_schema()
+
+    def make_filled(self, fill: Callable[[Connection], T]) -> T:
+        """Make the tables in an empty database, and in the same transaction what `fill` puts there:
+        all of it or nothing. Raises DatabaseError where it is not empty.
+        """
+        from fleet_backend.fleet import migrate
+
+        with self._named_errors(), self._link.writers.connect() as connection:
+            with connection.begin():
+                self._link.lock_schema(connection)
+                if found := inspect(connection).get_table_names():
+                    raise DatabaseError(
+                        f"the database is not empty: it has {len(found)} tables ({found[0]}, ...)"
+                    )
+                self._link.make_tables(connection)
+                migrate.stamp(connection)
+                filled = fill(connection)
+            self._link.require_durable(connection)
+        return filled
 
     def check_schema(self) -> None:
         """Is this a database that this program understands? Raises DatabaseError."""

@@ -5,7 +5,7 @@ the same functions in files of the same names (`sqlite/`, `postgres/`).
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from sqlalchemy import URL, Connection, Engine, Table
@@ -79,9 +79,18 @@ class Partitions(Protocol):
     """What is divided by time; the contracts are those of `postgres/partitions.py`."""
 
     def make_ahead(self, connection: Connection, now: int) -> int: ...
+    def make_days(self, connection: Connection, wanted: Collection[int]) -> int: ...
+    def keep(self, connection: Connection) -> None: ...
     def drop_before(
         self, connection: Connection, table: str, before: int, arrival: str = ""
     ) -> int: ...
+
+
+class Numbers(Protocol):
+    """How far the engine has counted, by table, for rows that number themselves."""
+
+    def highest(self, connection: Connection) -> dict[str, int]: ...
+    def go_on_after(self, connection: Connection, numbers: Mapping[str, int]) -> None: ...
 
 
 def link(url: URL) -> Link:
@@ -100,6 +109,11 @@ def batch(connection: Connection) -> Batch:
 def partitions(connection: Connection) -> Partitions:
     """How the engine of this connection divides telemetry."""
     return cast(Partitions, _module(connection.dialect.name, "partitions"))
+
+
+def numbers(connection: Connection) -> Numbers:
+    """How the engine of this connection numbers rows."""
+    return cast(Numbers, _module(connection.dialect.name, "numbers"))
 
 
 def _module(name: str, file: str) -> Any:

@@ -93,8 +93,8 @@ KINDS = (
         until="the next sighting; a disagreement, the end of the installation",
     ),
     Kind(
-        "statements", "tables `statements`, `gaps`, folder `ledger/`", "who signed, number, time, "
-        "kind and a commitment; no content",
+        "statements", "tables `statements`, `gaps`, `ledger_heads`, `leases`, folder `ledger/`",
+        "who signed, number, time, kind and a commitment; no content",
         "every proof rests on them", until="the end of the log: they are public",
     ),
     Kind(

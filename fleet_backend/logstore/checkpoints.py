@@ -12,8 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.errors import FleetError
+from fleet_backend.fleet.schema import ledger_heads
 from fleet_backend.ledger.errors import LockLostError, LogCorruptError, StorageError
-from fleet_backend.logstore.schema import create_tables, ledger_heads
 
 _HEAD = ledger_heads.c
 
@@ -37,11 +37,10 @@ class SqlCheckpoints:
         self._number = 0
         self._held = b""
 
-    def exists(self) -> bool:
-        """Is there a row? Makes the table where there is none."""
-        with database_errors("looking for the log's row"), self._database.begin() as connection:
-            create_tables(connection)
-            return self._note(connection) is not None
+    def newest(self) -> bytes | None:
+        """The newest checkpoint that was signed; None where there is no such log."""
+        with database_errors("looking for the log's row"), self._database.read() as connection:
+            return self._note(connection)
 
     def create(self, note: bytes, cosigned: bytes | None = None, appended: int = 0) -> bytes:
         """The row with the first checkpoint; one that is there stays. Returns what is there.
@@ -49,7 +48,6 @@ class SqlCheckpoints:
         `cosigned`, `appended`: of a log that was not begun here, and has that many entries.
         """
         with database_errors("creating the log's row"), self._database.begin() as connection:
-            create_tables(connection)
             found = self._note(connection)
             if found is None:
                 row = {"origin": self._origin, "note": note, "cosigned": cosigned, "number": 0}

@@ -13,10 +13,10 @@ from typing import Annotated
 from sqlalchemy import ColumnElement, insert, select, update
 
 from fleet_backend.fleet.database import Database
+from fleet_backend.fleet.schema import leases
 from fleet_backend.fleet.settings import Bounds
 from fleet_backend.ledger.errors import LockLostError
 from fleet_backend.logstore.checkpoints import database_errors
-from fleet_backend.logstore.schema import create_tables, leases
 
 _ROW = leases.c
 NOBODY = ""
@@ -57,8 +57,6 @@ class Lease:
         self._number = 0
         self._seen = (-1, -1)
         self._since = 0.0
-        with database_errors("making the table of leases"), database.begin() as connection:
-            create_tables(connection)
 
     def take(self) -> bool:
         """Look, and take the turn if it is free or its holder was silent for too long."""

@@ -14,7 +14,7 @@ from fleet_backend.fleet.database import Database
 from fleet_backend.ledger.contracts import TileStore
 from fleet_backend.ledger.errors import ConfigError, LogCorruptError
 from fleet_backend.ledger.policy import Policy
-from fleet_backend.ledger.snapshot import tile_bytes, tiles_of
+from fleet_backend.ledger.snapshot import TILES_AT_ONCE, tile_bytes, tiles_of
 from fleet_backend.ledger.storage import storage_errors, sync_folder
 from fleet_backend.ledger.treefiles import load_edge
 from fleet_backend.ledger.writer import LedgerWriter, WriterSettings
@@ -22,7 +22,6 @@ from fleet_backend.logstore.checkpoints import SqlCheckpoints, database_errors
 from fleet_backend.logstore.place import shared_place
 
 ASIDE = "lock.db.moved"
-TILES_AT_ONCE = 256
 
 
 def move_log(
@@ -39,7 +38,7 @@ def move_log(
     Raises ConfigError, LockLostError (the folder's writer is at work), LogCorruptError.
     """
     row = SqlCheckpoints(database, origin)
-    if row.exists():
+    if row.newest() is not None:
         raise ConfigError(f"the database holds a log {origin!r} already")
     if (directory / ASIDE).exists():
         raise ConfigError(

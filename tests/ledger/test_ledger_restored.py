@@ -14,6 +14,7 @@ from ledger_tools import (
 from fleet_backend.ledger.errors import ConfigError
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.snapshot import allow_signing, copy_log, newest_published, newest_signed
+from fleet_backend.ledger.storage import FolderFetch
 
 
 @pytest.fixture
@@ -27,8 +28,9 @@ def restored(tmp_path):
         writer.append(entries_of(3, 7))
     log = SIGNER.verifier
     signed = newest_signed(source, log)
-    copy_log(source, signed, newest_published(source, log), target)
-    allow_signing(target, log, signed)
+    served = FolderFetch(source / "public")
+    copy_log(served, signed, newest_published(served, log), target)
+    allow_signing(target, signed)
     return target
 
 

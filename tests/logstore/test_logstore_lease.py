@@ -12,10 +12,10 @@ from sqlalchemy import select, text
 
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.errors import SettingsError
+from fleet_backend.fleet.schema import leases
 from fleet_backend.fleet.settings import load
 from fleet_backend.ledger.errors import LockLostError, StorageError
 from fleet_backend.logstore.lease import Lease, LeaseSettings
-from fleet_backend.logstore.schema import leases
 from tests.fleet.engines import database_url
 
 SETTINGS = LeaseSettings(lease_s=5.0)

@@ -18,13 +18,13 @@ from sqlalchemy import delete
 
 from fleet_backend.fleet import statements
 from fleet_backend.fleet.database import Database
+from fleet_backend.fleet.schema import leases
 from fleet_backend.ingest import ledgerprogram
 from fleet_backend.ingest.settings import load_ledger_settings
 from fleet_backend.ledger.keys import log_signer
 from fleet_backend.ledger.pemfile import write_key
 from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.logstore.opening import open_fetch
-from fleet_backend.logstore.schema import leases
 from tests.fleet.engines import POSTGRES, SQLITE
 from trifleet.layout import write_toml
 

@@ -24,7 +24,7 @@ from sqlalchemy import delete, text, update
 
 from fleet_backend.fleet import counters
 from fleet_backend.fleet.database import Database
-from fleet_backend.fleet.schema import bodies
+from fleet_backend.fleet.schema import bodies, ledger_heads
 from fleet_backend.fleet.schema import statements as table
 from fleet_backend.ledger.cosign import Cosigner
 from fleet_backend.ledger.errors import (
@@ -43,7 +43,6 @@ from fleet_backend.ledger.writer import LedgerWriter, WriterSettings
 from fleet_backend.logstore.checkpoints import SqlCheckpoints
 from fleet_backend.logstore.objects import ObjectTiles
 from fleet_backend.logstore.place import create_shared_log, shared_place
-from fleet_backend.logstore.schema import ledger_heads
 from tests.fleet.engines import POSTGRES, SQLITE, database_url
 
 WITNESS = Cosigner("witness.example/one", Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
@@ -127,7 +126,7 @@ def test_a_log_is_not_begun_twice_nor_over_another(site: Site, database: Databas
 
 def test_opening_never_begins_a_log(database: Database) -> None:
     store = ObjectTiles(MemoryStore())
-    with pytest.raises(StorageError, match="taking the log over"):
+    with pytest.raises(LogCorruptError, match="knows no log"):
         LedgerWriter.open_at(shared_place(database, store, ORIGIN), ORIGIN, KEY)
     create_shared_log(database, store, ORIGIN, KEY)
     with pytest.raises(LogCorruptError, match="knows no log"):

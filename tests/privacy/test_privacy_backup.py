@@ -246,11 +246,12 @@ def test_partial_tiles_that_are_gone_are_taken_from_the_full_ones(stopped: Stopp
     layout = stopped.layout
     log = log_signer(origin(layout), load_log_key(layout.log_key)).verifier
     signed = snapshot.newest_signed(layout.ledger, log)
-    published = snapshot.newest_published(layout.ledger, log)
+    served = FolderFetch(layout.ledger / "public")
+    published = snapshot.newest_published(served, log)
     with LedgerWriter.open(layout.ledger, origin(layout), load_log_key(layout.log_key)) as writer:
         writer.append([b"x"] * 300)
-    snapshot.copy_log(layout.ledger, signed, published, stopped.folder / "copy")
-    snapshot.allow_signing(stopped.folder / "copy", log, signed)
+    snapshot.copy_log(served, signed, published, stopped.folder / "copy")
+    snapshot.allow_signing(stopped.folder / "copy", signed)
     with LedgerWriter.open(
         stopped.folder / "copy", origin(layout), load_log_key(layout.log_key)
     ) as writer:
@@ -261,16 +262,17 @@ def test_a_copy_serves_what_was_published_before_the_newest_was(stopped: Stopped
     """Between signing and publishing, or while witnesses are asked: both have their tiles."""
     layout = stopped.layout
     log = log_signer(origin(layout), load_log_key(layout.log_key)).verifier
-    published = snapshot.newest_published(layout.ledger, log)
+    served = FolderFetch(layout.ledger / "public")
+    published = snapshot.newest_published(served, log)
     with LedgerWriter.open(layout.ledger, origin(layout), load_log_key(layout.log_key)) as writer:
         writer.append([b"x"] * 3)
     newest = snapshot.newest_signed(layout.ledger, log)
     assert published.size < newest.size < 256
     target = stopped.folder / "copy"
-    snapshot.copy_log(layout.ledger, newest, published, target)
+    snapshot.copy_log(served, newest, published, target)
     reader = LedgerReader(FolderFetch(target / "public"), log)
     assert reader.audit().checkpoint.size == published.size
-    snapshot.allow_signing(target, log, newest)
+    snapshot.allow_signing(target, newest)
     with LedgerWriter.open(target, origin(layout), load_log_key(layout.log_key)) as writer:
         assert writer.size == newest.size
     assert reader.audit().checkpoint.size == newest.size

@@ -4,7 +4,6 @@ import struct
 import tomllib
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,7 @@ from fleet_backend.ingest.retainer import Retainer
 from tests.fleet.engines import POSTGRES, database_url, shared_server
 from tests.privacy.privacy_stand import keep_house
 from tests.privacy.town import ANNA, BOB, Town, erase_rider, trace_of
-from trifleet import backup, retain
-from trifleet.errors import BackupError
+from trifleet import retain
 from trifleet.layout import make_folder
 from trifleet.program_settings import ProgramSettings
 
@@ -56,12 +54,6 @@ def test_what_he_asks_for_is_handed_out_and_the_rest_goes_on(town: Town) -> None
     assert len(found["telemetry"]) == len(ANNA)
     assert retain.retain(town.layout).deleted.total() == 0
     town.stand.ride(town.clients[town.bob], "trike-2", BOB)
-
-
-def test_a_server_is_not_backed_up_as_a_file(town: Town, tmp_path: Path) -> None:
-    with pytest.raises(BackupError, match="on a server"):
-        backup.make(town.layout, tmp_path / "kept")
-    assert not (tmp_path / "kept").exists()
 
 
 def test_every_program_of_the_folder_is_told_of_the_server(town: Town) -> None:

@@ -1,11 +1,14 @@
 """`trifleet backup` and `trifleet restore`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trifleet.commands.common import DEFAULT_DATA, Data, Json, Steps
+
+if TYPE_CHECKING:
+    from fleet_backend.ledger.treefiles import Fetch
 
 
 def backup(
@@ -41,25 +44,72 @@ def restore(
         list[Path] | None,
         typer.Option(help="A fleet.db that knows of later erasures: of a newer back-up, say."),
     ] = None,
+    database: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="One line, the URL of an empty database on a server; without it, a file.",
+        ),
+    ] = None,
+    tiles: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="One line, the URL of a store: a shared log."),
+    ] = None,
+    tiles_options: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What opens that store (mode 0600).")
+    ] = None,
+    log: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|URL",
+            help="A mirror of the log, or its store, newer than the back-up: caught up with.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a new data folder from a back-up.
 
-    Its log can be read, and is signed on only where --seen shows that the back-up reaches the
+    Its log can be read, and is signed on only where --seen shows that what is restored reaches the
     newest checkpoint that anybody has seen: whoever saw more would be shown a second history.
     """
     from trifleet.backup import BackupFolder
+    from trifleet.kept_log import read_line
     from trifleet.layout import Layout
+    from trifleet.restore import Servers
     from trifleet.restore import restore as make
 
     steps = Steps(as_json)
-    note = None if seen is None else _read(seen)
-    found = make(BackupFolder(folder.resolve()), Layout(data.resolve()), keys, note, erased_in)
+    servers = Servers(
+        None if database is None else read_line(database),
+        None if tiles is None else read_line(tiles),
+        tiles_options,
+    )
+    found = make(
+        BackupFolder(folder.resolve()),
+        Layout(data.resolve()),
+        keys,
+        None if seen is None else _read(seen),
+        erased_in,
+        servers,
+        None if log is None else _fetch(log, tiles_options),
+    )
     steps.say("restored", f"{data}: the ledger at {found.size} entries")
+    if found.caught_up:
+        steps.say("caught up", f"{found.caught_up} statements from the log, without their contents")
     if found.erased:
         steps.say("erased", f"{found.erased} riders who had been erased since")
-    may = "may be signed on" if found.may_sign else "can be read only; see docs/privacy.md"
+    may = "may be signed on" if found.may_sign else "can be read only; see docs/operations.md"
     steps.say("ledger", may)
+
+
+def _fetch(log: str, options: Path | None) -> "Fetch":
+    from fleet_backend.ledger.storage import FolderFetch
+    from fleet_backend.logstore.opening import is_store_url, open_fetch
+
+    if is_store_url(log):
+        return open_fetch(log, options)
+    folder = Path(log)
+    return FolderFetch(folder / "public" if (folder / "public").is_dir() else folder)
 
 
 def _read(path: Path) -> bytes:

@@ -46,6 +46,7 @@ def check_folder(subject: Subject) -> Findings:
 
 def check_installation(subject: Subject) -> Findings:
     try:
+        keeping.require_finished(subject.layout)
         require_ordinary(subject.layout.root / "installation.json")
         name = installation.origin(subject.layout)
         installation.check_version(subject.layout)

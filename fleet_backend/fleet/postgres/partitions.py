@@ -3,6 +3,7 @@
 What has an impossible time, or one of which no partition was made, lies in the default partition.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -43,7 +44,11 @@ def make_defaults(connection: Connection) -> None:
 def make_ahead(connection: Connection, now: int) -> int:
     """Make the partitions around `now` that are not there; returns how many."""
     today = now // DAY_S
-    wanted = range(max(0, today - BEHIND_DAYS), today + AHEAD_DAYS + 1)
+    return make_days(connection, range(max(0, today - BEHIND_DAYS), today + AHEAD_DAYS + 1))
+
+
+def make_days(connection: Connection, wanted: Collection[int]) -> int:
+    """Make the partitions of these days since 1970 that are not there; returns how many."""
     made = 0
     for table in DIVIDED:
         there = {one.day for one in existing(connection, table)}
@@ -52,6 +57,14 @@ def make_ahead(connection: Connection, now: int) -> int:
                 _make(connection, Partition(table, day))
                 made += 1
     return made
+
+
+def keep(connection: Connection) -> None:
+    """None of them is dropped until this transaction ends, which sees them all."""
+    # Whoever asks for this reads everything: it takes as long as it takes.
+    for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+        connection.execute(text(f"SET LOCAL {name} = 0"))
+    connection.execute(text(f"LOCK TABLE {', '.join(DIVIDED)} IN ACCESS SHARE MODE"))
 
 
 def existing(connection: Connection, table: str) -> list[Partition]:

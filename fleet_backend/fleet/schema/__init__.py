@@ -6,6 +6,7 @@ A change here is a new migration as well: a test holds that both ways lead to th
 from fleet_backend.fleet.schema.base import VERSION, metadata
 from fleet_backend.fleet.schema.enrolment import enrolments, gateway_revocations
 from fleet_backend.fleet.schema.gaps import gaps
+from fleet_backend.fleet.schema.ledger import leases, ledger_heads
 from fleet_backend.fleet.schema.operations import counters, events, gateway_status, schema_version
 from fleet_backend.fleet.schema.people import (
     challenges,
@@ -61,6 +62,8 @@ __all__ = [
     "gateways",
     "grants",
     "idempotency",
+    "leases",
+    "ledger_heads",
     "metadata",
     "partitioned_telemetry",
     "quarantine",

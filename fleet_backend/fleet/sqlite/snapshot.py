@@ -38,14 +38,18 @@ def take(source: Path, target: Path, meanwhile: Callable[[], T]) -> T:
 
 
 def require_whole(path: Path) -> None:
-    """Raises DatabaseError where SQLite finds the file damaged."""
+    """Raises DatabaseError where SQLite finds the file damaged, or code in it that is not ours."""
     try:
         with closing(_connect(path)) as database:
             found = [row[0] for row in database.execute("PRAGMA integrity_check(3)")]
+            query = "SELECT name FROM sqlite_master WHERE type IN ('trigger', 'view')"
+            foreign = database.execute(query).fetchone()
     except sqlite3.Error as error:
         raise DatabaseError(f"{path}: {error}") from error
     if found != ["ok"]:
         raise DatabaseError(f"{path} is damaged: {found[0]}")
+    if foreign is not None:
+        raise DatabaseError(f"{path} is no database of trifleet: it has triggers or views")
 
 
 def _freeze(source: Path, reader: sqlite3.Connection, meanwhile: Callable[[], T]) -> T:

@@ -1,11 +1,11 @@
-"""The tables of a log in the database. In migrations they are one step: two new tables.
+"""A shared log in the database (`fleet_backend/logstore/`): newest checkpoint, whose turn it is.
 
-Apart from the fleet's own: a fleet whose log lies in a folder has neither.
+Both tables are empty where the log lies in a folder.
 """
 
-from sqlalchemy import BigInteger, Column, Connection, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, LargeBinary, Table, Text
 
-metadata = MetaData()
+from fleet_backend.fleet.schema.base import metadata
 
 # One row a log. `number` counts the writers that took it over; a writer whose number it no longer
 # is changes nothing. `appended` is the first index of the batch that was put in order last.
@@ -30,8 +30,3 @@ leases = Table(
     Column("number", BigInteger, nullable=False),
     Column("beat", BigInteger, nullable=False),
 )
-
-
-def create_tables(connection: Connection) -> None:
-    """Make those that are not there."""
-    metadata.create_all(connection)
