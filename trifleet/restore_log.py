@@ -11,7 +11,7 @@ from fleet_backend.ledger import snapshot
 from fleet_backend.ledger.checkpoint import SignedCheckpoint, open_checkpoint
 from fleet_backend.ledger.errors import LedgerError, MissingError
 from fleet_backend.ledger.policy import parse_policy
-from fleet_backend.ledger.storage import CHECKPOINT, FolderFetch
+from fleet_backend.ledger.storage import CHECKPOINT, PENDING, FolderFetch
 from fleet_backend.ledger.tree import ProvedTree
 from fleet_backend.ledger.treefiles import Fetch
 from fleet_backend.logstore.checkpoints import SqlCheckpoints
@@ -45,13 +45,15 @@ def open_kept(folder: BackupFolder, logs: Logs, newer: Fetch | None = None) -> K
     if newer is None:
         return KeptLog(fetch, signed, snapshot.newest_published(fetch, *logs))
     published = snapshot.newest_published(newer, *logs)
-    if published.size < signed.size:
+    newest = _pending(newer, logs) or published
+    if newest.size < signed.size:
         raise BackupError(
-            f"the log that was given has {published.size} entries, the back-up has {signed.size}"
+            f"the log that was given has {newest.size} entries, the back-up has {signed.size}"
         )
-    if ProvedTree(newer, published).root_at(signed.size) != signed.root:
+    tree = ProvedTree(newer, newest)
+    if (tree.root_at(signed.size), tree.root_at(published.size)) != (signed.root, published.root):
         raise BackupError("the log that was given is another history than the back-up's")
-    return KeptLog(newer, published, published)
+    return KeptLog(newer, newest, published)
 
 
 def require_reached(log: KeptLog, logs: Logs, seen: bytes) -> None:
@@ -76,8 +78,9 @@ def copy(log: KeptLog, logs: Logs, layout: Layout) -> Fetch:
         snapshot.copy_log(log.fetch, log.signed, log.published, layout.ledger)
         return FolderFetch(layout.ledger / "public")
     tiles = open_tiles(*store_of(layout))
-    with suppress(MissingError):  # nothing is there: nobody has seen it
-        require_reached(log, logs, tiles.fetch(CHECKPOINT))
+    for name in (CHECKPOINT, PENDING):
+        with suppress(MissingError):  # nothing is there: nobody has seen it
+            require_reached(log, logs, tiles.fetch(name))
     tiles.prepare()
     wanted = {*snapshot.tiles_of(log.signed.size), *snapshot.tiles_of(log.published.size)}
     for number, tile in enumerate(sorted(wanted), 1):
@@ -99,3 +102,11 @@ def allow(log: KeptLog, layout: Layout) -> None:
     with closing(open_database(layout.database_url)) as database:
         row = SqlCheckpoints(database, log.signed.origin)
         row.create(log.signed.note, cosigned, log.signed.size)
+
+
+def _pending(fetch: Fetch, logs: Logs) -> SignedCheckpoint | None:
+    """What witnesses may have seen already, where a log waits for their cosignatures."""
+    try:
+        return open_checkpoint(fetch(PENDING), logs)
+    except MissingError:
+        return None

@@ -17,7 +17,12 @@ from sqlalchemy.pool import QueuePool
 
 from fleet_backend.fleet import engine
 from fleet_backend.fleet.engine import Changes, Link
-from fleet_backend.fleet.errors import DatabaseError, DatabaseLostError, SchemaVersionError
+from fleet_backend.fleet.errors import (
+    DatabaseError,
+    DatabaseLostError,
+    SchemaVersionError,
+    UpgradeError,
+)
 from fleet_backend.fleet.schema import VERSION, schema_version
 
 T = TypeVar("T")
@@ -41,7 +46,8 @@ class Database:
         with self._named_errors(), self._link.writers.begin() as connection:
             self._link.lock_schema(connection)
             if inspect(connection).has_table(schema_version.name):
-                migrate.bring_up(connection)
+                with self._named_upgrade():
+                    migrate.bring_up(connection)
             else:
                 self._link.make_tables(connection)
                 migrate.stamp(connection)
@@ -73,9 +79,7 @@ class Database:
                 raise DatabaseError("the database has no schema yet")
             found = connection.execute(select(schema_version.c.version)).scalars().all()
         if list(found) != [VERSION]:
-            raise SchemaVersionError(
-                f"the database has schema version {found}, this program knows {VERSION}"
-            )
+            raise SchemaVersionError(_told_version(list(found)))
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -125,6 +129,20 @@ class Database:
         self._link.writers.dispose()
 
     @contextmanager
+    def _named_upgrade(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            named = self._link.named(error)
+            if isinstance(named, DatabaseLostError):
+                raise named from None
+            raise UpgradeError(
+                f"the database could not be brought up to schema version {VERSION}: {named}."
+                " Nothing was changed in it. Put that right and start again, or go on with the"
+                " program that wrote it (docs/operations.md, Upgrade)"
+            ) from None
+
+    @contextmanager
     def _named_errors(self) -> Iterator[None]:
         try:
             yield
@@ -133,6 +151,18 @@ class Database:
             raise self._link.named(error) from None
         except PoolTimeoutError as error:
             raise DatabaseLostError("every connection to the database is in use") from error
+
+
+def _told_version(found: list[int]) -> str:
+    told = f"the database has schema version {found}, this program knows {VERSION}"
+    if len(found) == 1 and found[0] > VERSION:
+        return (
+            f"{told}: a newer trifleet wrote it, and there is no way back within it. Start that one"
+            " again, or restore the back-up that was made before it (docs/operations.md, Upgrade)"
+        )
+    if len(found) == 1 and found[0] > 0:
+        return f"{told}: start the ingest (or trifleet run) of this version, which brings it up"
+    return told
 
 
 def open_database(url: str) -> Database:

@@ -77,6 +77,10 @@ class DatabaseLostError(DatabaseRefusedError):
     """
 
 
+class UpgradeError(DatabaseError):
+    """An older database could not be brought up, and is as it was."""
+
+
 class SchemaVersionError(DatabaseError):
     """A newer program has written this database: refuse to touch it."""
 

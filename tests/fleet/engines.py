@@ -10,8 +10,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
-from fleet_backend.fleet.database import open_database
+from fleet_backend.fleet import migrate
+from fleet_backend.fleet.database import Database, open_database
 from trifleet import postgres
 from trifleet.errors import PostgresError
 from trifleet.ports import free_port
@@ -36,6 +38,14 @@ def database_url(engine: str, folder: Path, *, empty: bool = False) -> str:
     name = f"t{next(_numbers)}"
     server.sql(f"CREATE DATABASE {name} TEMPLATE {'template1' if empty else _TEMPLATE}")
     return server.url(name)
+
+
+def make_older(database: Database, version: int) -> None:
+    """As a program of that version left it: nobody had heard of Alembic before version 5."""
+    with database._link.writers.begin() as connection:
+        migrate.make_version(connection, version)
+        if version < 5:
+            connection.execute(text("DROP TABLE alembic_version"))
 
 
 def shared_server() -> PostgresServer:

@@ -9,18 +9,12 @@ from sqlalchemy import Connection, insert, inspect, select, text
 
 from fleet_backend.fleet import migrate, schema
 from fleet_backend.fleet.database import Database, open_database
-from fleet_backend.fleet.errors import DatabaseError, SchemaVersionError
+from fleet_backend.fleet.errors import DatabaseError, SchemaVersionError, UpgradeError
 from fleet_backend.fleet.postgres import connect
 from fleet_backend.fleet.schema import VERSION, schema_version
+from tests.fleet.engines import make_older
 
 OLDER = range(1, VERSION)
-
-
-def make_older(database: Database, version: int) -> None:
-    """As a program of that version left it: nobody had heard of Alembic before version 5."""
-    with database._link.writers.begin() as connection:
-        migrate.make_version(connection, version)
-        connection.execute(text("DROP TABLE alembic_version"))
 
 
 def shape(connection: Connection) -> dict[str, Any]:
@@ -142,6 +136,24 @@ def test_a_step_that_fails_leaves_the_older_database_as_it_was(
 
 def _power_cut(*_: object) -> None:
     raise KeyError
+
+
+def test_an_upgrade_that_the_database_refuses_says_what_to_do(url: str) -> None:
+    """Another program's table stands where a step makes one of ours."""
+    with closing(open_database(url)) as database:
+        make_older(database, 3)
+        with database._link.writers.begin() as connection:
+            connection.execute(text("CREATE TABLE gaps (theirs INTEGER)"))
+        with database.read() as connection:
+            before = shape(connection)
+        with pytest.raises(UpgradeError, match="Nothing was changed in it"):
+            database.create_schema()
+        with pytest.raises(SchemaVersionError, match="start the ingest"):
+            database.check_schema()
+        with database._link.writers.begin() as connection:
+            assert shape(connection) == before
+            connection.execute(text("DROP TABLE gaps"))
+        database.create_schema()
 
 
 def test_programs_that_start_at_once_migrate_once(
