@@ -160,16 +160,18 @@ def copy_files(source: Path, target: Path, files: list[Path]) -> None:
 
 def _copy(layout: Layout, folder: BackupFolder, logs: Logs) -> SignedCheckpoint:
     fetch = fetch_of(layout)
+    # The published one is read first: it is never the newer one, and a store that does not answer
+    # holds nobody up.
+    published = log_snapshot.newest_published(fetch, *logs)
 
-    def meanwhile() -> tuple[SignedCheckpoint, SignedCheckpoint]:
+    def meanwhile() -> SignedCheckpoint:
         # The ledger's writer notes a place in the database only after it signed: while nobody can
         # write there, every place that is noted lies below the checkpoint, and every entry below
         # it is in the database. A shared log gives places before it signs: `restore` takes back
-        # those that were not signed. The published one is read first: it is never the newer one.
-        published = log_snapshot.newest_published(fetch, *logs)
-        return newest_signed(layout, logs), published
+        # those that were not signed.
+        return newest_signed(layout, logs)
 
-    signed, published = _copy_database(layout, folder.database, meanwhile)
+    signed = _copy_database(layout, folder.database, meanwhile)
     log_snapshot.copy_log(fetch, signed, published, folder.ledger)
     write_private(folder.signed, signed.note)
     for path in (layout.policy, layout.root / "installation.json", layout.backups):
