@@ -1,9 +1,9 @@
 """`trifleet backup` and `trifleet restore` as an operator types them."""
 
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
+
+import pytest
 
 from fleet_backend.ledger.keys import load_log_key
 from fleet_backend.ledger.writer import LedgerWriter
@@ -41,6 +41,7 @@ def test_from_a_file_and_a_folder_to_a_server_and_a_store(stopped: Stopped, tmp_
     assert trifleet("backup", tmp_path / "again", "--data", new.root).returncode == 0
 
 
+@pytest.mark.faults
 def test_what_is_wrong_is_told_in_one_line_and_nothing_is_made(
     stopped: Stopped, tmp_path: Path
 ) -> None:
@@ -55,12 +56,9 @@ def test_what_is_wrong_is_told_in_one_line_and_nothing_is_made(
     two_lines = line(tmp_path / "two.url", "sqlite:///a\nsqlite:///b")
     for words, told in (
         (["--seen", seen], "others have seen"),
-        (["--seen", tmp_path / "none"], "No such file"),
         (["--database", open_to_all], "others may read"),
         (["--database", two_lines], "has to hold one line"),
-        (["--tiles", tmp_path / "none"], "cannot read"),
         (["--log", tmp_path], "the log has no checkpoint"),
-        (["--keys", tmp_path], "lacks owner/owner.key"),
     ):
         done = trifleet("restore", kept, "--data", tmp_path / "new", *words)
         assert done.returncode == 1, words
@@ -74,8 +72,3 @@ def test_what_is_wrong_is_told_in_one_line_and_nothing_is_made(
     assert "an entry of the log is no statement" in done.stderr
     done = trifleet("backup", tmp_path / "other", "--data", tmp_path / "new")
     assert "was not finished: delete this folder" in done.stderr
-    with closing(sqlite3.connect(kept / "fleet.db")) as database:
-        database.execute("UPDATE schema_version SET version = 1000")
-        database.commit()
-    done = trifleet("restore", kept, "--data", tmp_path / "newer")
-    assert "a newer trifleet wrote it" in done.stderr
