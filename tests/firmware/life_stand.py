@@ -34,6 +34,7 @@ class Stand:
         self.bus = bus
         self.board = board
         self.frames = []
+        self.held_boots = 0  # how often it had started when a tool last let go of it
         self._tap = bus.attach(self._take, {0x050, 0x0A0, 0x701})
 
     def _take(self, identifier, data):
@@ -60,6 +61,7 @@ class Stand:
     def put(self, name, data):
         with on_bench(self.board.tty) as bench:
             bench.files.write(name, data)
+            self.held_boots = self.board.boots
 
     def close(self):
         self._tap.close()

@@ -55,8 +55,7 @@ def counted(number):
 def test_after_five_crashes_it_starts_small_and_is_unlocked_by_cable(make_stand):
     stand = make_stand(BROKEN, [("crashes", counted(4))])
     # One more crash in telemetry, then a start without it.
-    boots = stand.board.boots
-    stand.wait(lambda: stand.board.boots >= boots + 2)
+    stand.wait(lambda: stand.board.boots >= stand.held_boots + 2)
     stand.talks()
     boots = stand.board.boots
     with Cable(stand.board.tty) as cable:

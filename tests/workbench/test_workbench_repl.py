@@ -59,18 +59,22 @@ def test_a_port_in_use(board: VirtualBoard, repl: RawRepl) -> None:
 @pytest.fixture
 def impostor() -> Iterator[Callable[[dict[bytes, bytes]], str]]:
     """A port behind which something answers by rote: {end of what it read: answer}."""
-    ends: list[int] = []
+    made: list[tuple[threading.Thread, int, int]] = []
 
     def make(rote: dict[bytes, bytes]) -> str:
         ours, theirs = pty.openpty()
         tty.setraw(theirs)
-        ends.extend((ours, theirs))
-        threading.Thread(target=_answer, args=(ours, rote), daemon=True).start()
+        thread = threading.Thread(target=_answer, args=(ours, rote), daemon=True)
+        made.append((thread, ours, theirs))
+        thread.start()
         return os.ttyname(theirs)
 
     yield make
-    for descriptor in reversed(ends):
-        os.close(descriptor)
+    for thread, ours, theirs in made:
+        os.close(theirs)  # what it reads has an end now
+        # The number is free only then: the next port may get it, and two would answer there.
+        thread.join()
+        os.close(ours)
 
 
 def _answer(descriptor: int, rote: dict[bytes, bytes]) -> None:
