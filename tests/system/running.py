@@ -20,6 +20,7 @@ from trifleet.ports import free_port
 COMMON = (
     "test_observed.py",
     "test_attacks.py",
+    "test_ride_by_code.py",
     "test_codes.py",
     "test_gossip.py",
     "test_pages.py",
