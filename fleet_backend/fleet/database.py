@@ -32,25 +32,29 @@ class Database:
         Of several programs that start at once one does it. Raises SchemaVersionError for a newer
         database.
         """
-        # Programs that only look need no Alembic: it takes a while to be imported.
-        from fleet_backend.fleet import migrate
-
         with self._named_errors(), self._link.writers.begin() as connection:
             self._link.lock_schema(connection)
-            if inspect(connection).has_table(schema_version.name):
-                migrate.bring_up(connection)
-            else:
-                self._link.make_tables(connection)
-                migrate.stamp(connection)
+            if _version(connection) != [VERSION]:
+                self._change_schema(connection)
         self.check_schema()
+
+    def _change_schema(self, connection: Connection) -> None:
+        # Only here: Alembic takes a while to be imported, and most starts find nothing to change.
+        from fleet_backend.fleet import migrate
+
+        if _version(connection) is None:
+            self._link.make_tables(connection)
+            migrate.stamp(connection)
+        else:
+            migrate.bring_up(connection)
 
     def check_schema(self) -> None:
         """Is this a database that this program understands? Raises DatabaseError."""
         with self.read() as connection:
-            if not inspect(connection).has_table(schema_version.name):
-                raise DatabaseError("the database has no schema yet")
-            found = connection.execute(select(schema_version.c.version)).scalars().all()
-        if list(found) != [VERSION]:
+            found = _version(connection)
+        if found is None:
+            raise DatabaseError("the database has no schema yet")
+        if found != [VERSION]:
             raise SchemaVersionError(
                 f"the database has schema version {found}, this program knows {VERSION}"
             )
@@ -111,6 +115,13 @@ class Database:
             raise self._link.named(error) from None
         except PoolTimeoutError as error:
             raise DatabaseLostError("every connection to the database is in use") from error
+
+
+def _version(connection: Connection) -> list[int] | None:
+    """What the table says, one number where all is well; None where there is no such table."""
+    if not inspect(connection).has_table(schema_version.name):
+        return None
+    return list(connection.execute(select(schema_version.c.version)).scalars())
 
 
 def open_database(url: str) -> Database:
