@@ -104,4 +104,10 @@ def spawn(
         raise
     finally:
         os.close(theirs)
-    return Child(process, terminal, os.pidfd_open(process.pid))
+    try:
+        return Child(process, terminal, os.pidfd_open(process.pid))
+    except OSError:  # no descriptor is left
+        process.kill()
+        process.wait()
+        os.close(terminal)
+        raise

@@ -203,14 +203,17 @@ class VirtualBoard:
         if child is None:
             return 0
         child.kill()
-        if drain:
-            while data := read_some(child.terminal):
-                self._show(data)
-            self._to_tool.put(self._console.end())
-        self._watcher.forget(child.terminal)
-        self._watcher.forget(child.ended)
-        self._typing.clear()
-        return child.close()
+        try:
+            if drain:
+                while data := read_some(child.terminal):
+                    self._show(data)
+                self._to_tool.put(self._console.end())
+            self._watcher.forget(child.terminal)
+            self._watcher.forget(child.ended)
+            self._typing.clear()
+        finally:  # whatever went wrong, no process is left that nobody waited for
+            code = child.close()
+        return code
 
     def _restart(self, cause: int) -> None:
         self._end_child(drain=True)
