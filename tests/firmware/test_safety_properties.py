@@ -227,7 +227,11 @@ SEEDED = [
     ("LIMP_PPM = 400_000", "LIMP_PPM = 0"),
     ("CAP_DOWN_UMPS = 500", "CAP_DOWN_UMPS = 5_000"),
     ("return state.direction if turns and fast else gear", "return gear"),
-    ("rolls if state.direction == NEUTRAL", "gear if state.direction == NEUTRAL"),
+    pytest.param(  # takes over a thousand rides to be met; a rule of `safety_rules_drive` meets it
+        "rolls if state.direction == NEUTRAL",
+        "gear if state.direction == NEUTRAL",
+        marks=pytest.mark.faults,
+    ),
     ("lights = inputs.hmi[4]", "lights = state.lock != LOCKED and inputs.hmi[4]"),
 ]
 
@@ -239,7 +243,13 @@ def test_a_seeded_fault_is_noticed(monkeypatch, sound, faulty):
     broken = types.ModuleType("broken")
     exec(source.replace(sound, faulty), broken.__dict__)
     monkeypatch.setattr(sys.modules[__name__], "k", broken)
-    quick = settings(TestRide.settings, max_examples=2_000, phases=[Phase.generate], database=None)
+    quick = settings(
+        TestRide.settings,
+        max_examples=2_000,
+        phases=[Phase.generate],
+        database=None,
+        derandomize=True,
+    )
     with pytest.raises(AssertionError):
         run_state_machine_as_test(Ride, settings=quick)
 
