@@ -6,7 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-WORKERS ?= 4
+# More than there are cores: most tests wait, for programs that start, for brokers and for timers.
+WORKERS ?= 6
 # Where the environment forbids bytecode files, each of a thousand processes would compile anew.
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet

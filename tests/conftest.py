@@ -64,8 +64,9 @@ def put_in_order(items: list[pytest.Item]) -> None:
     for item in items:
         units[unit_of(item.nodeid)].append(item)
     units[COMMON_STACK].sort(key=lambda item: COMMON.index(item.path.name))  # the rest as it was
-    waiting = [unit for unit in units if "/system/" in unit]
-    waiting.sort(key=lambda unit: unit != COMMON_STACK)  # the longest of all
+    waiting = [unit for unit, of in units.items() if "/system/" in unit or any(map(is_slow, of))]
+    # The longest of all, the other whole stacks, and what else takes its time.
+    waiting.sort(key=lambda unit: (unit != COMMON_STACK, "/system/" not in unit))
     computing = [unit for unit in units if unit not in waiting]
     # The last of them begins when two thirds of the others have begun.
     stride = max(1, 2 * len(computing) // (3 * max(1, len(waiting))))
@@ -75,6 +76,10 @@ def put_in_order(items: list[pytest.Item]) -> None:
             order.append(waiting.pop(0))
         order.append(unit)
     items[:] = [item for unit in (*order, *waiting) for item in units[unit]]
+
+
+def is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
 
 
 def unit_of(nodeid: str) -> str:

@@ -28,6 +28,8 @@ from protocol import command, courier, link, presentation, record, statement
 from protocol.cose import PS256, assemble
 from protocol.mac import Hmac
 
+pytestmark = pytest.mark.slow
+
 VEHICLES = ("trike-7", "trike-8", "trike-9")
 
 

@@ -13,6 +13,8 @@ from workbench.bench import on_bench
 from workbench.cable import Cable, CableAnswer
 from workbench.flash import flash_application
 
+pytestmark = pytest.mark.slow
+
 WITHIN_S = 20.0
 BROKEN = [
     (

@@ -31,6 +31,8 @@ from trifleet.brokers.common import BrokerError
 from trifleet.brokers.mosquitto import find_binary
 from trifleet.brokers.rabbitmq import find_home
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AmqpStand]:

@@ -24,6 +24,8 @@ from trifleet.errors import PostgresError
 from trifleet.ports import free_port
 from trifleet.postgres import ServerSettings
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("w-1", "w-2", "w-3", "w-4")
 
 

@@ -28,6 +28,8 @@ from fleet_backend.logstore.schema import leases
 from tests.fleet.engines import POSTGRES, SQLITE
 from trifleet.layout import write_toml
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
 LEASE_S = 1.0

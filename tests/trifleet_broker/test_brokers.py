@@ -52,6 +52,8 @@ from trifleet.certificates.authority import (
 )
 from trifleet.certificates.files import Party
 
+pytestmark = pytest.mark.slow
+
 FORGED_NAMES = ("gw/1", "gw+1", "+", "#", "$SYS", "gw 1", "GW-1", "gw-1\x00x", "gw-1,CN=gw-2", "")
 
 

@@ -31,6 +31,8 @@ from trifleet.layout import Layout
 from trifleet.program_settings import ProgramSettings
 from trifleet.slots import Slot
 
+pytestmark = pytest.mark.slow
+
 ILL = "could not be looked at"
 
 
