@@ -21,7 +21,7 @@ from trifleet.errors import InstallationError
 from trifleet.layout import Layout, is_vacant, make_folder, write_private
 from trifleet.provisioning import Say, add_vehicle
 from trifleet.slots import slots
-from workbench.application import collect_application
+from workbench.application import Application
 
 ISSUER = "issuer-1"
 _MARK = "installation.json"
@@ -42,7 +42,7 @@ def install(layout: Layout, count: int, say: Say) -> None:
     try:
         database.create_schema()
         register_issuer(layout, database)
-        application = collect_application(Path(__file__).resolve().parent.parent)
+        application = Application(Path(__file__).resolve().parent.parent)
         # One vehicle costs a second of one core; two at once is what a small machine has.
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             jobs = [

@@ -6,7 +6,7 @@ Every step may be interrupted and repeated; what exists is kept.
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from boards.errors import BoardError
 from boards.virtual.settings import VirtualBoardSettings
@@ -20,7 +20,7 @@ from trifleet.errors import InstallationError
 from trifleet.layout import Layout, make_folder, write_private
 from trifleet.slots import Slot
 from trifleet.vehicle_file import config_file
-from workbench.application import BoardFile
+from workbench.application import Application
 from workbench.errors import WorkbenchError
 from workbench.flash import flash_application
 from workbench.identity import Identity
@@ -34,7 +34,7 @@ Say = Callable[[str, str], None]
 
 
 def add_vehicle(
-    layout: Layout, database: Database, slot: Slot, application: Sequence[BoardFile], say: Say
+    layout: Layout, database: Database, slot: Slot, application: Application, say: Say
 ) -> None:
     """Bring one vehicle and its gateway to where they can run. What is done already is kept.
 
@@ -42,7 +42,7 @@ def add_vehicle(
     """
     _register_gateway(layout, database, slot)
     config = config_file(load_vehicle(slot.configuration))
-    digest = _digest(application, config)
+    digest = hashlib.sha256(config + application.fingerprint.encode()).hexdigest()
     mark = layout.vehicle(slot.vehicle) / "application.sha256"
     with database.read() as connection:
         known = vehicles.find(connection, slot.vehicle) is not None
@@ -76,14 +76,14 @@ def _identity(layout: Layout, slot: Slot) -> Identity:
 def _prepare_board(
     layout: Layout,
     slot: Slot,
-    application: Sequence[BoardFile],
+    application: Application,
     config: bytes,
     identity: Identity | None,
 ) -> ProvisionResult | None:
     image = make_folder(layout.vehicle(slot.vehicle)) / "flash.img"
     try:
         with VirtualBoard(VirtualBoardSettings(image)) as board:
-            flash_application(board.tty, application)
+            flash_application(board.tty, application.files())
             if identity is None:
                 configure(board.tty, config)
                 return None
@@ -129,13 +129,6 @@ def delegation(layout: Layout, slot: Slot) -> Chain:
     signature = keys.sign_ps256(owner, grant.signed_message(payload))
     issuer = keys.modulus(keys.load_rsa(layout.issuing_key))
     return Chain((cose.assemble(cose.PS256, payload, signature),), (keys.modulus(owner), issuer))
-
-
-def _digest(application: Sequence[BoardFile], config: bytes) -> str:
-    total = hashlib.sha256(config)
-    for file in application:
-        total.update(file.path.encode() + b"\0" + file.sha256)
-    return total.hexdigest()
 
 
 def _now() -> int:

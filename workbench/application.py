@@ -11,7 +11,9 @@ import hashlib
 import importlib.util
 import shutil
 import subprocess
+import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -48,6 +50,35 @@ def collect_application(
     return _made(tuple(sources.items()), tuple((users or {}).items()), compiler)
 
 
+class Application:
+    """What `collect_application` makes of a checkout, when it is first asked for: most starts of a
+    fleet find its boards flashed with it. Safe to share between threads.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.fingerprint = _fingerprint(root)
+        self._root = root
+        self._lock = threading.Lock()
+
+    def files(self) -> tuple[BoardFile, ...]:
+        """Raises ApplicationError."""
+        with self._lock:
+            return collect_application(self._root)
+
+
+def _fingerprint(root: Path) -> str:
+    """SHA-256 in hex of all that the files are made of: the sources, and what makes them small and
+    compiles them."""
+    total = hashlib.sha256(sys.version.encode())
+    folders = (root / "firmware", root / "protocol", Path(__file__).parent)
+    for number, folder in enumerate(folders):
+        for name, text in _sources(folder, f"{number}/").items():
+            data = text.encode()
+            total.update(f"{name}\0{len(data)}\0".encode() + data)
+    total.update(find_compiler().read_bytes())
+    return total.hexdigest()
+
+
 @lru_cache(maxsize=4)
 def _made(
     source_items: tuple[tuple[str, str], ...], users: tuple[tuple[str, str], ...], compiler: Path
@@ -60,12 +91,11 @@ def _made(
     modules = {_module(name): text for name, text in sources.items() if name not in AS_SOURCE}
     small = shrink(modules, loose | dict(users), KEPT) if loose else modules
     files = [board_file(name, text.encode()) for name, text in loose.items()]
-    with tempfile.TemporaryDirectory() as folder:
-        files += [
-            _compiled(small[_module(name)], name, compiler, Path(folder))
-            for name in sources
-            if name not in AS_SOURCE and _module(name) in small
-        ]
+    files += [
+        _compiled(small[_module(name)], name, compiler)
+        for name in sources
+        if name not in AS_SOURCE and _module(name) in small
+    ]
     return tuple(sorted(files, key=lambda file: file.path))
 
 
@@ -117,12 +147,15 @@ def _module(name: str) -> str:
     return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def _compiled(text: str, name: str, compiler: Path, scratch: Path) -> BoardFile:
-    source, target = scratch / "module.py", scratch / "module.mpy"
-    source.write_text(text, encoding="utf-8")
-    # -s: the name in tracebacks. The module's own costs nothing: who imports it brings it along.
-    command = [str(compiler), "-s", _module(name), "-o", str(target), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ApplicationError(f"{name}: {done.stderr.strip() or done.stdout.strip()}")
-    return board_file(name.removesuffix(".py") + ".mpy", target.read_bytes())
+@lru_cache(maxsize=256)
+def _compiled(text: str, name: str, compiler: Path) -> BoardFile:
+    """Remembered: another application differs in a few modules."""
+    with tempfile.TemporaryDirectory() as scratch:
+        source, target = Path(scratch) / "module.py", Path(scratch) / "module.mpy"
+        source.write_text(text, encoding="utf-8")
+        # -s: the name in tracebacks. The module's own costs nothing: who imports it brings it.
+        command = [str(compiler), "-s", _module(name), "-o", str(target), str(source)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ApplicationError(f"{name}: {done.stderr.strip() or done.stdout.strip()}")
+        return board_file(name.removesuffix(".py") + ".mpy", target.read_bytes())

@@ -74,6 +74,31 @@ def test_collects_compiled_modules_and_plain_starts(checkout: Path) -> None:
     assert str(checkout).encode() not in b"".join(file.data for file in files)
 
 
+def test_the_fingerprint_stands_for_the_files_and_is_had_without_them(checkout: Path) -> None:
+    first = application.Application(checkout)
+    assert first.files() == collect_application(checkout)
+    assert application.Application(checkout).fingerprint == first.fingerprint
+    hello = checkout / "firmware/app/hello.py"
+    hello.rename(hello.with_name("other.py"))
+    renamed = application.Application(checkout)
+    hello.with_name("other.py").rename(hello)
+    hello.write_text("def\n")
+    changed = application.Application(checkout)  # not compiled yet
+    assert len({one.fingerprint for one in (first, renamed, changed)}) == 3
+    with pytest.raises(ApplicationError, match=r"app/hello\.py"):
+        changed.files()
+
+
+def test_the_fingerprint_tells_of_another_compiler(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = application.Application(checkout).fingerprint
+    other = checkout / "mpy-cross"
+    other.write_bytes(application.find_compiler().read_bytes() + b"\0")
+    monkeypatch.setattr(application, "find_compiler", lambda: other)
+    assert application.Application(checkout).fingerprint != before
+
+
 def test_names_the_source_that_does_not_compile(checkout: Path) -> None:
     (checkout / "firmware/app/hello.py").write_text("def\n")
     with pytest.raises(ApplicationError, match=r"app/hello\.py"):
