@@ -77,7 +77,7 @@ def grave_faults(page: Page) -> list[str]:
 
 @pytest.mark.parametrize(
     ("locale", "scheme", "width"),
-    [("en", "light", 390), ("fr", "dark", 390), ("fr", "light", 1440), ("en", "dark", 1440)],
+    [("en", "light", 390), ("fr", "dark", 1440)],
 )
 def test_no_serious_fault_of_access(
     stand: LedgerStand, reader: Visitor, locale: str, scheme: str, width: int

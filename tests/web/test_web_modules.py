@@ -272,7 +272,8 @@ def test_any_fault_or_health_record_is_a_sentence(
     if kind == record.FAULT:
         drawn = st.fixed_dictionaries(fields)
     bodies_drawn = data.draw(st.lists(drawn, min_size=5, max_size=20))
-    page.goto(f"{server.url}/fleet")
+    if not page.url.startswith(f"{server.url}/fleet"):  # the page of the example before is as good
+        page.goto(f"{server.url}/fleet")
     for texts in page.evaluate(SENTENCES, [[record.KINDS[kind], body] for body in bodies_drawn]):
         assert all(text and "{" not in text and "undefined" not in text for text in texts)
 
