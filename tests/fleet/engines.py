@@ -6,7 +6,9 @@ are copies of one that has the schema: making the tables anew would take longer 
 
 import atexit
 import itertools
+import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,14 +30,33 @@ _started: list[PostgresServer] = []
 def database_url(engine: str, folder: Path, *, empty: bool = False) -> str:
     """A new database for this test; with the schema in it where `empty` is not asked for.
 
-    On SQLite the file `fleet.db` of the folder, which the test makes the tables in.
+    On SQLite the file `fleet.db` of the folder.
     """
     if engine == SQLITE:
-        return f"sqlite:///{folder / 'fleet.db'}"
+        file = folder / "fleet.db"
+        return f"sqlite:///{file}" if empty else sqlite_url(file)
     server = shared_server()
     name = f"t{next(_numbers)}"
     server.sql(f"CREATE DATABASE {name} TEMPLATE {'template1' if empty else _TEMPLATE}")
     return server.url(name)
+
+
+def sqlite_url(file: Path) -> str:
+    """Of a file with the tables in it; one that is there is left as it is."""
+    if not file.exists():
+        shutil.copy(_template_file(), file)  # with its mode
+    return f"sqlite:///{file}"
+
+
+@cache
+def _template_file() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="trifleet-sqlite-"))
+    atexit.register(shutil.rmtree, folder)
+    made = open_database(f"sqlite:///{folder / 'fleet.db'}")
+    made.create_schema()
+    made.close()
+    assert [path.name for path in folder.iterdir()] == ["fleet.db"]  # nothing lies beside it
+    return folder / "fleet.db"
 
 
 def shared_server() -> PostgresServer:

@@ -12,6 +12,7 @@ from fleet_backend.fleet import gateways, keys, vehicles
 from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.ingest.acceptance import KnownVehicle, View
 from protocol import bodies, cbor, mac, record, statement
+from tests.fleet.engines import sqlite_url
 
 NOW = 1_790_000_000
 
@@ -120,7 +121,7 @@ def open_fleet(
     folder: Path, *pairs: tuple[FakeGateway, Sequence[FakeVehicle]], url: str = ""
 ) -> Database:
     """A database in which these are registered: a file of the folder, or that of the URL."""
-    database = open_database(url or f"sqlite:///{folder / 'fleet.db'}")
+    database = open_database(url or sqlite_url(folder / "fleet.db"))
     database.create_schema()
     with database.begin() as connection:
         for gateway, known in pairs:

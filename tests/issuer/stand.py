@@ -19,6 +19,7 @@ from fleet_backend.issuer.settings import IssuerSettings
 from fleet_backend.ledger.keys import generate_log_key, load_log_key, log_signer, log_vkey
 from fleet_backend.ledger.signedroot import SignedRootFile
 from fleet_backend.ledger.writer import LedgerWriter, create_ledger
+from tests.fleet.engines import sqlite_url
 from tests.issuer.parties import party
 
 ORIGIN = "log.example/fleet"
@@ -56,7 +57,7 @@ class Stand:
         self.folder = folder
         self.settings = IssuerSettings(
             ISSUER,
-            url or f"sqlite:///{folder}/fleet.db",
+            url or sqlite_url(folder / "fleet.db"),
             folder / "issuing.key",
             folder / "statement.key",
             folder / "journal",

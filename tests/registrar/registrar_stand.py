@@ -16,6 +16,7 @@ from fleet_backend.fleet.enrolments import Enrolment
 from fleet_backend.registrar.invitations import Invitations
 from fleet_backend.registrar.worker import Offer, Worker
 from protocol import enrolment
+from tests.fleet.engines import sqlite_url
 from trifleet.certificates.authority import create
 from trifleet.certificates.registrar import RegistrarAuthority
 
@@ -65,7 +66,7 @@ class Stand:
     def __init__(self, folder: Path, offer: Offer = OFFER) -> None:
         self.now = NOW
         self.folder = folder
-        self.database = open_database(f"sqlite:///{folder / 'fleet.db'}")
+        self.database = open_database(sqlite_url(folder / "fleet.db"))
         self.database.create_schema()
         self.authority = create(folder / "authority", "fleet authority", lambda: float(self.now))
         self.invitations = Invitations(folder / "invitations")
