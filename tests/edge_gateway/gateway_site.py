@@ -1,6 +1,5 @@
 """Broker, bus and backend around a gateway in a process of its own."""
 
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from gateway_stand import (
 from hw.virtual_bus import VirtualBus
 from protocol import courier
 from trifleet.broker import Broker, BrokerSettings, Role, User
+from trifleet.ports import free_port
 
 
 class Stand:
@@ -35,7 +35,7 @@ class Stand:
         self.folder = folder
         self.broker = Broker(BrokerSettings(folder / "broker"), users)
         self.broker.write_config()
-        self.can_port = can_port = _free_port()
+        self.can_port = can_port = free_port()
         self.bus = VirtualBus(port=can_port)
         if with_bus:
             self.bus.start()
@@ -90,12 +90,6 @@ class Stand:
         assert self.vcu.faults == [], self.vcu.faults
         self.backend.check_chain()
         assert sorted(self.backend.records()) == sorted(self.vcu.made)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def fill(vcu: FakeVcu, count: int) -> None:
