@@ -146,10 +146,12 @@ def test_every_node_sends_its_messages_as_the_other_codec_reads_them(
     for name in expected - {"GNSS_Position"}:
         steps = {(b - a) % 16 for a, b in zip(alive[name], alive[name][1:], strict=False)}
         assert steps <= {1}, name
-    # The cycle times, relative to the fastest message (2 seconds of it).
+    # The cycle times, relative to the fastest message (2 seconds of it). A node that is late leaves
+    # cycles out, the fast ones more: so a busy machine bends the shares, but by no factor of two.
+    seen = counts.copy()
     for name in ("HMI_Inputs", "BMS_Pack", "GNSS_Status", "MC_Heartbeat"):
         share = 20 / vehicle_bus().cycle_ms(name)
-        assert counts[name] == pytest.approx(counts["MC_Status1"] * share, rel=0.25, abs=2), name
+        assert seen[name] == pytest.approx(seen["MC_Status1"] * share, rel=0.5, abs=2), name
 
 
 def test_the_state_of_a_second_start_continues(
