@@ -48,6 +48,8 @@ def report_gateway(connection: Connection, gateway: str, event: tuple[int, str],
     or whose key is another one, is something for the operator.
     """
     number, text = event
+    if number == statement.KEY_CHANGED:
+        text = f"its statements have another key from now on, {text[:16]}..."
     _LOG.info("a gateway reports an event", extra={"gateway": gateway, "number": number})
     if number in _FOR_THE_OPERATOR:
         data = {"source": "gateway", "gateway": gateway, "text": text, "server_time": now}

@@ -199,8 +199,9 @@ class Authority:
         return key, load_certificate(roots.certificate_file(self.folder, number))
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    def locked(self, name: str = "lock") -> Iterator[None]:
+        """Nobody else changes anything meanwhile. Another name: another lock."""
+        handle = os.open(self.folder / name, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield

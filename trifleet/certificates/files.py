@@ -63,11 +63,16 @@ def ensure(authority: Authority, party: Party, clock: Callable[[], float] = time
 
     A name that was revoked gets nothing here: that is `replace_key`'s to do, when it is asked for.
     """
+    with authority.locked("files.lock"):  # a command and a running stack do this at one time
+        return _ensure(authority, party, clock())
+
+
+def _ensure(authority: Authority, party: Party, now: float) -> bool:
     bundle = authority.bundle()
     told = not party.ca_file.exists() or party.ca_file.read_bytes() != bundle
     if told:
         write_private(party.ca_file, bundle)
-    if _is_revoked(authority, party) or _is_good(authority, party, clock()):
+    if _is_revoked(authority, party) or _is_good(authority, party, now):
         return told
     renew(authority, party)
     return True

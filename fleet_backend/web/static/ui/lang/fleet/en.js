@@ -47,6 +47,8 @@ export default {
   "quarantine.unknown-gateway": "The message names a gateway that is not registered.",
   "quarantine.wrong-gateway": "The statement names another gateway than the one that brought it.",
   "quarantine.statement-signature": "The gateway’s signature is not genuine.",
+  "quarantine.key-replaced": "The statement is signed with a key that its gateway has replaced.",
+  "quarantine.key-change": "The gateway’s change of key does not hold.",
   "quarantine.body-inflate": "The content cannot be unpacked, or is too large.",
   "quarantine.commitment": "The content is not the one that the signed statement committed to.",
   "quarantine.release-signature": "The content is missing, and not by the gateway’s own word.",
@@ -69,6 +71,6 @@ export default {
   "quarantine.sighting-signature": "The gateway’s signature on a sighting of the log is not genuine.",
   "quarantine.unknown-topic": "Nothing is expected on this topic.",
   "quarantine.poison": "The ingest could not handle this message. It is kept whole.",
-  "quarantine.by-gateway": "The gateway did not take records of its vehicle: {text}",
+  "quarantine.by-gateway": "The gateway reports: {text}",
   "quarantine.other": "Not believed: {name}. Kept as it came.",
 };

@@ -51,6 +51,9 @@ export default {
   "quarantine.wrong-gateway":
     "La déclaration cite une autre passerelle que celle qui l’a apportée.",
   "quarantine.statement-signature": "La signature de la passerelle n’est pas authentique.",
+  "quarantine.key-replaced":
+    "La déclaration est signée avec une clé que sa passerelle a remplacée.",
+  "quarantine.key-change": "Le changement de clé de la passerelle n’est pas valable.",
   "quarantine.body-inflate": "Le contenu ne peut pas être décompressé, ou il est trop volumineux.",
   "quarantine.commitment": "Le contenu n’est pas celui que la déclaration signée a engagé.",
   "quarantine.release-signature": "Le contenu manque, et ce n’est pas la passerelle qui le dit.",
@@ -79,7 +82,6 @@ export default {
   "quarantine.unknown-topic": "Rien n’est attendu sur ce canal.",
   "quarantine.poison":
     "La réception n’a pas pu traiter ce message. Il est conservé en entier.",
-  "quarantine.by-gateway":
-    "La passerelle n’a pas accepté des enregistrements de son véhicule\u00a0: {text}",
+  "quarantine.by-gateway": "La passerelle signale\u00a0: {text}",
   "quarantine.other": "Non cru\u00a0: {name}. Conservé tel quel.",
 };
