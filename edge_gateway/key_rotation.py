@@ -38,6 +38,11 @@ def rotate(settings: GatewaySettings) -> tuple[int, bytes]:
     """
     with _alone(settings.key_file.parent):
         key = current_key(settings)
+        if settings.key_file.stat().st_uid != os.geteuid():
+            raise GatewayError(
+                f"{settings.key_file} belongs to another user, who could not read the new key:"
+                " run this as the user who runs the gateway"
+            )
         old = public_bytes(key)
         outbox = open_outbox(settings, key)
         try:

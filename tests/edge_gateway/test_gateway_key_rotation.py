@@ -281,6 +281,18 @@ def test_a_restored_copy_is_told_ends_and_does_not_begin_again(
     assert backend.stored() == list(range(7))
 
 
+def test_another_user_than_the_gateways_changes_nothing(
+    settings: GatewaySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new file would be his, and the gateway could not read it."""
+    before = settings.key_file.read_bytes()
+    owner = settings.key_file.stat().st_uid
+    monkeypatch.setattr("edge_gateway.key_rotation.os.geteuid", lambda: owner + 1)
+    with pytest.raises(GatewayError, match="as the user who runs the gateway"):
+        key_rotation.rotate(settings)
+    assert settings.key_file.read_bytes() == before
+
+
 def test_a_key_file_of_before_beside_the_outbox_of_now_is_named(
     settings: GatewaySettings, backend: Backend
 ) -> None:
