@@ -175,6 +175,7 @@ class Exchange:
 
     def publish(self, now: float, challenges: Mapping[str, bytes | None]) -> None:
         """Whatever is due, and each vehicle's newest challenge where it is not out yet."""
+        self._outbox.check_key()
         self._settle()
         if self._uplink.session != self._session:
             self._session = self._uplink.session

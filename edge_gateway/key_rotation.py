@@ -4,7 +4,7 @@ Order of durable writes, and what is true if power goes right after each:
 1. `<key file>.next`, a new key: nothing has changed; a repetition takes this key.
 2. one commit of the outbox: the statement that brings the new key in, signed by the old one, and
    the row that says that the new one signs from now on. The key is changed: whoever opens the
-   outbox takes the file that has it, and a gateway that ran meanwhile ends at its next statement.
+   outbox takes the file that has it, and a gateway that ran meanwhile ends at its next turn.
 3. the new key takes the place of the old one, of which no copy is left.
 There is no moment without a key that signs, and none at which both do.
 """
@@ -38,6 +38,11 @@ def rotate(settings: GatewaySettings) -> tuple[int, bytes]:
     """
     with _alone(settings.key_file.parent):
         key = current_key(settings)
+        if settings.key_file.stat().st_uid != os.geteuid():
+            raise GatewayError(
+                f"{settings.key_file} belongs to another user, who could not read the new key:"
+                " run this as the user who runs the gateway"
+            )
         old = public_bytes(key)
         outbox = open_outbox(settings, key)
         try:

@@ -144,6 +144,11 @@ class Outbox:
         self._count += 1
         return seq
 
+    def check_key(self) -> None:
+        """Once a turn. Raises OutboxError where another process has changed the key."""
+        with named_errors():
+            self.signer.check_unchanged()
+
     def end_key(self, public_key: bytes) -> ReplacedKeyError:
         """The backend said that this key is over: on disk, as far as there is room for it."""
         with contextlib.suppress(OutboxFullError), named_errors():

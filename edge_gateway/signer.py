@@ -44,7 +44,7 @@ class Signer:
             raise replaced_key()
 
     def check_unchanged(self) -> None:
-        """Before each statement. Raises OutboxError: another process has changed the key."""
+        """Before whatever is signed. Raises OutboxError: another process has changed the key."""
         if self._read() != self._row:
             raise OutboxError("the key of the statements was changed: starting again with the new")
 

@@ -183,14 +183,16 @@ def test_the_change_goes_first_and_alone_however_much_waits(
     gateway.close()
 
 
-def test_a_gateway_that_runs_ends_at_its_next_statement_and_starts_with_the_new_key(
+def test_a_gateway_that_runs_ends_at_once_and_starts_with_the_new_key(
     settings: GatewaySettings, backend: Backend
 ) -> None:
     gateway = Running(settings, backend)
     gateway.say()
     key_rotation.rotate(settings)
-    with pytest.raises(OutboxError, match="starting again"):
-        gateway.say()
+    for sign in (gateway.say, gateway.gateway.tick):
+        with pytest.raises(OutboxError, match="starting again"):
+            sign()
+    assert courier.UP_STATEMENT not in backend.published  # nor anything else by the old key
     gateway.close()
     say_all(settings, backend)
     assert backend.stored() == list(range(4))
@@ -279,6 +281,18 @@ def test_a_restored_copy_is_told_ends_and_does_not_begin_again(
     assert "key-replaced" in backend.refused()
     say_all(settings, backend)  # the true one hears nothing of it
     assert backend.stored() == list(range(7))
+
+
+def test_another_user_than_the_gateways_changes_nothing(
+    settings: GatewaySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new file would be his, and the gateway could not read it."""
+    before = settings.key_file.read_bytes()
+    owner = settings.key_file.stat().st_uid
+    monkeypatch.setattr("edge_gateway.key_rotation.os.geteuid", lambda: owner + 1)
+    with pytest.raises(GatewayError, match="as the user who runs the gateway"):
+        key_rotation.rotate(settings)
+    assert settings.key_file.read_bytes() == before
 
 
 def test_a_key_file_of_before_beside_the_outbox_of_now_is_named(
