@@ -8,6 +8,7 @@ import shutil
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_gateway import key_rotation
+from edge_gateway import settings as gateway_settings
 from protocol import lock
 from tests.command_line import trifleet
 from tests.privacy.privacy_stand import PrivacyStand
@@ -116,6 +119,19 @@ def test_a_whole_installation_is_well(data: Path) -> None:
     }  # fmt: skip
     assert {name for name, state in states(found).items() if state == "ok"} >= expected
     assert bytes_of(data) == before
+
+
+def test_a_key_that_is_being_changed_is_no_stranger(data: Path) -> None:
+    gateway = gateway_settings.load(data / "gateways/gw-1/gateway.toml")
+    key_rotation.rotate(gateway)
+    found = [one for one in examine(data, FAST) if one.check == "identities"]
+    assert [(one.state, one.text) for one in found] == [
+        ("warn", "gw-1 has changed its key, and the backend has not said that it knows")
+    ]
+    with closing(sqlite3.connect(gateway.outbox_file)) as outbox, outbox:
+        outbox.execute("DELETE FROM statements")  # as if the backend had taken it
+    (told,) = (one for one in examine(data, FAST) if one.check == "identities")
+    assert told.state == "fail" and "gateway.key" in told.text
 
 
 def instead(make: Callable[[Path], object]) -> Callable[[Path], object]:

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from fleet_backend.fleet import keys
 from trifleet.doctor.databases import sqlite_file
-from trifleet.doctor.finding import Finding, Findings, fail, ok
-from trifleet.doctor.readonly import LookError, reading
+from trifleet.doctor.finding import Finding, Findings, fail, ok, warn
+from trifleet.doctor.readonly import LookError, number, reading
 from trifleet.doctor.subject import Subject, read_small, read_toml
 from trifleet.installation import ISSUER
 
@@ -66,9 +66,24 @@ def _gateways(subject: Subject, database: sqlite3.Connection) -> Iterator[Findin
     }
     for name, path in {ISSUER: subject.layout.issuer_statement_key, **files}.items():
         public = _ed25519(path)
-        if public is not None and known.get(name, public) != public:
+        if public is None or known.get(name, public) == public:
+            continue
+        if _is_changing(path, public):
+            words = f"{name} has changed its key, and the backend has not said that it knows"
+            yield warn("identities", words, "let the gateway reach its broker")
+        else:
             words = f"the database knows {name} by another key than {path.parent.name}/{path.name}"
             yield fail("identities", words, _OTHER)
+
+
+def _is_changing(key_file: Path, public: bytes) -> bool:
+    """Does the statement that brings this key in wait in the gateway's outbox?"""
+    waiting = "SELECT count(*) FROM signer JOIN statements ON seq = changed_by WHERE public_key = ?"
+    try:
+        with reading(key_file.with_name("outbox.db")) as outbox:
+            return number(outbox, waiting, public) == 1
+    except LookError:
+        return False  # told by the check of the outboxes
 
 
 def _owner(subject: Subject, database: sqlite3.Connection) -> Iterator[Finding]:
