@@ -7,7 +7,7 @@ that the death of any node leaves the others theirs. On several machines each ha
 import secrets
 import signal
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,7 @@ class ClusterSettings:
     size: int = 3
     limits: Limits = field(default_factory=Limits)
     start_timeout_s: float = 120.0
+    ports: Sequence[tuple[int, int]] = ()  # (MQTT, AMQP) of each node; free ones without
 
 
 class RabbitCluster:
@@ -52,22 +53,27 @@ class RabbitCluster:
         if not self._cookie.exists():
             write_private(self._cookie, secrets.token_hex(32))
         names = tuple(f"node-{number}" for number in range(1, settings.size + 1))
-        self.nodes = [RabbitMq(self._node(name, names), self._users) for name in names]
+        ports = settings.ports or [(0, 0)] * settings.size
+        self.nodes = [
+            RabbitMq(self._node(name, names, *own), self._users)
+            for name, own in zip(names, ports, strict=True)
+        ]
 
     def start(self) -> None:
         """All nodes, then the queues, with a copy on each. Raises BrokerError; nothing stays."""
-        self._mapper.start(
-            [find_program("epmd"), "-port", str(self._epmd_port), "-address", LOOPBACK],
-            self.settings.folder / "epmd.log",
-        )
+        self._mapper.start(self.mapper_command(), self.settings.folder / "epmd.log")
         try:
             self.nodes[0].start()  # the others join who is there
             with ThreadPoolExecutor(len(self.nodes)) as pool:
                 list(pool.map(RabbitMq.start, self.nodes[1:]))
-            self._declare_queues()
+            self.declare_queues()
         except (BrokerError, subprocess.SubprocessError):
             self.kill()
             raise
+
+    def mapper_command(self) -> list[str]:
+        """What runs the port mapper, for a supervisor; it comes before the nodes."""
+        return [find_program("epmd"), "-port", str(self._epmd_port), "-address", LOOPBACK]
 
     def set_users(self, users: Iterable[User]) -> None:
         """These and no others, from now on, on every node."""
@@ -98,7 +104,8 @@ class RabbitCluster:
             node.kill()
         self._mapper.end(signal.SIGKILL)
 
-    def _declare_queues(self) -> None:
+    def declare_queues(self) -> None:
+        """When all nodes are there: then each gets a copy. Those that are there stay."""
         first = self.nodes[0]
         first.control("await_online_nodes", str(len(self.nodes)))
         file = self.settings.folder / "queues.json"
@@ -106,11 +113,15 @@ class RabbitCluster:
         write_private(file, text)
         first.control("import_definitions", str(file))
 
-    def _node(self, name: str, names: tuple[str, ...]) -> RabbitMqSettings:
+    def _node(
+        self, name: str, names: tuple[str, ...], port: int, amqp_port: int
+    ) -> RabbitMqSettings:
         s = self.settings
         return RabbitMqSettings(
             s.folder / name,
             s.tls,
+            port=port,
+            amqp_port=amqp_port,
             name=name,
             nodes=full_names(names),
             cookie=self._cookie.read_text(),
