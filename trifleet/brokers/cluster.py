@@ -4,16 +4,18 @@ The nodes find each other through one port mapper, which is the cluster's own ch
 that the death of any node leaves the others theirs. On several machines each has its own.
 """
 
+import contextlib
 import secrets
 import signal
 import subprocess
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from trifleet.brokers import rabbitmq_config
-from trifleet.brokers.child import BrokerChild
+from trifleet.brokers.child import BrokerChild, listens
 from trifleet.brokers.common import (
     LOOPBACK,
     BrokerError,
@@ -25,6 +27,8 @@ from trifleet.brokers.common import (
 )
 from trifleet.brokers.rabbitmq import RabbitMq, RabbitMqSettings, find_program, full_names
 from trifleet.ports import free_port
+
+_BEGIN = "catch ra:restart_server(coordination, {mqtt_node, node()})."
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,22 @@ class RabbitCluster:
     def mapper_command(self) -> list[str]:
         """What runs the port mapper, for a supervisor; it comes before the nodes."""
         return [find_program("epmd"), "-port", str(self._epmd_port), "-address", LOOPBACK]
+
+    def begin_together(self, seconds: float = 120.0) -> None:
+        """For nodes that knew each other and were started at once; returns when all serve.
+
+        The MQTT plugin keeps client ids by Raft, and asks its peers who belongs to it before it
+        starts its own part. Where all begin together each waits 100 s for an answer that nobody
+        can give; so their parts are started from here, and the plugins find them started.
+        """
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            waiting = [node for node in self.running() if not listens(node.port)]
+            if not waiting:
+                return
+            for node in waiting:
+                with contextlib.suppress(BrokerError):  # it is too early
+                    node.control("eval", _BEGIN)
 
     def set_users(self, users: Iterable[User]) -> None:
         """These and no others, from now on, on every node."""

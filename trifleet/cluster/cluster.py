@@ -10,8 +10,6 @@ import os
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,13 +21,14 @@ from trifleet import installation
 from trifleet.brokers.child import listens
 from trifleet.brokers.cluster import ClusterSettings, RabbitCluster
 from trifleet.brokers.common import write_private
+from trifleet.brokers.rabbitmq import find_home
+from trifleet.cluster import health, proxy
 from trifleet.cluster import place as places
-from trifleet.cluster import proxy
 from trifleet.cluster.local import LocalFiles
 from trifleet.cluster.pair import Pair
 from trifleet.cluster.parties import Parties
-from trifleet.cluster.place import APIS, FRONTS, ISSUER, LEDGERS, NODES, Place
-from trifleet.errors import UsageError
+from trifleet.cluster.place import APIS, ISSUER, LEDGERS, NODES, RUN_FILE, Place
+from trifleet.errors import ChildError, UsageError
 from trifleet.layout import make_folder
 from trifleet.ports import LOOPBACK
 from trifleet.postgres import find_programs
@@ -38,10 +37,9 @@ from trifleet.supervisor import Program, Supervisor
 
 log = logging.getLogger("trifleet.cluster")
 MOST_WORKERS = 32
-RUN_FILE = "run.json"
 _START_S = 180.0  # of any part, on a machine that has other work
 _TEND_S = 0.05
-_PROBE_S = 1.0
+_LOOK_S = 0.5
 
 
 class Cluster:
@@ -83,7 +81,9 @@ class Cluster:
 
     def start(self, say: Say, stop: threading.Event) -> None:
         """Until every part is there, or `stop`. Raises TrifleetError, BrokerError, FleetError."""
-        proxy.find()  # what is missing is told before anything is made
+        # What is missing is told before anything is made.
+        proxy.find()
+        find_home()
         find_programs()
         self.ports = places.claim(self.place)
         self._lock = places.lock(self.place)
@@ -95,7 +95,7 @@ class Cluster:
         if stop.is_set():
             return
         self._start_programs(say)
-        self._wait(stop, lambda: not self.missing(), "the cluster")
+        self._wait_whole(stop)
         self._write_run_file()
 
     def tend_until(self, stop: threading.Event) -> None:
@@ -140,20 +140,12 @@ class Cluster:
 
     def writer(self) -> str | None:
         """Which of the ledger's programs has the turn: the one that serves its figures."""
-        return writer_of(self.ports)
+        return health.writer(self.ports)
 
     def missing(self) -> list[str]:
         """What a whole cluster has and this one has not, now."""
-        running = self.pids()
-        wanted = [*NODES, *self.workers, *LEDGERS, ISSUER, *APIS, "proxy"]
-        gone = [name for name in wanted if name not in running]
-        gone += [n for n in NODES if n not in gone and not listens(self.ports[f"{n}-amqp"])]
-        gone += [n for n in APIS if n not in gone and not is_well(self.ports[n], "/healthz")]
-        if self.writer() is None:
-            gone.append("a writer of the log")
-        if not self.pair.is_whole:
-            gone.append("a synchronous standby")
-        return gone
+        gone = health.missing(self.ports, self.pids(), [*self.workers, "proxy"])
+        return gone if self.pair.is_whole else [*gone, "a synchronous standby"]
 
     def _start_database(self, say: Say) -> None:
         self._pair = Pair(self.place, self.ports)
@@ -177,10 +169,12 @@ class Cluster:
         settings = ClusterSettings(self.place.broker, self._parties.server_tls(), ports=ports)
         self._brokers = brokers = RabbitCluster(settings, self._parties.users())
         self._run(self._carriers, "epmd", tuple(brokers.mapper_command()))
-        # The others join who is there; nodes that know each other wait for each other instead.
-        for group in [NODES[:1], NODES[1:]] if is_first else [NODES]:
+        # At first one after the other joins; nodes that know each other wait for each other.
+        for group in [(name,) for name in NODES] if is_first else [NODES]:
             for name in group:
                 self._start_node(name)
+            if not is_first:
+                threading.Thread(target=brokers.begin_together, daemon=True).start()
             for name in group:
                 self._wait(stop, partial(listens, self.ports[f"{name}-mqtt"]), name)
         if stop.is_set():
@@ -198,7 +192,7 @@ class Cluster:
     def _start_programs(self, say: Say) -> None:
         files = LocalFiles(self.place, self.ports, self.pair.url())
         self._create_log(files.first_ledger())
-        self._start_proxy()
+        self._run(self._carriers, "proxy", (proxy.find(), "-db", "-f", str(files.proxy())))
         for name in self.workers:
             self._trifleet(name, "backend", "ingest", "--config", str(files.worker(name)))
         for name in LEDGERS:
@@ -214,19 +208,16 @@ class Cluster:
         if not (self.place.tiles / "public/checkpoint").exists():
             ledgerprogram.create(load_ledger_settings(config))
 
-    def _start_proxy(self) -> None:
-        file = make_folder(self.place.layout.root / "proxy") / "haproxy.cfg"
-        mqtt, amqp = (
-            {name: f"{LOOPBACK}:{self.ports[f'{name}-{what}']}" for name in NODES}
-            for what in ("mqtt", "amqp")
-        )
-        http = {name: f"{LOOPBACK}:{self.ports[name]}" for name in APIS}
-        fronts = [
-            proxy.Front(self.ports[what], servers)
-            for what, servers in zip(FRONTS, (mqtt, amqp, http), strict=True)
-        ]
-        write_private(file, proxy.text(fronts[0], fronts[1], fronts[2]))
-        self._run(self._carriers, "proxy", (proxy.find(), "-db", "-f", str(file)))
+    def _wait_whole(self, stop: threading.Event) -> None:
+        end, missing = time.monotonic() + _START_S, self.missing()
+        while missing and not stop.is_set():
+            if time.monotonic() > end:
+                raise ChildError(
+                    f"after {_START_S:.0f} s the cluster lacks {', '.join(missing)}: see the logs"
+                    f" in {self.place.layout.logs}"
+                )
+            self.tend_for(_LOOK_S)
+            missing = self.missing()
 
     def _wait(self, stop: threading.Event, ready: Callable[[], bool], what: str) -> None:
         def look() -> bool:
@@ -246,19 +237,3 @@ class Cluster:
     def _write_run_file(self) -> None:
         value = {"pid": os.getpid(), "ports": self.ports, "pids": self.pids()}
         write_private(self.place.root / RUN_FILE, json.dumps(value, indent=1))
-
-
-def writer_of(ports: dict[str, int]) -> str | None:
-    """The ledger's program that serves its figures; who stands still does not."""
-    found = [name for name in LEDGERS if is_well(ports[f"{name}-metrics"], "/metrics")]
-    return found[0] if found else None
-
-
-def is_well(port: int, path: str) -> bool:
-    """Does a server on loopback answer 200?"""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(f"http://{LOOPBACK}:{port}{path}", timeout=_PROBE_S) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False

@@ -6,7 +6,8 @@ import signal
 import time
 from pathlib import Path
 
-from trifleet.cluster.cluster import RUN_FILE, writer_of
+from trifleet.cluster.health import writer as writer_of
+from trifleet.cluster.place import RUN_FILE
 from trifleet.errors import ChildError, InstallationError
 
 _PATIENCE_S = 30.0

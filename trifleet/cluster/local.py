@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from trifleet import installation
-from trifleet.cluster.place import LEDGERS, Place
+from trifleet.cluster import proxy
+from trifleet.cluster.place import APIS, LEDGERS, NODES, Place
 from trifleet.cluster.programs import Programs, Where
-from trifleet.layout import Layout, Settings, make_folder, write_toml
+from trifleet.layout import Layout, Settings, make_folder, write_private, write_toml
 from trifleet.ports import LOOPBACK
 
 
@@ -38,6 +39,22 @@ class LocalFiles:
 
     def api(self, name: str) -> Path:
         return self._write(name, self._programs.api(name))
+
+    def proxy(self) -> Path:
+        """Of the one in front of brokers and APIs."""
+        mqtt, amqp = (
+            {name: f"{LOOPBACK}:{self._ports[f'{name}-{what}']}" for name in NODES}
+            for what in ("mqtt", "amqp")
+        )
+        http = {name: f"{LOOPBACK}:{self._ports[name]}" for name in APIS}
+        text = proxy.text(
+            proxy.Front(self._ports["mqtt"], mqtt),
+            proxy.Front(self._ports["amqp"], amqp),
+            proxy.Front(self._ports["http"], http),
+        )
+        file = self._layout.root / "proxy/haproxy.cfg"
+        write_private(file, text.encode())
+        return file
 
     def first_ledger(self) -> Path:
         """The settings that begin the log."""

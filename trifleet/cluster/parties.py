@@ -4,6 +4,7 @@ A program's name is its own, so that two APIs are two clients and one can be shu
 """
 
 import logging
+import threading
 import time
 from collections.abc import Sequence
 
@@ -19,7 +20,7 @@ from trifleet.transport import gateway_party, open_authority
 log = logging.getLogger("trifleet.cluster")
 _ROLES = {Use.GATEWAY: Role.GATEWAY, Use.INGEST: Role.INGEST, Use.API: Role.API}
 _RENEW_S = 3600.0
-_AGAIN_S = 5.0
+_LOOK_S = 1.0
 
 
 class Parties:
@@ -42,6 +43,7 @@ class Parties:
         self._seen = (0, 0)
         self._renew_at = 0.0
         self._next_try = 0.0
+        self._telling = threading.Thread()
 
     def ensure(self) -> int:
         """Make and renew what is due; how many. The brokers' own is renewed here alone."""
@@ -66,21 +68,32 @@ class Parties:
     def tend(self, brokers: RabbitCluster) -> None:
         """Once in a while: let the brokers know what was issued and what was taken back."""
         now = time.monotonic()
-        if now < self._next_try:
+        if now < self._next_try or self._telling.is_alive():
             return
+        self._next_try = now + _LOOK_S
         try:
             if now >= self._renew_at:
                 self._renew_at = now + _RENEW_S
                 for one in self._clients:
                     files.ensure(self._authority, one)
-            state = self._state()
-            if state != self._seen:
-                self._publish_revoked()
-                brokers.set_users(self.users())
-                self._seen = state
-        except (BrokerError, CertificateError) as error:
-            self._next_try = now + _AGAIN_S
+            if self._state() == self._seen:
+                return
+        except (CertificateError, OSError) as error:
+            log.error("no certificate is renewed: %s", error)
+            return
+        # A node that does not answer is waited for, and nothing else may wait with us.
+        self._telling = threading.Thread(target=self._tell, args=(brokers,), daemon=True)
+        self._telling.start()
+
+    def _tell(self, brokers: RabbitCluster) -> None:
+        state = self._state()
+        try:
+            self._publish_revoked()
+            brokers.set_users(self.users())
+        except (BrokerError, CertificateError, OSError) as error:
             log.error("the brokers do not know the certificates of now: %s", error)
+            return
+        self._seen = state
 
     def _publish_revoked(self) -> None:
         text = self._authority.revoked_file.read_text()

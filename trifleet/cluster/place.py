@@ -26,6 +26,7 @@ APIS = ("api-1", "api-2")
 ISSUER = "issuer"
 FRONTS = ("mqtt", "amqp", "http")
 _VERSION = 1
+RUN_FILE = "run.json"  # while it runs: ports and process numbers
 _MARK = "cluster.json"
 
 
