@@ -70,7 +70,7 @@ def test_a_mark_that_is_not_ours_is_told(tmp_path: Path, change: object, told: s
         (("run", "--workers", "0"), "workers: 1 to 32, not 0"),
         (("faults", "--only", "flood"), "no blow is called 'flood': node, leader, primary"),
         (("faults", "--seconds", "1"), "so that a blow is seen"),
-        (("hand-over",), "trifleet cluster run"),
+        (("hand-over",), "no cluster runs on"),
     ],
 )
 def test_what_cannot_be_is_told_in_one_line(

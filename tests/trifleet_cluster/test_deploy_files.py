@@ -181,6 +181,12 @@ def test_the_proxy_of_compose_is_made_from_the_one_that_is_run() -> None:
     assert "unknown" not in done.stderr and "ALERT" not in done.stderr
 
 
+def test_who_is_well_is_asked_the_same_way_everywhere() -> None:
+    probes = [one["readinessProbe"] for name, one in containers() if name in APIS and "args" in one]
+    assert [probe["httpGet"]["path"] for probe in probes] == [proxy.ALIVE] * len(APIS)
+    assert f"GET {proxy.ALIVE}\n" in compose_text()
+
+
 def test_overlays_change_what_there_is() -> None:
     folder = KUBERNETES / "overlays/example"
     (listed,) = read(folder / "kustomization.yaml")

@@ -40,6 +40,7 @@ MOST_WORKERS = 32
 _START_S = 180.0  # of any part, on a machine that has other work
 _TEND_S = 0.05
 _LOOK_S = 0.5
+_BROKERS_LOOK_S = 5.0
 
 
 class Cluster:
@@ -59,6 +60,8 @@ class Cluster:
         self._pair: Pair | None = None
         self._brokers: RabbitCluster | None = None
         self._parties: Parties | None = None
+        self._beginning = threading.Thread()
+        self._next_look = 0.0
 
     def invite(self, gateways: Sequence[str]) -> None:
         """Before the start: these get certificates, beside those that the folder has."""
@@ -118,6 +121,7 @@ class Cluster:
         self.pair.tend()
         if self._parties is not None and self._brokers is not None:
             self._parties.tend(self._brokers)
+            self._look_at_brokers()
         if self.pids() != before:
             self._write_run_file()
 
@@ -174,7 +178,7 @@ class Cluster:
             for name in group:
                 self._start_node(name)
             if not is_first:
-                threading.Thread(target=brokers.begin_together, daemon=True).start()
+                self._begin_together()
             for name in group:
                 self._wait(stop, partial(listens, self.ports[f"{name}-mqtt"]), name)
         if stop.is_set():
@@ -182,6 +186,21 @@ class Cluster:
         brokers.nodes[0].wait_until_ready()
         brokers.declare_queues()
         say("brokers", f"three nodes, MQTT over mutual TLS on {LOOPBACK}:{self.ports['mqtt']}")
+
+    def _begin_together(self) -> None:
+        """Beside the work: it asks each node again and again."""
+        self._beginning = threading.Thread(target=self.brokers.begin_together, daemon=True)
+        self._beginning.start()
+
+    def _look_at_brokers(self) -> None:
+        """Where most of them began anew at once they need help; one alone finds its peers."""
+        now = time.monotonic()
+        if now < self._next_look or self._beginning.is_alive():
+            return
+        self._next_look = now + _BROKERS_LOOK_S
+        silent = [node for node in self.brokers.running() if not listens(node.port)]
+        if len(silent) > len(NODES) // 2:
+            self._begin_together()
 
     def _start_node(self, name: str) -> None:
         node = self.brokers.nodes[NODES.index(name)]

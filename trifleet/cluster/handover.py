@@ -40,6 +40,8 @@ def _running(root: Path) -> tuple[dict[str, int], dict[str, int]]:
         found = json.loads(file.read_text())
         return dict(found["ports"]), dict(found["pids"])
     except FileNotFoundError:
-        raise InstallationError(f"no cluster runs on {root}: trifleet cluster run") from None
+        raise InstallationError(
+            f"no cluster runs on {root}: start one with `trifleet cluster run`"
+        ) from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InstallationError(f"{file} is damaged: {type(error).__name__}") from error

@@ -14,6 +14,7 @@ from trifleet.ports import LOOPBACK
 # Longer than the keep-alive of MQTT (60 s) and two heartbeats of AMQP (30 s).
 _SILENT_S = 150
 _CHECK = "check inter 500ms fall 2 rise 2 on-marked-down shutdown-sessions"
+ALIVE = "/ride"  # answered by a process that is well, whatever becomes of the others
 _NAMES = [
     "resolvers names",
     "    nameserver engine {resolver}",
@@ -63,7 +64,8 @@ def text(
         "    mode http",
         f"    bind {interface}:{http.port}",
         "    balance roundrobin",
-        "    option httpchk GET /healthz",
+        # A page, and not /healthz: that tells of what all APIs share, and would take all away.
+        f"    option httpchk GET {ALIVE}",
         "    http-request del-header X-Forwarded-For",
         "    http-request del-header X-Forwarded-Proto",
         "    option forwardfor",

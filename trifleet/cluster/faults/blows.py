@@ -119,6 +119,10 @@ def _part(cluster: Cluster) -> str:
     return f"{_name(node)} from the other two for {_PARTED_S:.0f} s"
 
 
+def _everything(cluster: Cluster) -> str:
+    return f"all {len(_kill(cluster, list(cluster.pids())).split())} processes"
+
+
 def _hand_over(cluster: Cluster) -> str:
     name = _writer(cluster)
     before, after, _ = hand_over_from(name, cluster.pids()[name], cluster.ports)
@@ -137,5 +141,6 @@ BLOWS = (
     Blow("proxy", "kill -9 of the proxy", lambda c: _kill(c, ["proxy"])),
     Blow("stopped", "the writer stands still past its lease, and goes on", _stop_and_go),
     Blow("partition", "the queue's leader is parted from its peers", _part),
+    Blow("blackout", "kill -9 of everything at once", _everything),
     Blow("hand-over", "the writer gives the log over in good order", _hand_over),
 )  # fmt: skip
