@@ -3,6 +3,7 @@
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 
 from trifleet.brokers.child import listens
 from trifleet.cluster.place import APIS, ISSUER, LEDGERS, NODES
@@ -32,5 +33,5 @@ def is_well(port: int, path: str) -> bool:
     try:
         with opener.open(f"http://{LOOPBACK}:{port}{path}", timeout=_PROBE_S) as answer:
             return bool(answer.status == 200)
-    except OSError:
+    except (OSError, HTTPException):  # another program may have the port
         return False

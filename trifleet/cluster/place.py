@@ -8,16 +8,18 @@ The folder itself is 0711: PostgreSQL, which does not run as root, has to come t
 own folder, and reads nothing else on the way.
 """
 
+import contextlib
 import fcntl
 import json
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from trifleet.brokers.common import write_private
-from trifleet.errors import InstallationError
+from trifleet.errors import InstallationError, PortError
 from trifleet.layout import Layout, is_vacant
-from trifleet.ports import free_port, require_free
+from trifleet.ports import require_free
 
 SIDES = ("a", "b")
 NODES = ("node-1", "node-2", "node-3")
@@ -25,6 +27,7 @@ LEDGERS = ("ledger-1", "ledger-2")
 APIS = ("api-1", "api-2")
 ISSUER = "issuer"
 FRONTS = ("mqtt", "amqp", "http")
+_PORTS = range(20_000, 32_000)
 _VERSION = 1
 RUN_FILE = "run.json"  # while it runs: ports and process numbers
 _MARK = "cluster.json"
@@ -143,10 +146,12 @@ def _read(mark: Path) -> dict[str, int]:
 
 
 def _free_ports(names: list[str]) -> dict[str, int]:
+    """Below those that the system gives to whoever asks for any: these are kept for good."""
     found: dict[str, int] = {}
     for name in names:
-        port = free_port()
-        while port in found.values():
-            port = free_port()
-        found[name] = port
+        while name not in found:
+            port = _PORTS.start + secrets.randbelow(len(_PORTS))
+            with contextlib.suppress(PortError):
+                require_free(port)
+                found |= {} if port in found.values() else {name: port}
     return found
