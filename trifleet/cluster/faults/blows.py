@@ -125,7 +125,7 @@ def _everything(cluster: Cluster) -> str:
 
 def _hand_over(cluster: Cluster) -> str:
     name = _writer(cluster)
-    before, after, _ = hand_over_from(name, cluster.pids()[name], cluster.ports)
+    before, after, _ = hand_over_from(name, lambda: cluster.pids().get(name), cluster.ports)
     return f"{before} to {after}"
 
 
