@@ -52,24 +52,31 @@ def test_after_every_blow_the_ledger_has_everything_once(folder: Path) -> None:
     assert left(folder) == []
 
 
+def wait_ready_and_hand_over(running: "subprocess.Popen[str]", folder: Path) -> None:
+    assert running.stdout is not None
+    for line in running.stdout:
+        if json.loads(line)["step"] == "ready":
+            break
+    again = subprocess.run(
+        command("run", "--data", folder), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 1 and "another `trifleet cluster` runs" in again.stderr
+    change = command("hand-over", "--data", folder)
+    done = subprocess.run(change, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "gave the log over to" in done.stdout
+
+
 def test_it_goes_on_after_a_kill_hands_over_and_leaves_no_process(folder: Path) -> None:
     for how in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
         running = subprocess.Popen(
             command("run", "--data", folder, "--workers", "1", "--json"),
             cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
+        try:
+            wait_ready_and_hand_over(running, folder)
+        finally:
+            os.kill(running.pid, how)
         assert running.stdout is not None
-        for line in running.stdout:
-            if json.loads(line)["step"] == "ready":
-                break
-        again = subprocess.run(
-            command("run", "--data", folder), cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        assert again.returncode == 1 and "another `trifleet cluster` runs" in again.stderr
-        change = command("hand-over", "--data", folder)
-        done = subprocess.run(change, cwd=ROOT, capture_output=True, text=True, check=True)
-        assert "gave the log over to" in done.stdout
-        os.kill(running.pid, how)
         running.stdout.read()
         assert running.wait() == (-signal.SIGKILL if how == signal.SIGKILL else 0)
         running.stdout.close()
