@@ -12,7 +12,7 @@ WORKERS ?= 6
 unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup setup-dev oracles run ride federation test check format lint types generated collected faults chaos bench lock clean
+.PHONY: help setup setup-dev oracles run cluster ride federation test check format lint types generated collected faults chaos bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ $(VENV)/.ready-dev: requirements-dev.txt requirements-stubs.txt $(VENV)/.ready
 
 run: setup ## start the fleet; ARGS="--vehicles 10 --port 8090 --data DIR"
 	@exec $(BIN)/trifleet run $(ARGS)
+
+cluster: setup ## a cluster of processes here; ARGS="faults" strikes it, ARGS="run --data DIR" keeps it
+	@$(PIP) install --require-hashes -r requirements-scale.txt
+	@exec $(BIN)/trifleet cluster $(or $(ARGS),run)
 
 ride: setup ## make one ride against a stack of its own and verify its receipt offline
 	@exec $(BIN)/trifleet ride $(ARGS)

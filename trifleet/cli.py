@@ -13,6 +13,7 @@ from trifleet.commands import (
     backup,
     board,
     certificates,
+    cluster,
     doctor,
     federation,
     gateway,
@@ -65,6 +66,7 @@ app.add_typer(anchor.app, name="anchor")
 app.add_typer(backend.app, name="backend")
 app.add_typer(board.app, name="board")
 app.add_typer(certificates.app, name="certificates")
+app.add_typer(cluster.app, name="cluster")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")

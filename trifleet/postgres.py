@@ -6,8 +6,10 @@ to run as root: started by root it runs as another account, which then owns the 
 """
 
 import importlib.util
+import os
 import secrets
 import shutil
+import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from pathlib import Path
 from trifleet.errors import PostgresError
 from trifleet.ports import LOOPBACK
 from trifleet.postgres_account import make_folder, spawn, write_private
+from trifleet.supervisor import die_with_parent
 
 USER = "trifleet"
 DATABASE = "fleet"
@@ -40,6 +43,8 @@ class PostgresServer:
 
     root: Path
     port: int
+    # It ends when the thread that starts it does: for a supervisor that may be killed.
+    dies_with_us: bool = False
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
@@ -61,6 +66,11 @@ class PostgresServer:
         """None while it does not run."""
         return None if self._process is None else self._process.pid
 
+    @property
+    def runs(self) -> bool:
+        """It was started here, and is there still."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Start it and wait until it answers. Raises PostgresError with the log's last lines."""
         with (self.root / "server.log").open("ab") as log:
@@ -69,6 +79,9 @@ class PostgresServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                preexec_fn=die_with_parent(os.getpid(), signal.SIGINT)
+                if self.dies_with_us
+                else None,
                 **spawn(self.root),
             )
         self._wait()

@@ -22,11 +22,11 @@ def build(settings: ApiSettings) -> FastAPI:
     return app
 
 
-def serve(settings: ApiSettings, port: int, stop: threading.Event) -> None:
-    """Serve on loopback until `stop`; open streams are ended, not waited for."""
+def serve(settings: ApiSettings, port: int, stop: threading.Event, host: str = LOOPBACK) -> None:
+    """Serve until `stop`; open streams are ended, not waited for."""
     app = build(settings)
     spare_the_collector()
-    serve_app(app, LOOPBACK, port, stop, app.state.services.streams.end_soon)
+    serve_app(app, host, port, stop, app.state.services.streams.end_soon)
 
 
 def serve_app(

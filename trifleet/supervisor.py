@@ -67,7 +67,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **self.program.environment},
                 start_new_session=True,  # Ctrl-C is ours alone; we end the children in order
-                preexec_fn=_die_with_parent(os.getpid()),
+                preexec_fn=die_with_parent(os.getpid()),
             )
         self._started = time.monotonic()
 
@@ -154,11 +154,12 @@ class Supervisor:
             time.sleep(0.01)
 
 
-def _die_with_parent(parent: int) -> Callable[[], None]:
+def die_with_parent(parent: int, how: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
+    """For a child's `preexec_fn`: it gets `how` when the thread that started it ends."""
     libc = ctypes.CDLL(None, use_errno=True)
 
     def in_child() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        libc.prctl(_PR_SET_PDEATHSIG, how)
         if os.getppid() != parent:
             os._exit(1)  # the parent went before prctl could take effect
 

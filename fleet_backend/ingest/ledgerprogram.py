@@ -18,6 +18,7 @@ from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.fleet.metricserver import serving
 from fleet_backend.ingest.ledgerthreads import start_threads
 from fleet_backend.ingest.metering import measure_log
+from fleet_backend.ingest.patience import patiently
 from fleet_backend.ingest.publishing import read_policy
 from fleet_backend.ingest.sequencer import Sequencer
 from fleet_backend.ingest.settings import LedgerProgramSettings, WriterSettings
@@ -29,6 +30,7 @@ from fleet_backend.logstore.opening import open_tiles
 from fleet_backend.logstore.place import create_shared_log
 
 _LOG = logging.getLogger("fleet_backend.ingest")
+_PATIENCE_S = 0.5  # at most between two tries of a database that is away
 
 
 def create(settings: LedgerProgramSettings) -> None:
@@ -64,9 +66,10 @@ def run(settings: LedgerProgramSettings, stop: threading.Event) -> None:
     log = settings.ledger
     policy = read_policy(log.policy)
     with ExitStack() as ends:
-        database = open_database(settings.database)
+        database = patiently(lambda: _open(settings.database), stop, _PATIENCE_S)
+        if database is None:
+            return
         ends.callback(database.close)
-        database.create_schema()
         if log.tiles_url is None:
             opened = _open_folder(database, log)
         else:
@@ -84,6 +87,16 @@ def run(settings: LedgerProgramSettings, stop: threading.Event) -> None:
     _LOG.info("ended")
 
 
+def _open(url: str) -> Database:
+    database = open_database(url)
+    try:
+        database.create_schema()
+    except Exception:
+        database.close()
+        raise
+    return database
+
+
 def _open_folder(database: Database, log: WriterSettings) -> Sequencer:
     if log.directory is None:
         raise ConfigError("the settings do not say where the log lies")
@@ -95,9 +108,13 @@ def _wait_for_turn(
     database: Database, log: WriterSettings, stop: threading.Event, ends: ExitStack
 ) -> bool:
     """Stand by until the lease is ours, and keep it. False where `stop` came first."""
-    lease = Lease(database, f"ledger {log.origin}", log.lease)
+    lease = patiently(lambda: Lease(database, f"ledger {log.origin}", log.lease), stop, _PATIENCE_S)
+    if lease is None:
+        return False
     _LOG.info("standing by")
-    while not lease.take():
+    # A database that is away is waited for here: who has watched the row since before it went
+    # knows at once, when it is back, that the holder was silent meanwhile.
+    while not patiently(lease.take, stop, _PATIENCE_S):
         if stop.wait(log.lease.look_s):
             return False
     keeper = LeaseKeeper(lease, log.lease.renew_s, log.lease.lease_s, failed=stop.set)

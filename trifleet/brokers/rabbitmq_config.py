@@ -44,14 +44,19 @@ class Ports:
 
 
 def settings_text(
-    folder: Path, ports: Ports, tls: ServerTls, limits: Limits, nodes: Sequence[str] = ()
+    folder: Path,
+    ports: Ports,
+    tls: ServerTls,
+    limits: Limits,
+    nodes: Sequence[str] = (),
+    interface: str = LOOPBACK,
 ) -> str:
     """rabbitmq.conf; `nodes` are those of the cluster, this one included."""
     lines = [
         "listeners.tcp = none",
-        f"listeners.ssl.default = {LOOPBACK}:{ports.amqp}",
+        f"listeners.ssl.default = {interface}:{ports.amqp}",
         "mqtt.listeners.tcp = none",
-        f"mqtt.listeners.ssl.default = {LOOPBACK}:{ports.mqtt}",
+        f"mqtt.listeners.ssl.default = {interface}:{ports.mqtt}",
         "ssl_cert_login_from = common_name",
         "auth_mechanisms.1 = EXTERNAL",
         "mqtt.ssl_cert_login = true",
@@ -73,7 +78,7 @@ def settings_text(
         f"vm_memory_high_watermark.absolute = {limits.memory_bytes}",
         "disk_free_limit.absolute = 64MB",
         f"load_definitions = {folder}/definitions.json",
-        f"distribution.listener.interface = {LOOPBACK}",
+        f"distribution.listener.interface = {interface}",
         f"distribution.listener.port_range.min = {ports.distribution}",
         f"distribution.listener.port_range.max = {ports.distribution}",
         "log.file = false",

@@ -70,11 +70,15 @@ def registrar(config: Config) -> None:
 @app.command("api")
 def api(
     config: Config,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8080,
+    port: Annotated[int, typer.Option(help="To listen on.")] = 8080,
+    host: Annotated[
+        str,
+        typer.Option(help="Address to listen on. There is no TLS here: a proxy has to bring it."),
+    ] = "127.0.0.1",
 ) -> None:
     """Serve the HTTP API and the pages; holds no key that opens a vehicle."""
     from fleet_backend.api.settings import load_settings
     from trifleet.server import serve
 
     log_to_stderr()
-    serve(load_settings(config), port, stop_on_signals())
+    serve(load_settings(config), port, stop_on_signals(), host)

@@ -51,6 +51,7 @@ def load(
     from trifleet.load.figures import new_histogram
     from trifleet.load.plan import Plan
     from trifleet.load.run import Run
+    from trifleet.load.stand import Stand
 
     new_histogram()  # a package that is missing is told before anything is started
     log_to_stderr(logging.WARNING)
@@ -71,7 +72,8 @@ def load(
     stop = stop_on_signals()
     steps = Steps(as_json)
     with tempfile.TemporaryDirectory(prefix="trifleet-load-") as folder:
-        run = Run(plan, data or Path(folder) / "stand", processes, broker)
+        place = data or Path(folder) / "stand"
+        run = Run(plan, place, processes, Stand(place, broker))
         outcome = run.play(steps.say, _Progress(steps, as_json).show, stop)
     if as_json:
         print(json.dumps(_as_dict(outcome)))

@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import IO, Any
 
 from fleet_backend.fleet import keys
+from fleet_backend.fleet.database import Database
 from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.ledger.storage import CHECKPOINT, FolderFetch
-from trifleet.brokers.kinds import BrokerKind
 from trifleet.errors import ChildError
 from trifleet.load import usage
 from trifleet.load.audit import Audit, Report
 from trifleet.load.figures import Figures, Latencies, Latency
-from trifleet.load.fleet import Names
+from trifleet.load.fleet import Names, register
 from trifleet.load.journal import read
 from trifleet.load.keys import Keyring
 from trifleet.load.logwatch import LogWatch
 from trifleet.load.plan import Plan
-from trifleet.load.stand import Stand
+from trifleet.load.stand import UnderLoad
 from trifleet.load.usage import Used
 from trifleet.provisioning import Say
 
@@ -61,21 +61,29 @@ class Outcome:
 class Run:
     """One plan on one stand, once."""
 
-    def __init__(
-        self, plan: Plan, folder: Path, processes: int, broker: BrokerKind = BrokerKind.EMBEDDED
-    ) -> None:
+    def __init__(self, plan: Plan, folder: Path, processes: int, stand: UnderLoad) -> None:
+        """`folder` gets the lists of what was sent."""
         self._plan = plan
         self._folder = folder
         self._processes = min(processes, plan.count)
         self._secret = secrets.token_bytes(32)
         self._names = Names(secrets.token_hex(3))
-        self._stand = Stand(folder, broker)
+        self._stand = stand
+
+    @property
+    def gateways(self) -> list[str]:
+        """Who will connect."""
+        return [self._names.gateway(number) for number in range(self._plan.count)]
+
+    def register(self, database: Database) -> None:
+        """Make the fleet known, where the stand does not do it at its start."""
+        register(database, self._plan, self._names, Keyring(self._secret), int(time.time()))
 
     def play(self, say: Say, watch: Callable[[Moment], None], stop: threading.Event) -> Outcome:
         """Returns when everything is acknowledged and compared. Raises ChildError."""
         try:
             self._stand.start(self._plan, self._names, Keyring(self._secret), say)
-            with LogWatch(self._stand.layout.ledger / "public" / CHECKPOINT) as log:
+            with LogWatch(self._stand.public / CHECKPOINT) as log:
                 with self._players() as players:
                     moment, used = self._follow(players, watch, stop)
                 say("audit", "comparing what was sent with the log")
@@ -94,7 +102,7 @@ class Run:
         while any(player.runs for player in players) and not stop.wait(_TURN_S):
             if not begun and all(player.begun for player in players):
                 begun, begin, before = True, time.monotonic(), self._used()
-            self._stand.supervisor.tend()
+            self._stand.tend()
             watch(_moment(players, begin))
         return _moment(players, begin), usage.since(before, self._used())
 
@@ -129,9 +137,9 @@ class Run:
 
     def _audit(self, until: float) -> Audit:
         """The log is read anew until everything is there, or until that time."""
-        public, policy = self._stand.layout.ledger / "public", self._stand.layout.policy
-        log = LedgerReader(FolderFetch(public), *parse_policy(policy.read_bytes()).logs)
-        audit = Audit({self._names.gateway(n): n for n in range(self._plan.count)})
+        policy = self._stand.layout.policy
+        log = LedgerReader(FolderFetch(self._stand.public), *parse_policy(policy.read_bytes()).logs)
+        audit = Audit({name: number for number, name in enumerate(self.gateways)})
         for part in range(self._processes):
             audit.sent(read(self._journal(part)))
         done = 0

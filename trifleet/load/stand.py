@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from fleet_backend.fleet.database import open_database
 from trifleet import ingest_line, installation
@@ -21,6 +22,33 @@ from trifleet.program_settings import ProgramSettings
 from trifleet.provisioning import Say
 from trifleet.supervisor import Program, Supervisor
 from trifleet.transport import AnyBroker, Transport
+
+
+class UnderLoad(Protocol):
+    """What a load is put on, with brokers on loopback and a log in a folder."""
+
+    layout: Layout
+
+    @property
+    def port(self) -> int:
+        """MQTT, on loopback."""
+
+    @property
+    def public(self) -> Path:
+        """The published log."""
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The processes that the load is carried by."""
+
+    def start(self, plan: Plan, names: Names, keyring: Keyring, say: Say) -> None:
+        """Return when gateways may connect and are known."""
+
+    def tend(self) -> None:
+        """Bring back what died."""
+
+    def stop(self) -> None:
+        """End all processes."""
 
 
 class Stand:
@@ -41,6 +69,15 @@ class Stand:
     def pids(self) -> dict[str, int]:
         """The processes that the load is carried by."""
         return {name: child.pid for name, child in self.supervisor.children.items() if child.pid}
+
+    @property
+    def public(self) -> Path:
+        """The published log."""
+        return self.layout.ledger / "public"
+
+    def tend(self) -> None:
+        """Bring back what died."""
+        self.supervisor.tend()
 
     def start(self, plan: Plan, names: Names, keyring: Keyring, say: Say) -> None:
         """Install, register the fleet, and return when the broker takes connections."""

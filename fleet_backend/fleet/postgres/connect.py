@@ -31,6 +31,8 @@ DRIVER = "postgresql+psycopg"
 LOCK_MS = 15_000
 STATEMENT_MS = 120_000
 IDLE_MS = 60_000
+# The same for who has the turn: everybody else waits for him.
+TURN_IDLE_MS = 10_000
 _SCHEMA_LOCK = 0x7472_6966_6C65_6574  # "trifleet"
 # Of a URL's own words these are kept where it has them.
 _CONNECT = {
@@ -158,7 +160,7 @@ def _engine(url: URL, writes: bool) -> Engine:
 
     def connected(driver: Any, record: Any) -> None:
         driver.autocommit = True
-        for line in _settings(driver):
+        for line in _settings(driver, writes):
             driver.execute(line)
         driver.autocommit = False
         if writes:
@@ -173,12 +175,13 @@ def _engine(url: URL, writes: bool) -> Engine:
     return engine
 
 
-def _settings(driver: Any) -> list[str]:
+def _settings(driver: Any, writes: bool) -> list[str]:
+    idle_ms = TURN_IDLE_MS if writes else IDLE_MS
     lines = [
         f"SET lock_timeout = {LOCK_MS}",
         f"SET statement_timeout = {STATEMENT_MS}",
         # Who stops within a transaction gives his turn away.
-        f"SET idle_in_transaction_session_timeout = {IDLE_MS}",
+        f"SET idle_in_transaction_session_timeout = {idle_ms}",
         "SET timezone = 'UTC'",
     ]
     # A commit is on the disk when it returns, on the standby's too where there is one: an
