@@ -416,6 +416,15 @@ def test_a_user_whose_name_is_no_identifier_is_refused(site: Site, name: str) ->
 
 
 @pytest.mark.only(RABBITMQ)
+def test_what_a_node_writes_when_it_breaks_down_comes_to_lie_in_its_folder(site: Site) -> None:
+    assert isinstance(site.broker, RabbitMq)
+    ours = Path(f"/proc/{site.broker.pid}/task/{site.broker.pid}/children").read_text().split()
+    assert ours
+    for child in ours:
+        assert Path(f"/proc/{child}/cwd").readlink() == site.broker.settings.folder
+
+
+@pytest.mark.only(RABBITMQ)
 def test_the_guest_of_rabbitmq_is_not_there(site: Site) -> None:
     table = site.broker.control("list_users")  # type: ignore[union-attr]
     known = {line.split("\t")[0] for line in table.splitlines()[1:]}

@@ -4,6 +4,7 @@ Runs as the user who starts it: the data folder is that user's alone (0700), so 
 not reach the node's own files in it.
 """
 
+import dataclasses
 import json
 import os
 import secrets
@@ -69,7 +70,7 @@ class RabbitMq:
     """One node. See `common.Broker`."""
 
     def __init__(self, settings: RabbitMqSettings, users: Iterable[User]) -> None:
-        self.settings = settings
+        self.settings = settings = _absolute(settings)
         self.port = settings.port or free_port()
         self.ports = Ports(
             self.port,
@@ -235,6 +236,13 @@ class RabbitMq:
             write_private(path, self.settings.cookie)
         elif not path.exists():
             write_private(path, secrets.token_hex(32))
+
+
+def _absolute(settings: RabbitMqSettings) -> RabbitMqSettings:
+    """The node works in its own folder, not where it was started from: see `rabbitmq_node`."""
+    tls = settings.tls
+    files = {one.name: getattr(tls, one.name).absolute() for one in dataclasses.fields(tls)}
+    return dataclasses.replace(settings, folder=settings.folder.absolute(), tls=ServerTls(**files))
 
 
 def find_program(name: str) -> str:

@@ -2,7 +2,8 @@
 
 `python -m trifleet.brokers.rabbitmq_node FOLDER`. RabbitMQ starts the port mapper (epmd) as a
 daemon that outlives it and listens on all addresses; ours is a child, on loopback. Both die with
-this process, however it ends.
+this process, however it ends. Both work in FOLDER: what the node's database writes when it breaks
+down comes to lie where it works, and names the broker's users.
 """
 
 import ctypes
@@ -22,8 +23,8 @@ def main(folder: Path) -> int:
     """Until the node ends, or SIGTERM."""
     plan = json.loads((folder / "node.json").read_text())
     environment = {**os.environ, **plan["environment"]}
-    mapper = _start(plan["port_mapper"], environment) if plan["port_mapper"] else None
-    node = _start(plan["server"], environment)
+    mapper = _start(plan["port_mapper"], environment, folder) if plan["port_mapper"] else None
+    node = _start(plan["server"], environment, folder)
 
     def end(_number: int, _frame: FrameType | None) -> None:
         node.send_signal(signal.SIGTERM)
@@ -38,11 +39,14 @@ def main(folder: Path) -> int:
             mapper.wait()
 
 
-def _start(command: Sequence[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def _start(
+    command: Sequence[str], environment: dict[str, str], folder: Path
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         env=environment,
+        cwd=folder,
         preexec_fn=_die_with_parent(os.getpid()),
     )
 
