@@ -99,7 +99,7 @@ KINDS = (
     ),
     Kind(
         "fleet", "tables `vehicles`, `gateways`, `delegations`, `gateway_status`, "
-        "`gateway_revocations`, `counters`",
+        "`gateway_keys`, `gateway_revocations`, `counters`",
         "vehicles, gateways and their keys, owners' thumbprints, totals", "to run the fleet",
         until="the end of the installation",
     ),

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
-from fleet_backend.fleet import gaps, gateways, statements
+from fleet_backend.fleet import gaps, gateways, schema, statements
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.gaps import Gap
 from fleet_backend.fleet.statements import NewStatement
@@ -149,8 +149,9 @@ def test_an_older_database_knows_its_gaps_after_the_migration(url: str, numbers:
     older = open_database(url)
     with older._link.writers.begin() as connection:
         migrate.make_version(connection, 5)
-        _register(connection, "gw-1")
-        gateways.register(connection, "issuer", os.urandom(32), gateways.ISSUER, NOW)
+        for name, kind in (("gw-1", gateways.GATEWAY), ("issuer", gateways.ISSUER)):
+            row = {"id": name, "public_key": os.urandom(32), "kind": kind, "added": NOW}
+            connection.execute(insert(schema.gateways).values(row))
         for name, seq in [("issuer", 7), *(("gw-1", seq) for seq in numbers)]:
             new = NewStatement(name, seq, os.urandom(32), bytes(32), 1, NOW, b"s", b"", b"")
             statements.insert_sealed(connection, new, NOW)

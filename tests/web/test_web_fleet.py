@@ -147,7 +147,7 @@ def test_what_a_gateway_did_not_take_is_shown_as_its_own(web: WebServer, visitor
     open_fleet(page, web, "#/refusals")
     item = page.get_by_test_id("refusal").first
     expect(item).to_contain_text("Gateway gw-2")
-    expect(item).to_contain_text("did not take records of its vehicle: boot 7")
+    expect(item).to_contain_text("The gateway reports: boot 7")
     expect(item.locator("code")).to_have_count(0)
 
 
