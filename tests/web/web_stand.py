@@ -65,7 +65,7 @@ class Visitor:
         """End the visit. Fails for what was noted."""
         for context in self.contexts:
             context.close()
-        assert self.faults == []
+        assert self.faults == [], self.faults
 
     def watch(self, page: Page) -> Page:
         page.set_default_timeout(PATIENCE_MS)

@@ -50,7 +50,7 @@ function Chart({ name, unit, range, scale, column }) {
   useEffect(() => {
     let closed = false;
     import("/static/ui/chart.js").then(({ openChart }) => {
-      if (closed) return;
+      if (closed || !element.current) return; // the page was left meanwhile
       chart.current = openChart(element.current, { unit, range });
       chart.current.update(...latest.current);
     });
