@@ -13,8 +13,10 @@ from fleet_backend.fleet.rollups import HOUR_S, samples_of
 from fleet_backend.fleet.schema import rollups_due, telemetry
 from fleet_backend.fleet.spans import Resolution, Span, fold
 
-# An hour of a vehicle that samples as often as it may: once in half a second.
+# The newest hour of a vehicle that samples as often as it may: once in half a second.
 MAX_SAMPLES = 7_200
+# It is computed in any case, so that the present is right; older ones while all have no more.
+OLDER_SAMPLES = 3_600
 MAX_HOURS = 24
 # So many are named; a range may hold years of them.
 MAX_NAMED = 1_000
@@ -34,13 +36,13 @@ def compute(
     hours = _due(connection, vehicle, first, last)
     spans: list[Span] = []
     left = MAX_SAMPLES
-    for start, end in reversed(_runs(hours[-MAX_HOURS:])):
+    for start, end in _newest_first(hours[-MAX_HOURS:]):
         whole = _whole_from(connection, vehicle, start, end, left)
         samples = samples_of(connection, vehicle, whole, end)
         spans += fold(resolution, vehicle, samples)
         if whole > start:
             return Found(spans, [hour for hour in hours if hour < whole])
-        left -= len(samples)
+        left = max(0, min(left, OLDER_SAMPLES) - len(samples))
     return Found(spans, hours[:-MAX_HOURS])
 
 
@@ -62,6 +64,11 @@ def _due(connection: Connection, vehicle: str, first: int, last: int) -> list[in
     inside = c.hour.between(first - first % HOUR_S, last)
     query = select(c.hour).where(c.vehicle == vehicle, inside).order_by(c.hour.desc())
     return sorted(connection.execute(query.limit(MAX_NAMED)).scalars())
+
+
+def _newest_first(hours: Sequence[int]) -> list[tuple[int, int]]:
+    """The newest hour by itself, then what lies before it."""
+    return [*reversed(_runs(hours[-1:])), *reversed(_runs(hours[:-1]))]
 
 
 def _runs(hours: Sequence[int]) -> list[tuple[int, int]]:

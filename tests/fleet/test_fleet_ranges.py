@@ -109,6 +109,18 @@ def test_an_answer_computes_what_is_within_its_bound_and_names_the_rest(
     assert read() == whole
 
 
+def test_the_newest_hour_is_computed_where_older_ones_find_no_room(
+    connection: Connection, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(duehours, "OLDER_SAMPLES", 150)
+    for hour, count in ((0, 40), (1, 30), (2, 120)):
+        put(connection, range(count), start=HOUR + hour * 3_600, boot=hour + 1)
+    read = partial(telemetry.rolled_up, connection, "trike-1", HOUR, HOUR + 3 * 3_600, "1h")
+    assert (read().time, read().due) == ([HOUR + 3_600, HOUR + 7_200], [HOUR])
+    monkeypatch.setattr(duehours, "OLDER_SAMPLES", 50)
+    assert (read().time, read().due) == ([HOUR + 7_200], [HOUR, HOUR + 3_600])
+
+
 def test_hours_that_do_not_follow_each_other_share_one_bound(
     connection: Connection, monkeypatch: Any
 ) -> None:
