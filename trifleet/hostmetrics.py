@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from trifleet import backup
+from trifleet.backups import backup
 from trifleet.doctor.certificates import first_end
 from trifleet.doctor.databases import fullest_outbox
 from trifleet.errors import BackupError

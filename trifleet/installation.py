@@ -18,8 +18,8 @@ from fleet_backend.ledger.policy import parse_policy
 from fleet_backend.ledger.writer import create_ledger
 from fleet_backend.witness.setup import create_witness
 from trifleet.errors import InstallationError
-from trifleet.keeping import require_finished
 from trifleet.layout import Layout, is_vacant, make_folder, write_private
+from trifleet.privacy.keeping import require_finished
 from trifleet.provisioning import Say, add_vehicle
 from trifleet.slots import slots
 from workbench.application import Application

@@ -7,9 +7,9 @@ from fleet_backend.fleet import keys
 from trifleet import ingest_line, installation
 from trifleet.certificates.files import Party
 from trifleet.ingest_line import BY_MQTT, IngestLine
-from trifleet.keeping import retention
 from trifleet.layout import Layout, Settings, make_folder, write_toml
 from trifleet.ports import LOOPBACK, free_port
+from trifleet.privacy.keeping import retention
 from trifleet.slots import Slot
 
 

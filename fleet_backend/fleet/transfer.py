@@ -2,7 +2,7 @@
 
 Both engines have the same tables (`fleet/schema`). What belongs to the programs that run, and not
 to the fleet, stays behind: the version, which the new tables have of their own; whose turn it is;
-and the head of a shared log, without which nobody signs it (`trifleet/restore.py` says why).
+and the head of a shared log, without which nobody signs it; `trifleet/backups/restore.py` has why.
 """
 
 import os

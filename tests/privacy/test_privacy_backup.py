@@ -32,12 +32,12 @@ from tests.privacy.town import (
     statements_of,
     trace_of,
 )
-from trifleet import backup, restore
-from trifleet.backup import BackupFolder
+from trifleet.backups import backup, restore
+from trifleet.backups.backup import BackupFolder
 from trifleet.errors import BackupError, InstallationError
 from trifleet.installation import origin
-from trifleet.keeping import one_at_a_time
 from trifleet.layout import Layout
+from trifleet.privacy.keeping import one_at_a_time
 
 
 def back_up(stopped: Stopped, name: str = "kept", *, keys: bool = False) -> BackupFolder:

@@ -25,10 +25,11 @@ from tests.privacy.town import (
     rows_of,
     trace_of,
 )
-from trifleet import backup, erase
+from trifleet.backups import backup
 from trifleet.errors import InstallationError, PrivacyError
-from trifleet.keeping import one_at_a_time
 from trifleet.layout import Layout
+from trifleet.privacy import erase
+from trifleet.privacy.keeping import one_at_a_time
 
 
 def held(layout: Layout, rider: bytes) -> dict[str, list[dict[str, object]]]:
@@ -95,10 +96,10 @@ MOMENTS = (
     "fleet_backend.fleet.erasure.sweep",
     "fleet_backend.fleet.erasure.clear",
     "fleet_backend.fleet.streamed.forget",
-    "trifleet.erase_files.blank_logs",
-    "trifleet.erase_files.empty_broker",
-    "trifleet.erase_files.rewrite_outboxes",
-    "trifleet.erase_database.erase_in_copy",
+    "trifleet.privacy.erase_files.blank_logs",
+    "trifleet.privacy.erase_files.empty_broker",
+    "trifleet.privacy.erase_files.rewrite_outboxes",
+    "trifleet.privacy.erase_database.erase_in_copy",
     "fleet_backend.fleet.erasures.forget",
     "fleet_backend.fleet.sqlite.scrub.rewrite",
     "fleet_backend.fleet.erasures.finish",
@@ -106,7 +107,7 @@ MOMENTS = (
 )
 KILLED = """
 import importlib, os, pathlib, signal, sys
-from trifleet import erase
+from trifleet.privacy import erase
 from trifleet.layout import Layout
 module, _, name = sys.argv[1].rpartition(".")
 die = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)

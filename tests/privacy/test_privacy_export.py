@@ -15,12 +15,12 @@ from protocol import command, lock
 from tests.command_line import trifleet
 from tests.privacy.privacy_stand import grant_id_of
 from tests.privacy.town import ANNA, Stopped, Town, erase_rider, rows_of, trace_of
-from trifleet import erase
 from trifleet.errors import PrivacyError
-from trifleet.keeping import retention
+from trifleet.privacy import erase
+from trifleet.privacy.keeping import retention
+from trifleet.privacy.retain import retain
+from trifleet.privacy.subject_access import EXPLAINED, export
 from trifleet.receipt import open_receipt
-from trifleet.retain import retain
-from trifleet.subject_access import EXPLAINED, export
 
 # Where a row of a table stands in the export: (file, its key there, the table's own column).
 FILES = {

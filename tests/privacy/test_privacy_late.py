@@ -27,9 +27,9 @@ from tests.privacy.town import (
     rows_of,
     trace_of,
 )
-from trifleet import erase, erase_database
 from trifleet.client import RiderClient
-from trifleet.erase_database import OpenRideError
+from trifleet.privacy import erase, erase_database
+from trifleet.privacy.erase_database import OpenRideError
 
 
 def begin_ride(stand: PrivacyStand, rider: RiderClient, vehicle: str) -> tuple[bytes, bytes]:

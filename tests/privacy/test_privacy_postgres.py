@@ -14,8 +14,8 @@ from fleet_backend.ingest.retainer import Retainer
 from tests.fleet.engines import POSTGRES, database_url, shared_server
 from tests.privacy.privacy_stand import keep_house
 from tests.privacy.town import ANNA, BOB, Town, erase_rider, trace_of
-from trifleet import retain
 from trifleet.layout import make_folder
+from trifleet.privacy import retain
 from trifleet.program_settings import ProgramSettings
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from tests.privacy import bytes_of
 from tests.privacy.town import ANNA, Stopped, Town, erase_rider, needles, trace_of
-from trifleet import backup, erase_database, restore
-from trifleet.backup import BackupFolder
+from trifleet.backups import backup, restore
+from trifleet.backups.backup import BackupFolder
 from trifleet.layout import Layout
+from trifleet.privacy import erase_database
 
 
 def back_up(layout: Layout, target: Path) -> BackupFolder:

@@ -14,10 +14,10 @@ from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.ledger.storage import FolderFetch
 from tests.privacy import bytes_of
 from tests.privacy.privacy_stand import PrivacyStand
-from trifleet import erase
 from trifleet.client import RiderClient
 from trifleet.installation import origin
 from trifleet.layout import Layout
+from trifleet.privacy import erase
 
 # The last place is where the vehicle is left: the next rider finds it there, so it is no secret.
 ANNA = [(481_100_001, 23_100_001), (481_200_002, 23_200_002), (481_300_003, 23_300_003)]

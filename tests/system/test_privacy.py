@@ -20,8 +20,9 @@ from running import RunningStack
 from protocol import command
 from tests.privacy import bytes_of
 from tests.privacy.town import assert_proofs_hold, trace_of
-from trifleet import backup, erase_files
+from trifleet.backups import backup
 from trifleet.client import RiderClient
+from trifleet.privacy import erase_files
 from trifleet.ride import make_ride
 
 pytestmark = pytest.mark.slow

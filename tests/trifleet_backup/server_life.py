@@ -16,8 +16,8 @@ from fleet_backend.ingest.worker import Worker, WorkerSettings
 from tests.fleet.engines import POSTGRES, database_url
 from tests.ingest.memory_adapter import MemoryAdapter
 from tests.privacy.privacy_stand import PrivacyStand
-from trifleet import backup
-from trifleet.backup import BackupFolder
+from trifleet.backups import backup
+from trifleet.backups.backup import BackupFolder
 from trifleet.layout import Layout
 
 VEHICLE = "trike-1"

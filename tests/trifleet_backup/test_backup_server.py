@@ -20,12 +20,13 @@ from fleet_backend.ledger.storage import FolderFetch
 from tests.fleet.engines import POSTGRES, database_url
 from tests.privacy.town import quiet
 from tests.trifleet_backup.server_life import Life, held
-from trifleet import backup, erase
-from trifleet.backup import BackupFolder
+from trifleet.backups import backup
+from trifleet.backups.backup import BackupFolder
+from trifleet.backups.restore import Servers, restore
 from trifleet.errors import BackupError, InstallationError
 from trifleet.installation import claim
 from trifleet.layout import Layout
-from trifleet.restore import Servers, restore
+from trifleet.privacy import erase
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -127,8 +128,8 @@ def test_a_database_in_use_and_a_restore_that_is_killed(life: Life, tmp_path: Pa
     program = (
         "import os, signal, sys; from pathlib import Path\n"
         "from fleet_backend.fleet import transfer\n"
-        "from trifleet.backup import BackupFolder; from trifleet.layout import Layout\n"
-        "from trifleet.restore import Servers, restore\n"
+        "from trifleet.backups.backup import BackupFolder; from trifleet.layout import Layout\n"
+        "from trifleet.backups.restore import Servers, restore\n"
         "whole = transfer._copy_table\n"
         "def cut(table, source, target):\n"
         "    if table.name == 'records' and target.dialect.name == 'postgresql':\n"

@@ -17,11 +17,12 @@ from fleet_backend.logstore.opening import open_fetch, open_tiles
 from fleet_backend.logstore.place import create_shared_log
 from tests.fleet.engines import POSTGRES, database_url
 from tests.logstore.logstore_stand import make_fleet, store_statements
-from trifleet import backup, installation
-from trifleet.backup import BackupFolder
+from trifleet import installation
+from trifleet.backups import backup
+from trifleet.backups.backup import BackupFolder
+from trifleet.backups.restore import Servers, restore
 from trifleet.errors import BackupError, InstallationError
 from trifleet.layout import Layout, write_private
-from trifleet.restore import Servers, restore
 from trifleet.stack import Stack, StackSettings
 
 

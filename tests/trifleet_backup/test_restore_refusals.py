@@ -18,15 +18,16 @@ from fleet_backend.ledger.rotation import begin_rotation, finish_rotation
 from tests.fleet.engines import POSTGRES, database_url
 from tests.privacy.town import ANNA, Stopped, assert_proofs_hold, erase_rider, needles, rows_of
 from tests.trifleet_backup.server_life import held
-from trifleet import backup, installation, restore_database, restore_log
-from trifleet import restore as restoring
-from trifleet.backup import BackupFolder
+from trifleet import installation
+from trifleet.backups import backup, restore_database, restore_log
+from trifleet.backups import restore as restoring
+from trifleet.backups.backup import BackupFolder
+from trifleet.backups.restore import Servers, restore
 from trifleet.doctor.files import check_installation
 from trifleet.doctor.subject import look_at
 from trifleet.errors import BackupError, InstallationError, TrifleetError
-from trifleet.keeping import one_at_a_time
 from trifleet.layout import Layout
-from trifleet.restore import Servers, restore
+from trifleet.privacy.keeping import one_at_a_time
 
 
 @pytest.fixture

@@ -18,10 +18,11 @@ from tests.fleet.engines import POSTGRES, SQLITE, database_url, make_older
 from tests.ingest.ingest_fleet import NOW, FakeGateway, FakeVehicle
 from tests.privacy.privacy_stand import PrivacyStand
 from tests.trifleet_backup.server_life import held
-from trifleet import backup, installation
-from trifleet.backup import BackupFolder
+from trifleet import installation
+from trifleet.backups import backup
+from trifleet.backups.backup import BackupFolder
+from trifleet.backups.restore import restore
 from trifleet.layout import Layout, write_private
-from trifleet.restore import restore
 
 LOGGED, STORED = 2, 4
 NEWEST = schema.VERSION - 1

@@ -25,7 +25,7 @@ from edge_gateway import settings as gateway_settings
 from protocol import lock
 from tests.command_line import trifleet
 from tests.privacy.privacy_stand import PrivacyStand
-from trifleet import backup
+from trifleet.backups import backup
 from trifleet.doctor import certificates, databases, log, machine, programs
 from trifleet.doctor.examine import CHECKS, examine
 from trifleet.doctor.finding import Finding, exit_status, fail, ok, printable, warn

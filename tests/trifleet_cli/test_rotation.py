@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from fleet_backend.fleet.trace import Trace
-from trifleet import erase_files
 from trifleet.layout import Layout
+from trifleet.privacy import erase_files
 from trifleet.rotation import KEPT, family, locked, numbered, rotate
 from trifleet.supervisor import Program, Supervisor
 

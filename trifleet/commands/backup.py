@@ -20,7 +20,7 @@ def backup(
     as_json: Json = False,
 ) -> None:
     """Copy database and ledger as they are at one moment; the stack may run meanwhile."""
-    from trifleet.backup import make
+    from trifleet.backups.backup import make
     from trifleet.layout import Layout
 
     made = make(Layout(data.resolve()), folder, with_keys=keys)
@@ -72,11 +72,11 @@ def restore(
     Its log can be read, and is signed on only where --seen shows that what is restored reaches the
     newest checkpoint that anybody has seen: whoever saw more would be shown a second history.
     """
-    from trifleet.backup import BackupFolder
-    from trifleet.kept_log import read_line
+    from trifleet.backups.backup import BackupFolder
+    from trifleet.backups.kept_log import read_line
+    from trifleet.backups.restore import Servers
+    from trifleet.backups.restore import restore as make
     from trifleet.layout import Layout
-    from trifleet.restore import Servers
-    from trifleet.restore import restore as make
 
     steps = Steps(as_json)
     servers = Servers(

@@ -19,8 +19,8 @@ def kinds(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     """Show which kinds of data are held, where, why and for how long."""
     from fleet_backend.fleet.kinds import KINDS
     from fleet_backend.fleet.retention import lasts
-    from trifleet.keeping import retention
     from trifleet.layout import Layout
+    from trifleet.privacy.keeping import retention
 
     settings = retention(Layout(data.resolve()))
     if as_json:
@@ -45,8 +45,8 @@ def erase(
 
     Every proof stays: the ledger holds commitments only. If it is interrupted, do it again.
     """
-    from trifleet.erase import erase as run
     from trifleet.layout import Layout
+    from trifleet.privacy.erase import erase as run
 
     steps = Steps(as_json)
     report = run(Layout(data.resolve()), rider, steps.say, even_riding=even_riding)
@@ -68,7 +68,7 @@ def export(
 ) -> None:
     """Write everything that is held about a rider: JSON, receipts, and what each file is."""
     from trifleet.layout import Layout
-    from trifleet.subject_access import export as write
+    from trifleet.privacy.subject_access import export as write
 
     steps = Steps(as_json)
     for name, number in write(Layout(data.resolve()), rider, out).items():
@@ -80,7 +80,7 @@ def export(
 def retain(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     """Delete what is older than it may be, now; the ingest does so once a day."""
     from trifleet.layout import Layout
-    from trifleet.retain import retain as run
+    from trifleet.privacy.retain import retain as run
 
     steps = Steps(as_json)
     report = run(Layout(data.resolve()))

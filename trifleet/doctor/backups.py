@@ -1,6 +1,6 @@
 """Back-ups: whether there is a whole one, where it should be, and how old it is."""
 
-from trifleet import backup
+from trifleet.backups import backup
 from trifleet.doctor.finding import Findings, fail, ok, warn
 from trifleet.doctor.subject import Subject, require_ordinary
 from trifleet.errors import BackupError

@@ -15,10 +15,11 @@ from fleet_backend.api.settings import load_settings as load_api
 from fleet_backend.fleet.errors import FleetError
 from fleet_backend.ingest.settings import load_settings as load_ingest
 from fleet_backend.issuer.settings import load_settings as load_issuer
-from trifleet import installation, keeping
+from trifleet import installation
 from trifleet.doctor.finding import Findings, fail, ok, warn
 from trifleet.doctor.subject import Subject, read_small, require_ordinary
 from trifleet.errors import TrifleetError
+from trifleet.privacy import keeping
 
 _SECRET_ENDS = (".key", ".password", ".token", ".secret")
 _SECRET_NAMES = ("nats.conf", ".erlang.cookie")

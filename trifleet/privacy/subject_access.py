@@ -15,10 +15,11 @@ from protocol import cose, presentation, request
 from protocol.command import NAMES
 from protocol.errors import DecodeError
 from protocol.presentation import SignedGrant
-from trifleet import backup, erase_database, erase_files
-from trifleet.erase import resolve
+from trifleet.backups import backup
 from trifleet.errors import PrivacyError
 from trifleet.layout import Layout, is_vacant, make_folder, write_private
+from trifleet.privacy import erase_database, erase_files
+from trifleet.privacy.erase import resolve
 
 EXPLAINED = {
     "riders": "your public key, the thumbprint that names you, and when you registered",

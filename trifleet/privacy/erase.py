@@ -17,11 +17,12 @@ from fleet_backend.fleet import trace as traces
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.errors import FleetError
 from fleet_backend.fleet.trace import Trace
-from trifleet import backup, erase_database, erase_files
-from trifleet.backup import BackupFolder
+from trifleet.backups import backup
+from trifleet.backups.backup import BackupFolder
 from trifleet.errors import PrivacyError
-from trifleet.keeping import one_at_a_time, stack_lock
 from trifleet.layout import Layout
+from trifleet.privacy import erase_database, erase_files
+from trifleet.privacy.keeping import one_at_a_time, stack_lock
 
 Say = Callable[[str, str], None]
 LEAST_CHARS = 8

@@ -19,9 +19,10 @@ from fleet_backend.fleet.schema import statements as table
 from fleet_backend.fleet.sqlite import snapshot
 from fleet_backend.ledger.storage import sync_folder
 from fleet_backend.ledger.tree import ProvedTree
-from trifleet import catch_up, erase_database
+from trifleet.backups import catch_up
 from trifleet.errors import BackupError
 from trifleet.layout import Layout
+from trifleet.privacy import erase_database
 
 ENTRIES_AT_ONCE = 500
 

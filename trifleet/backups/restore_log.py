@@ -16,9 +16,9 @@ from fleet_backend.ledger.tree import ProvedTree
 from fleet_backend.ledger.treefiles import Fetch
 from fleet_backend.logstore.checkpoints import SqlCheckpoints
 from fleet_backend.logstore.opening import open_tiles
-from trifleet.backup import BackupFolder
+from trifleet.backups.backup import BackupFolder
+from trifleet.backups.kept_log import Logs, store_of
 from trifleet.errors import BackupError
-from trifleet.kept_log import Logs, store_of
 from trifleet.layout import Layout
 
 

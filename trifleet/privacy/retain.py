@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from fleet_backend.fleet import late
 from fleet_backend.fleet import retention as rules
-from trifleet import backup, erase_database
+from trifleet.backups import backup
 from trifleet.errors import BackupError
-from trifleet.keeping import one_at_a_time, retention
 from trifleet.layout import Layout
+from trifleet.privacy import erase_database
+from trifleet.privacy.keeping import one_at_a_time, retention
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ from fleet_backend.fleet.sqlite import snapshot
 from fleet_backend.ledger import snapshot as log_snapshot
 from fleet_backend.ledger.checkpoint import SignedCheckpoint
 from fleet_backend.ledger.storage import sync_folder
+from trifleet.backups.kept_log import Logs, fetch_of, newest_signed, verifiers
 from trifleet.errors import BackupError
 from trifleet.installation import origin
-from trifleet.keeping import one_at_a_time
-from trifleet.kept_log import Logs, fetch_of, newest_signed, verifiers
 from trifleet.layout import Layout, is_vacant, make_folder, write_private
+from trifleet.privacy.keeping import one_at_a_time
 
 T = TypeVar("T")
 VERSION = 1

@@ -21,11 +21,11 @@ from fleet_backend.ledger.reader import LedgerReader
 from fleet_backend.ledger.storage import sync_folder
 from fleet_backend.ledger.tree import ProvedTree
 from fleet_backend.ledger.treefiles import Fetch
-from trifleet import restore_database, restore_log
-from trifleet.backup import BackupFolder, copy_files, inherit_places, key_files, read_mark
+from trifleet.backups import restore_database, restore_log
+from trifleet.backups.backup import BackupFolder, copy_files, inherit_places, key_files, read_mark
+from trifleet.backups.kept_log import verifiers
 from trifleet.errors import BackupError
 from trifleet.installation import origin
-from trifleet.kept_log import verifiers
 from trifleet.layout import Layout, is_vacant, make_folder, write_private
 
 

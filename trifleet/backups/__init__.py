@@ -1,0 +1,1 @@
+"""Back-ups of an installation, and a new installation out of one."""

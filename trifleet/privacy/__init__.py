@@ -1,0 +1,1 @@
+"""What is held about riders: how long, handed out, erased."""
