@@ -1,6 +1,8 @@
 """A server that goes away, waits or refuses: an error of ours says what to do."""
 
+import os
 import secrets
+import signal
 import tempfile
 import threading
 import time
@@ -250,6 +252,23 @@ def test_nothing_that_was_acknowledged_is_lost_when_the_primary_dies(
     finally:
         stop.set()
         postgres.remove(second)
+
+
+def test_a_start_waits_for_what_a_killed_server_left_behind(server: PostgresServer) -> None:
+    """Its processes end when they notice; one that stands still holds the memory of all."""
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    left = int(children[-1])
+    os.kill(left, signal.SIGSTOP)
+    server.kill()
+    going_on = threading.Timer(1.0, os.kill, (left, signal.SIGCONT))
+    going_on.start()
+    try:
+        server.start()
+    finally:
+        going_on.join()
+    assert server.sql("SELECT 1") == "1"
+    told = (server.root / "server.log").read_text()
+    assert "pre-existing shared memory block" in told
 
 
 def _wait_for(what: "object") -> None:
