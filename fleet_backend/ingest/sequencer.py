@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +17,7 @@ from fleet_backend.fleet import counters, statements
 from fleet_backend.fleet.database import Database
 from fleet_backend.ingest.errors import LedgerMismatchError, SequencerError
 from fleet_backend.ingest.meters import LedgerMeters
+from fleet_backend.ingest.patience import patiently
 from fleet_backend.ledger.contracts import TileStore
 from fleet_backend.ledger.errors import UntrustedDataError
 from fleet_backend.ledger.keys import load_log_key, log_signer
@@ -30,6 +32,8 @@ MAX_BATCH = 1_000
 # A step costs some ten writes to the disk, however little it logs. So the next one begins no
 # sooner than this after the last one began, and what comes in between comes along.
 GATHER_S = 0.1
+# Between two tries while the database is away.
+MOST_S = 5.0
 
 
 class Sequencer:
@@ -43,6 +47,8 @@ class Sequencer:
         self._root = root
         self._is_shared = is_shared
         self._complaint = ""
+        # The ledger may hold entries whose places the database does not know.
+        self._in_doubt = False
         self.meters = LedgerMeters()
 
     @classmethod
@@ -137,18 +143,31 @@ class Sequencer:
     ) -> None:
         """Until `stop` is set: at once when `wake` is, or a moment after the last time, and every
         `interval_s` for others' work, if `changed` says that there may be some.
+
+        A database that is away is waited for; of a shared log it holds order and checkpoint, and
+        what a lost commit came to is found out by opening the log anew.
         """
+        step = self.step if self._is_shared else partial(patiently, self._healed_step, stop, MOST_S)
         while not stop.is_set():
             begun = time.monotonic()
             if changed():
-                while self.step() == MAX_BATCH and not stop.is_set():
+                while step() == MAX_BATCH and not stop.is_set():
                     pass
             else:
                 self._sign_root()
             wake.wait(interval_s)
             stop.wait(max(0.0, begun + GATHER_S - time.monotonic()))
             wake.clear()
-        self.step()
+        self._healed_step()
+
+    def _healed_step(self) -> int:
+        """A step after one that may have broken off anywhere."""
+        if self._in_doubt:
+            _heal(self._database, self._writer.size, self._writer.reader())
+        self._in_doubt = not self._is_shared
+        logged = self.step()
+        self._in_doubt = False
+        return logged
 
     def close(self) -> None:
         self._writer.close()

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,7 +11,13 @@ import pytest
 from ingest_fleet import FakeVehicle
 
 from fleet_backend.fleet import receipts, statements
-from fleet_backend.fleet.errors import ErasedError, NotLoggedError, UnknownError
+from fleet_backend.fleet.errors import (
+    DatabaseLostError,
+    ErasedError,
+    NotLoggedError,
+    UnknownError,
+)
+from fleet_backend.ingest import sequencer as sequencer_module
 from fleet_backend.ingest.errors import LedgerMismatchError, PublisherError, SequencerError
 from fleet_backend.ingest.publishing import PublisherThread, read_policy
 from fleet_backend.ingest.sequencer import Sequencer, SequencerThread
@@ -170,6 +177,77 @@ def test_what_comes_close_together_is_logged_in_few_steps(desk, folder: Path, mo
     thread.stop()
     assert taken == [0, 10]
     _assert_exactly_once(desk, folder, 10)
+
+
+class _Away:
+    """A database that is lost at every `turns`-th call, before or after it was done."""
+
+    def __init__(self, database, turns: int) -> None:
+        self._database = database
+        self._turns = turns
+        self._calls = 0
+        self.lost = 0
+
+    def __getattr__(self, name: str):
+        return getattr(self._database, name)
+
+    def read(self):
+        self._lose()
+        return self._database.read()
+
+    @contextmanager
+    def begin(self):
+        with self._database.begin() as connection:
+            yield connection
+        self._lose()
+
+    def _lose(self) -> None:
+        self._calls += 1
+        if self._calls % self._turns == 0:
+            self.lost += 1
+            raise DatabaseLostError("the database is not there now")
+
+
+@pytest.mark.parametrize("turns", [3, 5])
+def test_a_database_that_is_away_is_waited_for(desk, folder: Path, monkeypatch, turns: int) -> None:
+    """Whatever of a step was done when it went."""
+    monkeypatch.setattr("fleet_backend.ingest.sequencer.MAX_BATCH", 3)
+    monkeypatch.setattr("fleet_backend.ingest.sequencer.MOST_S", 0.02)
+    opened = _open(desk, folder)
+    away = _Away(desk.database, turns)
+    monkeypatch.setattr(opened, "_database", away)
+    thread = SequencerThread(opened, failed=lambda: None)
+    _fill(desk, 20)
+    thread.start(0.05)
+    end = time.monotonic() + 60
+    while _reader(folder).update().size < 20 and time.monotonic() < end:
+        thread.check()
+        time.sleep(0.02)
+    monkeypatch.setattr(opened, "_database", desk.database)
+    thread.stop()
+    assert away.lost > 2
+    _assert_exactly_once(desk, folder, 20)
+
+
+def test_a_database_that_is_lost_at_the_commit_leaves_nothing_twice(
+    desk, folder: Path, monkeypatch
+) -> None:
+    """The entries are in the ledger, their places are not in the database: the next step heals."""
+    opened = _open(desk, folder)
+    _fill(desk, 5)
+    real = sequencer_module._assign
+
+    def lost(database, places) -> None:
+        monkeypatch.setattr(sequencer_module, "_assign", real)
+        raise DatabaseLostError("the database is not there now")
+
+    monkeypatch.setattr(sequencer_module, "_assign", lost)
+    thread = SequencerThread(opened, failed=lambda: None)
+    thread.start(0.01)
+    _fill(desk, 4)
+    thread.stop()
+    assert sequencer_module._assign is real
+    _assert_exactly_once(desk, folder, 9)
 
 
 def test_a_failure_of_the_thread_is_told(desk, folder: Path) -> None:
