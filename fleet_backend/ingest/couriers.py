@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from fleet_backend.fleet import challenges, commands, gateways
 from fleet_backend.ingest import reasons
-from fleet_backend.ingest.acceptance import KnownVehicle, Refused
 from fleet_backend.ingest.adapter import Message
 from fleet_backend.ingest.effects import advance
+from fleet_backend.ingest.verdicts import KnownVehicle, Refused
 from protocol import courier, refusal
 from protocol.challenge import ONLINE_LIFE_MS
 from protocol.errors import DecodeError

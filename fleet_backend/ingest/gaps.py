@@ -11,7 +11,7 @@ from fleet_backend.fleet import events, gaps
 from fleet_backend.fleet.events import NewEvent
 from fleet_backend.fleet.gaps import Gap
 from fleet_backend.fleet.settings import Bounds
-from fleet_backend.ingest.acceptance import Accepted
+from fleet_backend.ingest.verdicts import Accepted
 from protocol import ack
 
 _LOG = logging.getLogger("fleet_backend.ingest")

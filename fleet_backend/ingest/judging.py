@@ -14,7 +14,10 @@ from sqlalchemy import Connection, func, select
 from fleet_backend.fleet.database import Database
 from fleet_backend.fleet.schema import statements
 from fleet_backend.ingest import acceptance, reasons, registry, signatures
-from fleet_backend.ingest.acceptance import (
+from fleet_backend.ingest.adapter import Message
+from fleet_backend.ingest.registry import Registry
+from fleet_backend.ingest.signatures import Check, SignaturePool
+from fleet_backend.ingest.verdicts import (
     Accepted,
     Chain,
     Claim,
@@ -24,9 +27,6 @@ from fleet_backend.ingest.acceptance import (
     VerifyWith,
     View,
 )
-from fleet_backend.ingest.adapter import Message
-from fleet_backend.ingest.registry import Registry
-from fleet_backend.ingest.signatures import Check, SignaturePool
 from protocol import statement
 
 # A registration that came after our copy was made must not turn into a refusal.

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from fleet_backend.ingest.acceptance import Accepted, Duplicate, Refused
 from fleet_backend.ingest.adapter import Message
 from fleet_backend.ingest.sightings import Heard
+from fleet_backend.ingest.verdicts import Accepted, Duplicate, Refused
 from protocol import ack
 
 

@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 from fleet_backend.fleet import events, quarantine
 from fleet_backend.fleet.events import NewEvent
 from fleet_backend.ingest import reasons
-from fleet_backend.ingest.acceptance import MAX_MESSAGE_BYTES, Accepted, BadRecord, Refused
+from fleet_backend.ingest.acceptance import MAX_MESSAGE_BYTES
 from fleet_backend.ingest.adapter import Message
 from fleet_backend.ingest.limits import QuarantineLimits, RateLimit
+from fleet_backend.ingest.verdicts import Accepted, BadRecord, Refused
 from protocol import courier
 
 _LOG = logging.getLogger("fleet_backend.ingest")

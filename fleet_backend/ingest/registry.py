@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 
 from fleet_backend.fleet import engine, gateway_keys, gateways, statements, vehicles
 from fleet_backend.fleet.gateway_keys import Keys
-from fleet_backend.ingest.acceptance import Chain, KnownVehicle, Verify
 from fleet_backend.ingest.signatures import verifier
+from fleet_backend.ingest.verdicts import Chain, KnownVehicle, Verify
 from protocol import ack
 
 

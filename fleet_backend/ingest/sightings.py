@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 
 from fleet_backend.fleet import sightings
 from fleet_backend.ingest import reasons
-from fleet_backend.ingest.acceptance import Refused, Verify
 from fleet_backend.ingest.adapter import Message
 from fleet_backend.ingest.limits import RateLimit, SightingLimits
+from fleet_backend.ingest.verdicts import Refused, Verify
 from fleet_backend.ledger.checkpoint import Checkpoint, parse_checkpoint
 from fleet_backend.ledger.errors import CheckpointError, ProofError, UntrustedDataError
 from fleet_backend.ledger.merkle import verify_consistency

@@ -8,9 +8,10 @@ from sqlalchemy import Connection
 from fleet_backend.fleet import engine, events, gateway_keys, rollups, vehicles
 from fleet_backend.fleet.gateway_keys import Change
 from fleet_backend.ingest import states
-from fleet_backend.ingest.acceptance import FUTURE_S, Accepted
+from fleet_backend.ingest.acceptance import FUTURE_S
 from fleet_backend.ingest.effects import apply_record, report_gateway
 from fleet_backend.ingest.states import Lock, Newest, News
+from fleet_backend.ingest.verdicts import Accepted
 from protocol import lock, record
 
 

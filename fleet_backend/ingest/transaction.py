@@ -7,13 +7,13 @@ from sqlalchemy import Connection
 
 from fleet_backend.fleet import counters
 from fleet_backend.ingest import couriers, gaps, reasons, refusals
-from fleet_backend.ingest.acceptance import Accepted, Duplicate, Refused
 from fleet_backend.ingest.adapter import Message
 from fleet_backend.ingest.judging import MAYBE_NEW, Judge, Judgement, newest_id
 from fleet_backend.ingest.limits import QuarantineLimits, RateLimit, SightingLimits
 from fleet_backend.ingest.outcome import Outcome
 from fleet_backend.ingest.sightings import SightingDesk
 from fleet_backend.ingest.store import store
+from fleet_backend.ingest.verdicts import Accepted, Duplicate, Refused
 from protocol import courier
 
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fleet_backend.fleet import statements
 from fleet_backend.fleet.collector import spare_the_collector
 from fleet_backend.fleet.database import Database
-from fleet_backend.ingest import acceptance
+from fleet_backend.ingest import acceptance, verdicts
 from fleet_backend.ingest.adapter import Message
 from fleet_backend.ingest.sequencer import Sequencer, SequencerThread
 from fleet_backend.ingest.signatures import Check, SignaturePool
@@ -83,7 +83,7 @@ class BareChecks:
         work = [
             (self._keys[one.gateway], one.parts)
             for one in (acceptance.read(each.payload, each.gateway) for each in batch)
-            if isinstance(one, acceptance.Claim)
+            if isinstance(one, verdicts.Claim)
         ]
         checks = [
             Check(key.public_bytes_raw(), parts.message, parts.signature) for key, parts in work

@@ -12,7 +12,7 @@ from fleet_backend.fleet import gateways, keys, vehicles
 from fleet_backend.fleet.database import Database, open_database
 from fleet_backend.fleet.gateway_keys import Keys
 from fleet_backend.ingest import signatures
-from fleet_backend.ingest.acceptance import Keyring, KnownVehicle, View
+from fleet_backend.ingest.verdicts import Keyring, KnownVehicle, View
 from protocol import bodies, cbor, keychange, mac, record, statement
 from tests.fleet.engines import sqlite_url
 

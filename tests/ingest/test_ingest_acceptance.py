@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ingest_fleet import NOW, FakeGateway, FakeVehicle, view_of
 
 from fleet_backend.ingest import acceptance, reasons
-from fleet_backend.ingest.acceptance import Accepted, Duplicate, KnownVehicle, Refused, View
+from fleet_backend.ingest.verdicts import Accepted, Duplicate, KnownVehicle, Refused, View
 from protocol import cbor, record, statement
 from protocol.errors import DecodeError
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet_backend.fleet.gateway_keys import Keys
-from fleet_backend.ingest import acceptance, signatures
-from fleet_backend.ingest.acceptance import Accepted, KnownVehicle, View
+from fleet_backend.ingest import acceptance, signatures, verdicts
+from fleet_backend.ingest.verdicts import Accepted, KnownVehicle, View
 from hw.model.route import load_routes
 from protocol import ack, lock, record, statement
 from protocol.errors import VerifyError
@@ -63,7 +63,7 @@ def test_the_keys_of_a_run_are_its_own() -> None:
 def test_the_backend_accepts_what_they_make() -> None:
     """A day of one vehicle, each statement judged by the ingest's own rules."""
     one, way = vehicle(Duty("day/3", 8)), gateway()
-    ring = acceptance.Keyring(
+    ring = verdicts.Keyring(
         Keys.only(RING.gateway("g-1").public_key().public_bytes_raw()), signatures.verify
     )
     view = View({"g-1": ring}, {"v-1": KnownVehicle("g-1", RING.record_key("v-1"))})
