@@ -6,12 +6,8 @@ sends the very same request again, to which the backend gives the very same answ
 the last to go, after the rename: a folder that still has it is whole, and the repetition ends it.
 """
 
-import fcntl
-import os
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +52,7 @@ def enrol(plan: Plan, code: str, carrier: Carrier) -> str:
         raise EnrolError(f"{folder} is there already")
     draft = folder.with_name(folder.name + ".enrolling")
     draft.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _alone(draft):
+    with enrol_files.alone_in(draft, EnrolError(f"another process works in {draft}")):
         request, sealed = _request(draft, code)
         raw = _ask(plan, carrier, sealed)
         try:
@@ -173,18 +169,6 @@ def _load(path: Path) -> object:
 
 def _pem(key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-@contextmanager
-def _alone(draft: Path) -> Iterator[None]:
-    handle = os.open(draft, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise EnrolError(f"another process works in {draft}") from error
-    finally:
-        os.close(handle)
 
 
 __all__ = ["AUTHORITY", "CERTIFICATE", "Plan", "check_chain", "enrol"]

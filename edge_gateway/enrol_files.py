@@ -1,8 +1,10 @@
 """The files of a gateway that was just enrolled: keys, certificates and gateway.toml, mode 0600."""
 
+import contextlib
+import fcntl
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -73,3 +75,17 @@ def _pem(der: bytes) -> bytes:
 def _text(value: str) -> str:
     """A basic string of TOML; a string of JSON in ASCII is one."""
     return json.dumps(value)
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path, error: Exception) -> Iterator[None]:
+    """Raises `error` where another process is in the folder in this way."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as taken:
+            raise error from taken
+        yield
+    finally:
+        os.close(handle)

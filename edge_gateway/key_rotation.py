@@ -10,16 +10,14 @@ There is no moment without a key that signs, and none at which both do.
 """
 
 import contextlib
-import fcntl
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from edge_gateway.clock import Clock
-from edge_gateway.enrol_files import sync_folder, write_private
+from edge_gateway.enrol_files import alone_in, sync_folder, write_private
 from edge_gateway.errors import GatewayError, SettingsError
 from edge_gateway.keys import load_key
 from edge_gateway.outbox import Outbox
@@ -36,7 +34,8 @@ def rotate(settings: GatewaySettings) -> tuple[int, bytes]:
     Raises GatewayError where the last change waits for its acknowledgement, SettingsError,
     OutboxError.
     """
-    with _alone(settings.key_file.parent):
+    folder = settings.key_file.parent
+    with alone_in(folder, GatewayError(f"another process changes the key in {folder}")):
         key = current_key(settings)
         if settings.key_file.stat().st_uid != os.geteuid():
             raise GatewayError(
@@ -129,15 +128,3 @@ def _put_in_place(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):  # another process was faster
         _next(path).replace(path)
     sync_folder(path.parent)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise GatewayError(f"another process changes the key in {folder}") from error
-    finally:
-        os.close(handle)
