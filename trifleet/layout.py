@@ -1,8 +1,11 @@
 """Where everything lies in a data folder. Folders are 0700, secrets 0600; nothing else decides."""
 
 import dataclasses
+import fcntl
 import os
 from pathlib import Path
+
+from trifleet.errors import InstallationError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,3 +221,19 @@ def _toml(value: Toml) -> str:
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
     return repr(value)
+
+
+def lock_folder(root: Path, program: str) -> int:
+    """Two of them on one folder would fight. Returns what ends with us, or with `os.close`.
+
+    Raises InstallationError.
+    """
+    handle = os.open(root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise InstallationError(
+            f"another {program} runs on {root}: stop it, or choose another --data"
+        ) from error
+    return handle

@@ -4,7 +4,6 @@ Order of the start: broker, backend, vehicles, gateways. Nothing here decides ab
 """
 
 import dataclasses
-import fcntl
 import json
 import os
 import sys
@@ -22,7 +21,7 @@ from trifleet.brokers.embedded import empty_if_asked
 from trifleet.brokers.kinds import BrokerKind
 from trifleet.errors import InstallationError
 from trifleet.hostmetrics import HostCollector, registry_of
-from trifleet.layout import Layout, make_folder, write_private
+from trifleet.layout import Layout, lock_folder, make_folder, write_private
 from trifleet.ports import LOOPBACK, free_port, require_free
 from trifleet.program_settings import BoardWish, ProgramSettings
 from trifleet.provisioning import Say
@@ -106,7 +105,7 @@ class Stack:
         if self._lock is not None:
             return
         installation.claim(self.layout)
-        self._lock_folder()
+        self._lock = lock_folder(self.layout.root, "trifleet")
         if not self.settings.witness_port:
             return
         require_free(self.settings.witness_port)
@@ -131,18 +130,6 @@ class Stack:
             self.layout.metrics.unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
-
-    def _lock_folder(self) -> None:
-        """Two stacks on one folder would be two writers; the lock goes with the process."""
-        lock = os.open(self.layout.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(lock)
-            raise InstallationError(
-                f"another trifleet runs on {self.layout.root}: stop it, or choose another --data"
-            ) from error
-        self._lock = lock
 
     def _start_broker(self, say: Say) -> AnyBroker:
         gateways = [slot.gateway for slot in self.slots]

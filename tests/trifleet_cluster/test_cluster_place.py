@@ -9,8 +9,9 @@ import pytest
 from command_line import trifleet
 
 from trifleet.cluster import place as places
-from trifleet.cluster.place import Place, claim, lock, require_ports, wanted_ports
+from trifleet.cluster.place import Place, claim, require_ports, wanted_ports
 from trifleet.errors import InstallationError, PortError
+from trifleet.layout import lock_folder
 
 
 def test_a_cluster_keeps_its_ports_and_lets_others_through_only(tmp_path: Path) -> None:
@@ -34,11 +35,11 @@ def test_a_folder_of_somebody_else_stays_as_it_is(tmp_path: Path) -> None:
 def test_a_cluster_is_run_once(tmp_path: Path) -> None:
     place = Place(tmp_path / "cluster")
     ports = claim(place)
-    held = lock(place)
+    held = lock_folder(place.root, "`trifleet cluster`")
     with pytest.raises(InstallationError, match="another `trifleet cluster` runs"):
-        lock(place)
+        lock_folder(place.root, "`trifleet cluster`")
     os.close(held)
-    os.close(lock(place))
+    os.close(lock_folder(place.root, "`trifleet cluster`"))
     with socket.create_server(("127.0.0.1", ports["mqtt"])), pytest.raises(PortError):
         require_ports(ports)
 

@@ -29,7 +29,7 @@ from trifleet.cluster.pair import Pair
 from trifleet.cluster.parties import Parties
 from trifleet.cluster.place import APIS, ISSUER, LEDGERS, NODES, RUN_FILE, Place
 from trifleet.errors import ChildError, UsageError
-from trifleet.layout import make_folder
+from trifleet.layout import lock_folder, make_folder
 from trifleet.ports import LOOPBACK
 from trifleet.postgres import find_programs
 from trifleet.provisioning import Say
@@ -89,7 +89,7 @@ class Cluster:
         find_home()
         find_programs()
         self.ports = places.claim(self.place)
-        self._lock = places.lock(self.place)
+        self._lock = lock_folder(self.place.root, "`trifleet cluster`")
         places.open_way(self.place)
         places.require_ports(self.ports)
         installation.found(self.place.layout, say)

@@ -9,9 +9,7 @@ own folder, and reads nothing else on the way.
 """
 
 import contextlib
-import fcntl
 import json
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,22 +109,6 @@ def require_ports(ports: dict[str, int]) -> None:
     """Raises PortError while another program has one of them."""
     for port in ports.values():
         require_free(port)
-
-
-def lock(place: Place) -> int:
-    """Two supervisors of one cluster would fight. Returns what ends with us, or with `os.close`.
-
-    Raises InstallationError.
-    """
-    handle = os.open(place.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise InstallationError(
-            f"another `trifleet cluster` runs on {place.root}: stop it, or choose another --data"
-        ) from error
-    return handle
 
 
 def _read(mark: Path) -> dict[str, int]:
