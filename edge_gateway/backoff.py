@@ -2,6 +2,9 @@
 
 import random
 
+# Not the shared generator: what else in the process draws from that one must stay repeatable.
+_JITTER = random.SystemRandom()
+
 
 class Backoff:
     """`next_s` after every failure, `reset` after success."""
@@ -15,8 +18,7 @@ class Backoff:
         """Between half and the whole of first, 2 x first, 4 x first ... longest."""
         wait = min(self._first_s * 2.0**self._times, self._longest_s)
         self._times = min(self._times + 1, 16)
-        jitter = random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, protects nothing
-        return wait * jitter
+        return wait * _JITTER.uniform(0.5, 1.0)
 
     def reset(self) -> None:
         self._times = 0

@@ -4,7 +4,6 @@ Only this thread touches pika. Others leave work in a list and wake it.
 """
 
 import logging
-import random
 import ssl
 import threading
 from collections import deque
@@ -24,6 +23,7 @@ from fleet_backend.ingest.adapter import Message
 from fleet_backend.ingest.amqp import EXCHANGE, AmqpSettings, parse_key, read_password
 from fleet_backend.ingest.deliveries import Deliveries
 from fleet_backend.ingest.inbox import Inbox
+from fleet_backend.ingest.patience import jittered
 
 _LOG = logging.getLogger("fleet_backend.ingest")
 _NOT_ALLOWED = (AuthenticationError, ProbableAccessDeniedError, ProbableAuthenticationError)
@@ -138,7 +138,7 @@ class Link:
         if isinstance(cause, _NOT_ALLOWED):
             self.refused = type(cause).__name__
         _LOG.warning("no connection to the broker (%s); trying again", _words(cause))
-        self._loop.call_later(self._wait_s * random.uniform(0.5, 1), self._connect)  # noqa: S311
+        self._loop.call_later(jittered(self._wait_s), self._connect)
         self._wait_s = min(2 * self._wait_s, self._settings.reconnect_max_s)
 
     def _opened(self, connection: Any) -> None:

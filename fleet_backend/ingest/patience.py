@@ -14,8 +14,15 @@ from fleet_backend.ingest import faults
 
 _LOG = logging.getLogger("fleet_backend.ingest")
 _FIRST_S = 0.1
+# Not the shared generator: what else in the process draws from that one must stay repeatable.
+_JITTER = random.SystemRandom()
 
 T = TypeVar("T")
+
+
+def jittered(wait_s: float) -> float:
+    """Between half and the whole of it, so that many who wait do not knock at once."""
+    return wait_s * _JITTER.uniform(0.5, 1)
 
 
 def patiently(step: Callable[[], T], stop: threading.Event, most_s: float) -> T | None:
@@ -31,6 +38,6 @@ def patiently(step: Callable[[], T], stop: threading.Event, most_s: float) -> T 
             if not faults.is_operational(error):
                 raise
             _LOG.error("waiting for the database: %s", faults.where(error))
-        stop.wait(wait_s * random.uniform(0.5, 1))  # noqa: S311 - spreads load, protects nothing
+        stop.wait(jittered(wait_s))
         wait_s = min(2 * wait_s, most_s)
     return None
