@@ -4,10 +4,10 @@ import importlib
 import sys
 import types
 
-from bench import Bench, Node, identity
 from signer import OWNER
 from vcu import power
 from vcu.loop import Loop
+from vcu_bench import Bench, Node, identity
 
 VOLTS_MV = 12_700
 

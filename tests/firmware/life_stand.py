@@ -5,8 +5,8 @@ import shutil
 import time
 from pathlib import Path
 
-from bench import KEY, VEHICLE
 from signer import OWNER
+from vcu_bench import KEY, VEHICLE
 
 from boards.virtual import VirtualBoard, VirtualBoardSettings
 from hw.virtual_bus import VirtualBus

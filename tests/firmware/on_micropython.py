@@ -13,7 +13,7 @@ from workbench.application import collect_application, find_compiler
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 MICROPYTHON = Path(sys.executable).with_name("micropython")
-BENCH = ("bench.py", "board_fakes.py", "panel_bench.py")
+BENCH = ("vcu_bench.py", "board_fakes.py", "panel_bench.py")
 SCRIPTS = ("scenario.py", "panel_scenario.py")
 
 

@@ -3,7 +3,7 @@
 For both interpreters.
 """
 
-import bench as plain
+import vcu_bench as plain
 
 from protocol import can
 from protocol.panel import CLEAR, ENTER

@@ -18,7 +18,7 @@ if os.getenv("APPLICATION"):
 
     image_bytes = rom.mount(os.getenv("APPLICATION"))
 
-from bench import Bench  # noqa: E402  (found in the image)
+from vcu_bench import Bench  # noqa: E402  (found in the image)
 
 
 def heap(bench):

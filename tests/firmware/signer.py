@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from bench import NOW_S, VEHICLE
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from vcu_bench import NOW_S, VEHICLE
 
 from protocol import command, cose, grant, presentation
 from protocol import rsa as rsa_check

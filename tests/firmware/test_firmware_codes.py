@@ -6,7 +6,6 @@ The power is cut by an exception that nothing catches; the next bench starts fro
 import itertools
 
 import pytest
-from bench import NOW_S, VEHICLE, identity
 from panel_bench import PanelBench
 from signer import (
     DAY_S,
@@ -22,6 +21,7 @@ from signer import (
 from vcu.clock import to_moment
 from vcu.codes import WAIT_MAX_MS, wait_ms
 from vcu.deposits import decode_deposits
+from vcu_bench import NOW_S, VEHICLE, identity
 
 from protocol import codes, command, grant, lock, panel, presentation, record, refusal
 

@@ -6,7 +6,6 @@ The stretching is cut to 16 rounds here; that it is as long as the protocol says
 import itertools
 
 import pytest
-from bench import NOW_S
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -15,6 +14,7 @@ from vcu.deposits import decode_deposits
 from vcu.flash.state import State
 from vcu.hmi import Hmi
 from vcu.refusals import Refusals
+from vcu_bench import NOW_S
 
 from protocol import codes, command, grant, lock, record, refusal
 from protocol.access import Authority, Clock

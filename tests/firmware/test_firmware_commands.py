@@ -1,10 +1,10 @@
 """Presentations, from the gateway's frames to the records, with real keys, on the bench."""
 
 import pytest
-from bench import KEY, NOW_S, VEHICLE, Bench, identity
 from board_fakes import challenge
 from signer import ISSUER_ID, OWNER, RIDER, RIDER_ID, STRANGER, by_booking, by_owner, by_rider
 from vcu.flash.store import Store
+from vcu_bench import KEY, NOW_S, VEHICLE, Bench, identity
 
 from protocol import command, grant, link, lock, presentation, record, refusal
 

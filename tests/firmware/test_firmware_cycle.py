@@ -9,9 +9,9 @@ import json
 from pathlib import Path
 
 import pytest
-from bench import Bench, identity
 from signer import OWNER, by_owner, by_rider
 from vcu.loop import Loop
+from vcu_bench import Bench, identity
 
 from protocol import command, link, record
 

@@ -4,11 +4,11 @@ import contextlib
 import itertools
 
 import pytest
-from bench import Bench, Node, identity
 from hypothesis import given
 from hypothesis import strategies as st
 from signer import OWNER, by_booking, by_owner, by_rider
 from vcu import session
+from vcu_bench import Bench, Node, identity
 
 from protocol import command, grant, lock, record, refusal
 from protocol.errors import DecodeError

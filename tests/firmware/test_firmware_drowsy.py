@@ -1,10 +1,10 @@
 """A vehicle at rest: what it says before it falls silent, what is no fault, and what wakes it."""
 
 import pytest
-from bench import Bench, Node
 from keeper_bench import Asleep, keep, keeper_bench, load_app, silence
 from signer import STRANGER, by_owner
 from vcu import faults, power, telemetry
+from vcu_bench import Bench, Node
 
 from protocol import command, link, lock, record, refusal
 

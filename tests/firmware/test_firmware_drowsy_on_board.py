@@ -3,10 +3,10 @@
 import time
 
 import pytest
-from bench import KEY, VEHICLE, Node
 from life_stand import SHORT_REST, Images, stands
 from signer import by_owner
 from vcu import faults, power
+from vcu_bench import KEY, VEHICLE, Node
 
 from edge_gateway.bus_settings import SLCAN, BusSettings
 from edge_gateway.downlink import Delivery, Report

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from bench import NOW_S, Bench, configure, identity
 from signer import OWNER
 from vcu.flash import crashes
 from vcu.flash.files import Damage
@@ -14,6 +13,7 @@ from vcu.flash.journal import _FEWEST_SAMPLES, _MARK_BYTES, MARK_EVERY, MOST_FIL
 from vcu.flash.pair import Pair
 from vcu.flash.segments import SEGMENT_BYTES
 from vcu.flash.store import Store
+from vcu_bench import NOW_S, Bench, configure, identity
 
 from workbench.application import AS_SOURCE
 from workbench.bench import STAY

@@ -1,9 +1,9 @@
 """What a HEALTH record says of the flash, read out of the whole vehicle."""
 
 import pytest
-from bench import NOW_S, Bench, identity
 from signer import OWNER
 from vcu.flash.memory import Memory
+from vcu_bench import NOW_S, Bench, identity
 
 from protocol import bodies, record
 

@@ -6,7 +6,6 @@ import os
 import struct
 
 import pytest
-from bench import NOW_S, Bench, identity
 from flaky_flash import FlakyFlash
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +24,7 @@ from vcu.flash.records import (
 )
 from vcu.flash.segments import BEFORE_ALL, Segments
 from vcu.refusals import Refusals
+from vcu_bench import NOW_S, Bench, identity
 
 from protocol import record, refusal
 

@@ -7,9 +7,9 @@ import types
 from pathlib import Path
 
 import pytest
-from bench import Bench, identity
 from signer import OWNER, by_owner
 from vcu import degrade, power
+from vcu_bench import Bench, identity
 
 from protocol import lock, record
 

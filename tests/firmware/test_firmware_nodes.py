@@ -3,10 +3,10 @@
 import itertools
 
 import pytest
-from bench import Bench, Node, identity
 from signer import OWNER
 from vcu import degrade
 from vcu.degrade import GW, LIMP, NO_ACK, NO_START, NODES, UNKNOWN_SPEED
+from vcu_bench import Bench, Node, identity
 
 from protocol import lock, record
 

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from bench import KEY, VEHICLE, Gateway
 from signer import OWNER, STRANGER, by_booking, by_owner
+from vcu_bench import KEY, VEHICLE, Gateway
 
 from boards.virtual import VirtualBoard, VirtualBoardSettings
 from hw.model.route import load_routes

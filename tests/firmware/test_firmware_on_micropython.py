@@ -4,10 +4,10 @@ whole frames. CPython plays the same scenario and must agree in every record and
 import json
 
 import pytest
-from bench import NOW_S, identity
 from board_fakes import challenge
 from on_micropython import MICROPYTHON, build, on_board, on_cpython
 from signer import OWNER, STRANGER, by_booking, by_owner, by_rider
+from vcu_bench import NOW_S, identity
 
 from protocol import command, grant, link, record, refusal
 

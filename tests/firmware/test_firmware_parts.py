@@ -3,7 +3,6 @@
 import calendar
 
 import pytest
-from bench import NOW_S, Bench, Node, identity
 from board_fakes import FakeRtc
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +12,7 @@ from vcu.configuration import MISSING
 from vcu.faults import CLEAR_MS, SILENT
 from vcu.loop import Loop
 from vcu.software import digest
+from vcu_bench import NOW_S, Bench, Node, identity
 
 from protocol import link, lock, record
 from protocol.can import MESSAGES

@@ -3,7 +3,6 @@
 import hashlib
 
 import pytest
-from bench import NOW_S, Bench, identity
 from hypothesis import given
 from hypothesis import strategies as st
 from vcu.errors import StoreError
@@ -17,6 +16,7 @@ from vcu.flash.pair import Pair, seal
 from vcu.flash.provision import UNREADABLE_STATE, Provision
 from vcu.flash.state import State
 from vcu.flash.store import Store
+from vcu_bench import NOW_S, Bench, identity
 
 from protocol import cbor, record
 from protocol.access import MAX_REVOKED

@@ -5,11 +5,11 @@ Integers of small machines need memory from 2^30 on (12 days in ms); kept times 
 """
 
 import pytest
-from bench import Bench, Node, identity
 from keeper_bench import keep, load_app
 from signer import OWNER, by_owner
 from vcu import power
 from vcu.can.port import COUNTERS
+from vcu_bench import Bench, Node, identity
 
 from protocol import command, link, lock, record
 

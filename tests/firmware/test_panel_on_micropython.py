@@ -4,10 +4,10 @@ every record and every frame of the panel."""
 import json
 
 import pytest
-from bench import VEHICLE, identity
 from board_fakes import challenge
 from on_micropython import MICROPYTHON, build, on_board, on_cpython
 from signer import OWNER, RIDER, RIDER_ID, by_rider
+from vcu_bench import VEHICLE, identity
 
 from protocol import codes, command, grant, panel, record, refusal
 
