@@ -13,9 +13,9 @@ from boards.errors import DescriptionError
 from boards.micropython_pins import PORTS
 from boards.parts import FOLDER, decode_part, read_part
 from boards.pins import BoardPin
-from boards.schema import ROMFS
 from boards.tables import BEGIN, ENDS, page, pages, read_boards, replaced
-from workbench.application import application_image, collect_application, loose_files
+from workbench.application import board_file, collect_application
+from workbench.room import needed, room
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = read_boards()
@@ -148,18 +148,19 @@ def test_lines_are_held_while_the_chip_does_nothing(name: str) -> None:
 
 def test_the_application_fits_each_board_twice() -> None:
     files = collect_application(ROOT)
-    image = application_image(files, 1)
-    assert image is not None
-    loose = sum(len(file.data) for file in loose_files(files))
+    bytecode = sum(len(file.data) for file in files if file.path.endswith(".mpy"))
     for board, _ in BOARDS.values():
-        slot = board.application.room_bytes // 2
-        block = board.application.erase_bytes
-        if board.application.form == ROMFS:
-            needed = len(image)
-        else:
-            needed = sum(-(-len(file.data) // block) * block for file in files)
-        assert needed <= slot, f"{board.name}: {needed} bytes in a slot of {slot}"
-        assert loose < board.files.bytes
+        taken = needed(board, files)
+        assert bytecode < taken <= room(board), f"{board.name}: {taken} of {room(board)}"
+
+
+def test_room_on_littlefs_is_counted_in_blocks() -> None:
+    board, _ = BOARDS["raspberry-pi-pico-2-w"]
+    files = [
+        board_file(path, data) for path, data in (("main.py", b"x"), ("a/b/c.mpy", b"x" * 4097))
+    ]
+    # One file of two blocks; three folders (the slot's own, a, a/b) of two blocks each.
+    assert needed(board, files) == (2 + 3 * 2) * 4096
 
 
 def test_the_pages_have_the_tables_of_the_descriptions() -> None:
