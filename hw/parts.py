@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hw.errors import ConfigError
 from hw.harness.loom import terminals
-from hw.harness.model import Cable, Harness, Part
+from hw.harness.model import Cable, Part
 from hw.harness.sources import box_of, loom_of
 from hw.vehicle_config import load_vehicle
 from hw.vehicle_schema import VehicleConfig
