@@ -5,6 +5,8 @@ One drawing a board. What a board does not decide by itself, a resistor does: ea
 board without a program is silent: traffic on the bus can hold a bootloader up.
 """
 
+from dataclasses import replace
+
 from boards.description import BoardDescription
 from boards.pins import BoardPin
 from hw.errors import ConfigError
@@ -12,6 +14,8 @@ from hw.harness.model import Component, Harness, Net, Part
 from hw.harness.signals import OUTPUTS_A, SWITCH_LIMIT_A, VCU_PINS
 
 PULL = "Resistor 10 kΩ, 1 %, 0.25 W"
+# Inputs: strong enough for an RP2350, whose pins leak (erratum E9).
+INPUT_PULL = "Resistor 4.7 kΩ, 1 %, 0.25 W"
 STANDBY_PULL = "RSTB"
 THIN_MM2, WIRE_M = 0.25, 0.1
 OUT_MM2 = 0.75
@@ -19,7 +23,6 @@ FEED_MM2, FEED_A, FEED_LIMIT_A = 2.5, sum(OUTPUTS_A.values()), 20.0
 LOGIC_A = 0.1
 
 # What a signal of pins.csv leads to in the box.
-BUS = {"can_rx": "RXD", "can_tx": "TXD", "can_standby": "STB"}
 SWITCHED = {
     "drive_enable": ("EN",),
     "lock_actuator": ("LOCK+",),
@@ -29,10 +32,16 @@ SWITCHED = {
 }
 PLUG = {"lock_sense": "SENSE", "wake_button": "WAKE"}
 # An MCP2518FD between board and transceiver, and what it needs of the board.
-CONTROLLER_PINS = ("SCK", "MOSI", "MISO", "CS", "INT")
+CONTROLLER = {
+    "can_clock": "SCK",
+    "can_mosi": "SDI",
+    "can_miso": "SDO",
+    "can_select": "nCS",
+    "can_interrupt": "nINT",
+}
+WAKE = "can_wake"  # a second pin on the receive line, which ends deep sleep
 # Whatever touches these is on the sheet of the supply.
 SUPPLY = {"R12V", "R5V", "R3V3", "RGND", "PSU"}
-CONTROLLER = {f"can_{pin.lower()}": pin for pin in CONTROLLER_PINS}
 
 
 def box(board: BoardDescription, pins: tuple[BoardPin, ...]) -> Harness:
@@ -52,7 +61,10 @@ def board_transceiver(board: BoardDescription) -> str:
 
 
 class Box:
-    """Puts the harness together; each method wires one group of signals."""
+    """Puts the harness together; each method wires one group of signals.
+
+    A line that `pins.csv` gives no pull is pulled down: off, or not pressed.
+    """
 
     def __init__(self, board: BoardDescription, pins: tuple[BoardPin, ...]) -> None:
         self.harness = Harness(f"VCU box with {board.title}", "supply", "BW")
@@ -100,28 +112,32 @@ class Box:
         pins = ("TXD", "RXD", "STB", "VCC", "VIO", "GND", "CANH", "CANL")
         level = self._board.can.standby_level
         kind = f"{board_transceiver(self._board)}, standby at {level} level"
-        self.harness.add(Part("U1", "Transceiver", kind, pins))
+        self.harness.add(Part("U1", "Transceiver", kind, pins, shared=("STB", "RXD")))
         self._wire("R5V", "U1", ("OG", "*", "VCC"))
         self._wire("R3V3", "U1", ("PK", "*", "VIO"))
         self._ground("U1", "GND")
         self._wire("U1", "X1", ("YE", "CANH", "CANH"), ("GN", "CANL", "CANL"))
         rail = "R3V3" if level == "high" else "RGND"
-        self._resistor(STANDBY_PULL, "U1", "STB", rail)
+        self._resistor(STANDBY_PULL, PULL, "U1", "STB", rail)
         self._signal("can_standby", "U1", "STB", "VT")
+        self._signal("can_rx", "U1", "RXD", "BU")
+        if WAKE in self._pins:
+            self._signal(WAKE, "U1", "RXD", "BU")
         if self._external:
             self._controller()
         else:
             self._signal("can_tx", "U1", "TXD", "OG")
-            self._signal("can_rx", "U1", "RXD", "BU")
 
     def _controller(self) -> None:
-        pins = (*CONTROLLER_PINS, "TXCAN", "RXCAN", "VDD", "GND")
+        """Of a board without CAN; the receive line also leads to the board, to wake it."""
+        pins = (*CONTROLLER.values(), "TXCAN", "RXCAN", "VDD", "GND")
         crystal = Component(f"Crystal {self._board.can.crystal_hz / 1e6:g} MHz")
         part = Part("U2", "CAN controller", "MCP2518FD", pins, components=(crystal,))
-        self.harness.add(part)
+        self.harness.add(replace(part, shared=("nCS", "nINT")))
         for signal, pin in CONTROLLER.items():
-            if signal in self._pins:
-                self._signal(signal, "U2", pin, "WH")
+            self._signal(signal, "U2", pin, "WH")
+            if self._pins[signal].pull:
+                self._pull(signal, "U2", pin)
         self._wire("U2", "U1", ("OG", "TXCAN", "TXD"), ("BU", "RXCAN", "RXD"))
         self._wire("R3V3", "U2", ("PK", "*", "VDD"))
         self._ground("U2", "GND")
@@ -131,7 +147,7 @@ class Box:
         outs = [pin for plugs in SWITCHED.values() for pin in plugs]
         pins = ("12V", "GND", *SWITCHED, *(f"OUT_{pin}" for pin in outs))
         subtype = f"{len(SWITCHED)} inputs, {len(outs)} outputs, high side, {SWITCH_LIMIT_A:g} A"
-        self.harness.add(Part("Q", "Switches", subtype, pins))
+        self.harness.add(Part("Q", "Switches", subtype, pins, shared=tuple(SWITCHED)))
         self._thick("Q", "X1", ("RD", "12V", "12V_OUT"), FEED_MM2, FEED_A, FEED_LIMIT_A)
         self._ground("Q", "GND")
         for signal, plugs in SWITCHED.items():
@@ -144,7 +160,7 @@ class Box:
         for pin in ("LOCK-", "DOOR-"):
             wire = ("BK", pin, "*")
             self._thick("X1", "RGND", wire, OUT_MM2, max(OUTPUTS_A.values()), SWITCH_LIMIT_A)
-        for pin in ("EN_GND", "SENSE_GND", "LED-"):
+        for pin in ("EN_GND", "LED-"):
             self._wire("X1", "RGND", ("BK", pin, "*"))
 
     def inputs(self) -> None:
@@ -154,33 +170,29 @@ class Box:
             self._wire(f"N{number}", "X1", ("YE", "*", pin))
             self._signal(signal, f"N{number}", "*", "YE")
             self._pull(signal, f"N{number}", "*")
-        self._series("RWAKE", "Resistor 1 kΩ, 1 %, 0.25 W", "R3V3", "*", "WAKE_V")
+        for name, pin in (("RWAKE", "WAKE_V"), ("RSENSE", "SENSE_V")):
+            self.harness.add(Part(name, "Resistor 1 kΩ, 1 %, 0.25 W", "in series", ("1", "2")))
+            self._wire("R3V3", name, ("PK", "*", "1"))
+            self._wire(name, "X1", ("PK", "2", pin))
         self.harness.add(Part("RLED", "Resistor 330 Ω, 1 %, 0.25 W", "in series", ("1", "2")))
         self._signal("led", "RLED", "1", "VT")
         self._wire("RLED", "X1", ("VT", "2", "LED+"))
 
     def _pull(self, signal: str, part: str, pin: str) -> None:
-        pull = self._pins[signal].pull
-        if not pull:
-            pull = "up" if signal == "lock_sense" else "down"
         self._resistors += 1
-        rail = "R3V3" if pull == "up" else "RGND"
-        self._resistor(f"R{self._resistors}", part, pin, rail)
+        rail = "R3V3" if self._pins[signal].pull == "up" else "RGND"
+        kind = INPUT_PULL if signal in PLUG else PULL
+        self._resistor(f"R{self._resistors}", kind, part, pin, rail)
 
-    def _resistor(self, name: str, part: str, pin: str, rail: str) -> None:
+    def _resistor(self, name: str, kind: str, part: str, pin: str, rail: str) -> None:
         up = rail == "R3V3"
-        self.harness.add(Part(name, PULL, f"pulls {'up' if up else 'down'}", ("1", "2")))
+        self.harness.add(Part(name, kind, f"pulls {'up' if up else 'down'}", ("1", "2")))
         if up:  # drawn from the left
             self._wire(rail, name, ("GY", "*", "2"))
             self._wire(name, part, ("GY", "1", pin))
         else:
             self._wire(part, name, ("GY", pin, "1"))
             self._wire(name, rail, ("GY", "2", "*"))
-
-    def _series(self, name: str, type_: str, rail: str, pin: str, plug: str) -> None:
-        self.harness.add(Part(name, type_, "in series", ("1", "2")))
-        self._wire(rail, name, ("PK", pin, "1"))
-        self._wire(name, "X1", ("PK", "2", plug))
 
     def _signal(self, signal: str, part: str, pin: str, colour: str) -> None:
         self._wire("BOARD", part, (colour, self.label(signal), pin))
@@ -220,11 +232,10 @@ class Box:
 
     def _check(self) -> None:
         """Every signal leads somewhere, and every part gets its own."""
-        bus = {"can_standby", *(CONTROLLER if self._external else BUS)}
+        bus = {"can_standby", "can_rx", *(CONTROLLER if self._external else {"can_tx"})}
         needed = {*bus, *SWITCHED, *PLUG, "supply_sense", "led"}
-        optional = {"can_int0", "can_int1"}
         for signal in sorted(needed - set(self._pins)):
             raise ConfigError(f"board {self._board.name}: pins.csv: signal {signal} is missing")
-        for signal in sorted(set(self._pins) - needed - optional):
+        for signal in sorted(set(self._pins) - needed - {WAKE}):
             words = "leads nowhere; give it a way in hw/harness/box.py"
             raise ConfigError(f"board {self._board.name}: pins.csv: signal {signal} {words}")

@@ -22,7 +22,11 @@ class Component:
 
 @dataclass(frozen=True)
 class Part:
-    """`node` is the name in the DBC of what speaks on the bus; `group` sorts the list of parts."""
+    """`node` is the name in the DBC of what speaks on the bus; `group` sorts the list of parts.
+
+    `shared` are pins at which several wires meet, on a circuit board. `counted` is False where
+    another drawing has the part in its bill of materials.
+    """
 
     name: str
     type: str
@@ -34,6 +38,7 @@ class Part:
     components: tuple[Component, ...] = ()
     note: str = ""
     counted: bool = True
+    shared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ BUS_PINS = ("CANH", "CANL")
 # The pins of the VCU's box to the vehicle; hw/harness/box.py leads them to the board.
 VCU_PINS = (
     "12V", "GND", "12V_OUT", "CANH", "CANL", "EN", "EN_GND", "LAMPF", "LAMPR", "HORN",
-    "LOCK+", "LOCK-", "SENSE", "SENSE_GND", "DOOR+", "DOOR-", "WAKE_V", "WAKE", "LED+", "LED-",
+    "LOCK+", "LOCK-", "SENSE", "SENSE_V", "DOOR+", "DOOR-", "WAKE_V", "WAKE", "LED+", "LED-",
 )  # fmt: skip
 
 # The controls at the dash: part, type, subtype, pins of it, and of HMI.
@@ -153,7 +153,7 @@ def _add_outputs(harness: Harness, where: dict[str, Place]) -> None:
     for name in ("LOCK", "DOOR"):
         wires = ((RED, f"{name}+", "+"), (BLACK, f"{name}-", "-"))
         _output(harness, where, Net("VCU", name, wires), OUTPUTS_A[name])
-    _signal(harness, where, Net("VCU", "LOCK", (("YE", "SENSE", "S1"), ("BN", "SENSE_GND", "S2"))))
+    _signal(harness, where, Net("VCU", "LOCK", (("YE", "SENSE", "S1"), ("RD", "SENSE_V", "S2"))))
     harness.add(Part("WAKE", "Wake button", "closes when pressed, IP67", ("1", "2"), "controls"))
     _signal(harness, where, Net("VCU", "WAKE", (("RD", "WAKE_V", "1"), ("WH", "WAKE", "2"))))
     harness.add(Part("LED", "Status light", "LED, 3 V", ("A", "K"), "controls"))
