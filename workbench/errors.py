@@ -99,3 +99,23 @@ class ConfigurationError(ProvisionError):
 
 class OtherIdentityError(ProvisionError):
     """The board is another vehicle already."""
+
+
+class PortLostError(PortError):
+    """The port was there and went away in the middle of the work."""
+
+
+class NoApplicationError(ApplicationError):
+    """The board has no application, or one from before this command was there."""
+
+
+class SelfTestError(WorkbenchError):
+    """A step of the self-test failed; says which."""
+
+
+class UnsignedError(WorkbenchError):
+    """A signature, or a receipt of the ledger, is missing or does not hold."""
+
+
+class NetworkError(WorkbenchError):
+    """What was asked for needs the network, and there is none."""
