@@ -1,6 +1,6 @@
 """Work orders: what a mechanic did to one vehicle, and what the self-test said of it afterwards.
 
-docs/protocol.md section 16. The body of a statement of kind WORK_ORDER; the statement itself names
+docs/protocol.md section 17. The body of a statement of kind WORK_ORDER; the statement itself names
 the notary and commits to the body, so the mechanic's name is in no log and can be erased.
 """
 
@@ -8,7 +8,6 @@ from protocol import cbor, fields
 from protocol.errors import DecodeError
 
 MAX_NAME = 80
-MAX_BOARD = 32
 MAX_VERSION = 64
 MAX_FILES = 256
 MAX_PATH = 128
@@ -22,8 +21,6 @@ FAIL = 1
 NOT_HERE = 2
 RESULTS = {PASS: "PASS", FAIL: "FAIL", NOT_HERE: "NOT_HERE"}
 DONE = 0
-
-_BOARD_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 class Step:
@@ -109,7 +106,7 @@ def decode(body: bytes) -> WorkOrder:
     return WorkOrder(
         line(value[1], "work-order.mechanic", MAX_NAME),
         fields.identifier(value[2], "work-order.vehicle"),
-        board_name(value[3], "work-order.board"),
+        fields.identifier(value[3], "work-order.board"),
         _unique_id(value[4]),
         began,
         ended,
@@ -155,17 +152,6 @@ def line(value: object, where: str, maximum: int, may_be_empty: bool = False) ->
     if not may_be_empty and not text.strip():
         raise DecodeError("field", where)
     return text
-
-
-def board_name(value: object, where: str) -> str:
-    """The name of a folder of boards/."""
-    name = fields.text(value, where, MAX_BOARD)
-    for letter in name:
-        if letter not in _BOARD_LETTERS:
-            raise DecodeError("field", where)
-    if not name:
-        raise DecodeError("field", where)
-    return name
 
 
 def _unique_id(value: object) -> bytes:

@@ -11,14 +11,12 @@ from collections.abc import Iterable
 from fleet_backend.ingest import fast, macs, reasons
 from fleet_backend.ingest.fast import Sample
 from fleet_backend.ingest.verdicts import BadRecord, RefusalError, View
-from protocol import bodies, cbor, fields, record, statement, workorder
+from protocol import bodies, record, release, statement, workorder
 from protocol.errors import DecodeError, VerifyError
 from protocol.mac import Hmac
 from protocol.workorder import WorkOrder
 
 MAX_BODY_BYTES = 65_535
-_HEAD_MAGIC = b"TFR1"
-_MAX_HEAD_BYTES = 16 * 1024
 _LARGEST = (1 << 63) - 1  # what a column of the database holds
 
 
@@ -44,14 +42,13 @@ def open_event(body: bytes) -> tuple[int, str]:
 
 
 def check_release_head(body: bytes) -> None:
-    """A bundle's head by its shape: whose keys make a release good is for vehicles to say."""
+    """A bundle's head, and nothing behind it. Whose keys make a release good is for vehicles to
+    say: they verify the signatures in it.
+    """
     try:
-        size = int.from_bytes(body[4:8], "big")
-        if body[:4] != _HEAD_MAGIC or len(body) != 8 + size or len(body) > _MAX_HEAD_BYTES:
-            raise DecodeError("field", "release-head")
-        manifest, signatures = fields.array(cbor.decode(body[8:]), "release-head", 2)
-        fields.octets(manifest, "release-head.manifest")
-        fields.array(signatures, "release-head.signatures")
+        if release.head_bytes(body[: release.START_BYTES]) != len(body):
+            raise DecodeError("trailing-bytes", "release-head")
+        release.decode_head(body)
     except DecodeError as error:
         raise RefusalError(reasons.BODY, str(error)) from error
 

@@ -1,5 +1,6 @@
 """Who may say what: releases and work orders are a notary's word, records a gateway's."""
 
+import hashlib
 import zlib
 from pathlib import Path
 
@@ -13,11 +14,14 @@ from fleet_backend.fleet.retention import RetentionSettings
 from fleet_backend.ingest import acceptance, reasons
 from fleet_backend.ingest.verdicts import Accepted, Refused
 from fleet_backend.ingest.worker import Worker, WorkerSettings
-from protocol import cbor, statement, workorder
+from protocol import cbor, release, statement, workorder
 from tests.ingest.test_ingest_acceptance import view_of
 
-HEAD_ARRAY = cbor.encode([b"manifest", [[bytes(422), bytes(384)]]])
-HEAD = b"TFR1" + len(HEAD_ARRAY).to_bytes(4, "big") + HEAD_ARRAY
+FILES = release.encode_files([("main.py", 2, bytes(32))])
+MANIFEST = release.Manifest(
+    "virtual", "1.0", 2, 1, release.FOLDERS, 2, bytes(32), hashlib.sha256(FILES).digest()
+)
+HEAD = release.encode_head(release.encode_manifest(MANIFEST), [], FILES)
 DIGEST = bytes(range(32))
 ORDER = workorder.WorkOrder(
     "A. Mechanic", "v-9", "virtual", b"\x01\x02", NOW - 60, NOW, "v1.29", DIGEST, [("a.py", DIGEST)]
@@ -62,7 +66,7 @@ def test_a_notary_says_nothing_of_vehicles() -> None:
         b"TFR2" + HEAD[4:],
         b"TFR1\0\0\0\1\x80",
         b"TFR1\0\0\0\3\x82\x01\x80",
-        b"TFR1" + (16 * 1024).to_bytes(4, "big") + b"\x82\x59\x3f\xf9" + bytes(16_377) + b"\x80",
+        b"TFR1" + (16 * 1024).to_bytes(4, "big") + bytes(16 * 1024),
         workorder.encode(ORDER),
     ],
 )

@@ -731,6 +731,7 @@ def record_cases():
         "health-whole": (8, {key: key for key in range(30)}),
         "egress": (9, {0: 2, 1: -40}),
         "egress-speed-stale": (9, {0: 0}),
+        "update": (10, {0: 4, 1: bytes(range(32)), 2: 16, 3: 12}),
     }
 
     def opened(name, data, expect, key=VEHICLE_KEY):
@@ -775,6 +776,8 @@ def record_cases():
         ("egress-speed-alone", value(9, {1: 3}), "missing-key"),
         ("egress-extra", value(9, {0: 0, 1: 3, 2: 0}), "unknown-key"),
         ("egress-state-negative", value(9, {0: -1}), "field"),
+        ("update-missing", value(10, {0: 1, 1: b"", 2: 0}), "missing-key"),
+        ("update-type", value(10, {0: 1, 1: "", 2: 0, 3: 0}), "field"),
         ("body-missing", value(2, {0: 1}), "missing-key"),
         ("body-extra", value(2, {0: 1, 1: 0, 2: 1, 3: 0}), "unknown-key"),
         ("body-type", value(2, {0: 1, 1: 0, 2: "x"}), "field"),
@@ -1345,7 +1348,7 @@ def renewal_cases():
 
 def workorder_cases():
     digest, test = bytes(range(32)), [3, "can-loop", 0, 500, "kbit/s"]
-    whole = [1, "A. Mechanic", TRIKE, "weact_h743", bytes(12), NOW, NOW + 90, "v1.29.0"]
+    whole = [1, "A. Mechanic", TRIKE, "weact-h743", bytes(12), NOW, NOW + 90, "v1.29.0"]
     whole += [digest, [["boot.py", digest], ["main.py", digest]], digest, digest]
     whole += [[test, [4, "tilt", 2, None, ""]], 0]
 
@@ -1367,7 +1370,7 @@ def workorder_cases():
     changed("two-lines", 1, "A\nB")
     changed("turned", 1, "A\u202eB")
     changed("vehicle", 2, "Trike 7", error("identifier"))
-    changed("board", 3, "../boards")
+    changed("board", 3, "../boards", error("identifier"))
     changed("unique-id", 4, bytes(33))
     changed("ends-first", 6, NOW - 1)
     changed("digest", 8, digest[1:])
