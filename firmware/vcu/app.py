@@ -13,7 +13,6 @@ from protocol import lock
 import vcu
 from vcu import power, start
 from vcu.cable import Cable
-from vcu.can.machine_can import controller
 from vcu.clock import Uptime, WallClock
 from vcu.flash import crashes
 from vcu.loop import Loop
@@ -36,14 +35,20 @@ _TYPED_BYTES = 256  # of one turn
 _DROWSY_MS = 100
 TELL_MS = 10_000  # so long it waits for a gateway to take its last word before deep sleep
 # Of use while a vehicle is built; afterwards their memory is worth more.
-_BUILDERS = ("vcu.software", "vcu.configuration", "protocol.vehicle")
+_BUILDERS = (
+    "vcu.software",
+    "vcu.configuration",
+    "protocol.vehicle",
+    "vcu.can.choice",
+    "vcu.can.machine_can",
+)
 
 
 class Board:
     """What the vehicle controller needs of a board."""
 
     def __init__(self, reset_cause: int) -> None:
-        self.can = controller()
+        self.can = _controller()
         self.ticks_ms = time.ticks_ms
         self.wall = WallClock(machine.RTC(), 0)
         self.uptime = Uptime(time.ticks_ms, time.ticks_diff)
@@ -63,6 +68,12 @@ class Board:
     def release(self, door: bool) -> None:
         """The emergency egress, beside everything else."""
         self._door.value(door)
+
+
+def _controller() -> "Device":
+    from vcu.can import choice
+
+    return choice.controller()
 
 
 def run(minimal: bool = False, reset_cause: int = start.UNKNOWN, slept: int = power.AWAKE) -> None:
