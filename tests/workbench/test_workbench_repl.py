@@ -143,11 +143,14 @@ def test_missing_files_have_a_name(repl: RawRepl) -> None:
 
 
 def test_a_board_that_stores_something_else_is_found_out(repl: RawRepl) -> None:
-    files = BoardFiles(repl)
-    files.write("kept", b"old")
+    BoardFiles(repl).write("kept", b"old")
     repl.exec(
-        "binascii = type('b', (), {'a2b_base64': lambda t: b'bad', 'hexlify': binascii.hexlify})"
+        "import binascii, sys\n"
+        "class Bad:\n"
+        "    crc32, hexlify = binascii.crc32, binascii.hexlify\n"
+        "    a2b_base64 = staticmethod(lambda text: b'bad')\n"
+        "sys.modules['binascii'] = Bad"
     )
     with pytest.raises(VerifyError, match="kept"):
-        files.write("kept", b"new")
-    assert repl.exec("print(open('kept').read(), os.listdir())") == b"old ['kept']\n"
+        BoardFiles(repl).write("kept", b"new")
+    assert repl.exec("import os\nprint(open('kept').read(), os.listdir())") == b"old ['kept']\n"
