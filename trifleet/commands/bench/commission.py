@@ -1,12 +1,18 @@
 """`trifleet bench commission`: everything, in order, for one board or for the boards of a day."""
 
+import functools
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trifleet.commands.bench.application import BoardName, Checkout, application_files
+from trifleet.commands.bench.application import (
+    BoardName,
+    Checkout,
+    application_files,
+    check_source,
+)
 from trifleet.commands.bench.options import AsJson, DryRun, Options, Port, Sim, SimFolder, Yes
 from trifleet.commands.bench.selftest import InVehicle, check_clear, fitted, panel_seen
 from trifleet.commands.bench.session import Session, as_failure, at_bench
@@ -105,8 +111,9 @@ def _job(
     key = keys.load_rsa(owner_key) if owner_key else None
     if session.options.sim and key is None:
         key = session.sim_owner()
+    check_source(session, checkout)
     return Job(
-        application_files(session, checkout),
+        functools.cache(lambda: application_files(session)),
         session.sink,
         out,
         fitted=fitted(in_vehicle),
