@@ -47,3 +47,7 @@ class BusClosedError(BusError):
 
 class BusTimeoutError(BusError):
     """The frame that was waited for did not come."""
+
+
+class DrawingError(HwError):
+    """A tool that draws is missing or failed; names the source and says what to install."""
