@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import re
 import secrets
+import zlib
+from base64 import b64encode
 from binascii import crc32
 
 from workbench.errors import DeviceError, NoReplyError, NoSuchFileError, ReplyError
 from workbench.raw_repl import RawRepl
 
 TRIES = 6
+# Code from here on is compressed, where the board can inflate; no code begins with this.
+PACKED_CHARACTERS, PACKED = 300, "="
 _SUM = re.compile(rb"#([0-9a-f]{8})([+-])\n")
 # `@` is a number of its own, so that two tools in one session do not meet. What is run has names of
 # its own, too, in which `print` is the one that remembers.
@@ -26,10 +30,19 @@ def _print@(*values, sep=' ', end='\\n'):
     global _said@
     _said@ += sep.join([str(value) for value in values]) + end
 _names@ = {'print': _print@}
+try:
+    import io, deflate
+    def _inflate@(data):
+        return deflate.DeflateIO(io.BytesIO(data), deflate.RAW, 10).read().decode()
+    print(1)
+except ImportError:
+    print(0)
 def _run@(n, text, sum):
     global _n@, _whole@, _said@, _mark@
     if binascii.crc32(text.encode(), n) != sum:
         raise ValueError('damaged')
+    if text[:1] == '=':
+        text = _inflate@(binascii.a2b_base64(text[1:]))
     if n != _n@ or not _whole@:
         if n not in (_n@, _n@ + 1):
             raise ValueError('another number')
@@ -50,14 +63,21 @@ class Checked:
     Raises what RawRepl raises where the line stays bad; what was being done may have been done.
     """
 
-    def __init__(self, repl: RawRepl, helpers: str = "") -> None:
-        """`helpers` are run first, and again where the board was reset by itself meanwhile."""
+    def __init__(self, repl: RawRepl) -> None:
         self.repl = repl
-        self.output = b""  # of the helpers
-        self._helpers = helpers
-        self._name = secrets.token_hex(3)
+        self.port = repl.port
+        self._helpers: dict[str, bytes] = {}
+        self._name = secrets.token_hex(2)
         self._number = 0
+        self._packs = False
         self._install()
+
+    def add(self, helpers: str) -> bytes:
+        """Code that later code needs: run once, and again where the board was reset by itself
+        meanwhile. Returns what it printed. Raises DeviceError where it raised."""
+        if helpers not in self._helpers:
+            self._helpers[helpers] = self._sure(helpers, None)
+        return self._helpers[helpers]
 
     def exec(self, code: str, *, timeout_s: float | None = None) -> bytes:
         """Output of `code`. Raises DeviceError where it raised, with one line about it."""
@@ -77,7 +97,8 @@ class Checked:
 
     def _sure(self, code: str, timeout_s: float | None) -> bytes:
         self._number += 1
-        frame = f"_run{self._name}({self._number},{code!r},{crc32(code.encode(), self._number)})"
+        text = self._packed(code) if self._packs and len(code) >= PACKED_CHARACTERS else code
+        frame = f"_run{self._name}({self._number},{text!r},{crc32(text.encode(), self._number)})"
         failure: Exception = NoReplyError(f"{self.repl.port}: the board does not answer")
         for attempt in range(TRIES):
             try:
@@ -97,6 +118,12 @@ class Checked:
         text = said.decode(errors="replace")
         raise (NoSuchFileError if "ENOENT" in text else DeviceError)(text)
 
+    @staticmethod
+    def _packed(code: str) -> str:
+        packer = zlib.compressobj(9, zlib.DEFLATED, -10)
+        packed = packer.compress(narrow(code).encode()) + packer.flush()
+        return PACKED + b64encode(packed).decode()
+
     def _decode(self, answer: bytes) -> tuple[bool, bytes]:
         """Whether it worked, and what it said."""
         answer = answer.replace(b"\r\n", b"\n")
@@ -112,7 +139,7 @@ class Checked:
             raise _LostError
 
     def _install(self) -> None:
-        source = _RUNNER.replace("@", self._name)
+        source = narrow(_RUNNER.replace("@", self._name))
         wanted = b"%d" % crc32(source.encode())
         failure: Exception | None = None
         for attempt in range(TRIES):
@@ -122,15 +149,25 @@ class Checked:
                 self.repl.exec(f"import binascii\n_source = {source!r}")
                 said = self.repl.exec("print(binascii.crc32(_source.encode()))")
                 if said.strip() == wanted:
-                    self.repl.exec(f"exec(_source)\nassert _n{self._name} == 0")
+                    self._packs = self.repl.exec("exec(_source)").strip() == b"1"
                     break
             except (DeviceError, NoReplyError, ReplyError) as error:
                 failure = error
         else:
             raise failure or ReplyError(f"{self.repl.port}: code is damaged on its way")
         self._number = 0
-        if self._helpers:
-            self.output = self._sure(self._helpers, None)
+        for helpers in self._helpers:
+            self._helpers[helpers] = self._sure(helpers, None)
+
+
+def over(link: RawRepl | Checked) -> Checked:
+    """What several tools share, or one of its own."""
+    return link if isinstance(link, Checked) else Checked(link)
+
+
+def narrow(code: str) -> str:
+    """The same code with one space where four were."""
+    return re.sub(r"(?m)^( {4})+", lambda found: " " * (len(found[0]) // 4), code)
 
 
 class _LostError(Exception):

@@ -6,7 +6,7 @@ import hashlib
 from base64 import b64decode, b64encode
 
 from workbench import stream
-from workbench.checked import Checked
+from workbench.checked import Checked, over
 from workbench.errors import NoSuchFileError, ReplyError, VerifyError
 from workbench.raw_repl import RawRepl
 from workbench.stream import Stream
@@ -14,12 +14,10 @@ from workbench.stream import Stream
 # What the board must hold twice (text and bytes) at a time; a multiple of 3 keeps base64 unpadded.
 CHUNK_BYTES = 1536
 # From here on it is worth to begin a stream.
-STREAMED_BYTES = 4 * CHUNK_BYTES
+STREAMED_BYTES = 1024
 NEW_SUFFIX = ".new"
 
-_HELPERS = (
-    stream.HELPERS
-    + """
+_HELPERS = """
 import os, hashlib
 _file, _path = None, ''
 def _open(path):
@@ -64,15 +62,15 @@ def _folder(path):
                 if error.errno != 17:
                     raise
 """
-)
 
 
 class BoardFiles:
-    """The file system of the board behind `repl`, which must be in the raw REPL. Relative paths."""
+    """The file system of the board behind `link`, which must be in the raw REPL. Relative paths."""
 
-    def __init__(self, repl: RawRepl) -> None:
-        self._checked = Checked(repl, _HELPERS)
-        self._inflates = self._checked.output.strip() == b"1"
+    def __init__(self, link: RawRepl | Checked) -> None:
+        self._checked = over(link)
+        self._inflates = self._checked.add(stream.HELPERS).strip() == b"1"
+        self._checked.add(_HELPERS)
 
     def write(self, path: str, data: bytes) -> None:
         """Afterwards the file is old or new, never half, wherever the power goes."""

@@ -93,7 +93,7 @@ def running_slot(sealed: Sequence[Sealed | None]) -> int | None:
 
 def _slots(bench: Bench) -> tuple[tuple[Slot, ...], int]:
     try:
-        slots = Slots(bench.repl)
+        slots = Slots(bench.checked)
     except ApplicationError:
         return (), 0
     sealed = [slots.sealed(number) for number in SLOTS]

@@ -11,7 +11,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 
 from workbench import stream
-from workbench.checked import Checked
+from workbench.checked import Checked, over
 from workbench.errors import ApplicationError, DeviceError, ImageError, ReplyError, VerifyError
 from workbench.raw_repl import RawRepl
 from workbench.romfs import HEAD_BYTES, Sealed, decode_seal
@@ -23,9 +23,7 @@ _ALIGNED_BYTES = 32  # the widest word that flash of these chips is written in
 _MARK_BYTES = 8
 _ERASED = b"\xff"
 
-_HELPERS = (
-    stream.HELPERS
-    + """
+_HELPERS = """
 import vfs, hashlib
 _rom, _block = vfs.rom_ioctl(2, 0), vfs.rom_ioctl(6, 0)
 def _io(*arguments):
@@ -43,25 +41,25 @@ def _write(at, data):
     _io(4, 0, at, data)
 print(len(_rom), _block)
 """
-)
 
 
 class Slots:
-    """The board behind `repl`, which must be in the raw REPL with the application held back."""
+    """The board behind `link`, which must be in the raw REPL with the application held back."""
 
-    def __init__(self, repl: RawRepl, *, streams: bool = True) -> None:
+    def __init__(self, link: RawRepl | Checked, *, streams: bool = True) -> None:
         """Raises ApplicationError where the board has no such partition. `streams` False: each
         block is asked for by itself, for a line that holds nothing back."""
+        self._checked = over(link)
+        self._port = link.port
+        inflates = self._checked.add(stream.HELPERS).strip() == b"1"
         try:
-            self._checked = Checked(repl, _HELPERS)
-            inflates, size, self.block_bytes = _numbers(self._checked.output, 3)
+            size, self.block_bytes = _numbers(self._checked.add(_HELPERS), 2)
         except DeviceError as error:
-            raise ApplicationError(f"{repl.port}: no ROMFS partition: {error}") from error
+            raise ApplicationError(f"{self._port}: no ROMFS partition: {error}") from error
         if self.block_bytes <= 0 or size < 2 * self.block_bytes:
-            raise ApplicationError(f"{repl.port}: a ROMFS partition of {size} bytes")
+            raise ApplicationError(f"{self._port}: a ROMFS partition of {size} bytes")
         self.slot_bytes = size // 2 // self.block_bytes * self.block_bytes
-        self._port = repl.port
-        self.stream = Stream(self._checked, "_write", inflates=bool(inflates)) if streams else None
+        self.stream = Stream(self._checked, "_write", inflates=inflates) if streams else None
 
     def sealed(self, number: int) -> Sealed | None:
         """What lies in the slot, its hash compared; None where nothing does that would run."""
