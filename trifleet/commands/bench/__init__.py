@@ -9,6 +9,7 @@ from trifleet.commands.bench import (
     exits,
     label,
     provision,
+    report,
     selftest,
 )
 
@@ -32,4 +33,6 @@ app.command("provision")(provision.provision)
 app.command("selftest")(selftest.selftest)
 app.command("commission")(commission.commission)
 app.command("label")(label.label)
+app.command("report")(report.report)
+app.command("send")(report.send)
 app.command("exits")(exits.exits)
