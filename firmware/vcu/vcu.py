@@ -11,6 +11,7 @@ from vcu.can.port import Port
 from vcu.can.signals import Signals
 from vcu.challenges import Online
 from vcu.commands import Commands
+from vcu.diagnosis import Diagnosis
 from vcu.drive import Drive
 from vcu.errors import StateError
 from vcu.flash.memory import Memory
@@ -101,6 +102,8 @@ class Vcu:
             self.state.revoked,
         )
         self.gate = access.Gate(authority, challenges)
+        self.updates: Any = None  # who can install another application sets it
+        self.diagnosis = Diagnosis()
         self.commands = Commands(self)
         self.hmi = Hmi(self, self.commands.persist, self._now_ms)
         self.link = Link(
