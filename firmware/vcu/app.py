@@ -48,6 +48,7 @@ class Board:
         self.wall = WallClock(machine.RTC(), 0)
         self.uptime = Uptime(time.ticks_ms, time.ticks_diff)
         self.random = os.urandom
+        self.identifier = machine.unique_id()
         self.folder = ""  # the current folder is the root of the flash
         self.reset_cause = reset_cause
         names = ("LOCK", "DRIVE_EN", "LIGHTS", "HORN")
@@ -181,6 +182,10 @@ class Keeper:
 
     def tend(self, now_ms: int) -> None:
         self._serve_cable(now_ms)
+        desk = self._vehicle.diagnosis.desk
+        if desk is not None and desk.wants_reset(now_ms):
+            crashes.settled("")
+            machine.reset()
         if now_ms < self._look_ms:
             return
         self._look_ms = now_ms + LOOK_MS

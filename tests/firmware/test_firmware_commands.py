@@ -423,15 +423,15 @@ def test_a_vehicle_that_cannot_install_allows_no_update(bench):
 
 
 def test_diagnosis_is_open_for_a_quarter_of_an_hour(bench):
-    assert not bench.vcu.diagnosis.is_open(bench.now_ms)
+    assert not bench.vcu.diagnosis.left_ms(bench.now_ms)
     allowed = by_rider(current(bench), command.DIAGNOSE, actions=1 << command.DIAGNOSE - 1)
     assert bench.present(allowed) == DONE
-    assert bench.vcu.diagnosis.is_open(bench.now_ms + 895_000)
-    assert not bench.vcu.diagnosis.is_open(bench.now_ms + 900_000)
+    assert bench.vcu.diagnosis.left_ms(bench.now_ms + 895_000)
+    assert not bench.vcu.diagnosis.left_ms(bench.now_ms + 900_000)
 
 
 def test_a_grant_to_ride_opens_neither_update_nor_diagnosis(bench):
     for action, args in ((command.UPDATE, {0: bytes(32)}), (command.DIAGNOSE, {})):
         asked = by_rider(current(bench), action, args, actions=3)
         assert bench.present(asked) == refused(refusal.ACTION)
-    assert not bench.vcu.diagnosis.is_open(bench.now_ms)
+    assert not bench.vcu.diagnosis.left_ms(bench.now_ms)
