@@ -21,6 +21,7 @@ from vcu.link import RECORD_FLOW, REQUEST, Link
 from vcu.motion import Motion
 from vcu.odometer import Odometer
 from vcu.refusals import Refusals
+from vcu.update.updates import Updates
 from vcu.version import FIRMWARE
 from vcu.watch import Watch
 
@@ -66,9 +67,11 @@ class Vcu:
         self.board_id = board.identifier
         self._build(board, now_ms)
         self._build_gate(board, provision)
+        self.updates = Updates(self, board, self.memory.software)
         self.watch = None if minimal else Watch(self, self._odd_config)
         self._report_start(board, provision, self.outbox.restore(), now_ms)
         self._resume(board.reset_cause, now_ms)
+        self.updates.start(now_ms)
 
     def _build(self, board: "Any", now_ms: int) -> None:
         from vcu import configuration  # not for longer than that, see app.py
@@ -106,7 +109,6 @@ class Vcu:
             self.state.revoked,
         )
         self.gate = access.Gate(authority, challenges)
-        self.updates: Any = None  # who can install another application sets it
         self.diagnosis = Diagnosis(self)
         self.commands = Commands(self)
         self.hmi = Hmi(self, self.commands.persist, self._now_ms)
@@ -234,13 +236,14 @@ class Vcu:
     def has_work(self) -> bool:
         if self.commands.has_work() or self.hmi.codes.is_checking():
             return True
-        return self.diagnosis.has_work(self._now_ms)
+        return bool(self.updates.has_work() or self.diagnosis.has_work(self._now_ms))
 
     def wakes(self) -> bool:
         """Does somebody want something of it, by whatever path, or is it open?"""
         if self.commands.has_work() or self.hmi.codes.is_checking() or self.hmi.typed():
             return True
-        return self.drive.lock != lock.LOCKED or self.diagnosis.wakes(self._now_ms)
+        used = self.drive.lock != lock.LOCKED or self.updates.has_work() or self.updates.holds()
+        return used or self.diagnosis.wakes(self._now_ms)
 
     def work(self, now_ms: int) -> None:
         """One piece of what may take a while."""
@@ -254,6 +257,8 @@ class Vcu:
                 self.diagnosis.desk.settle(self.commands.outcome)
         elif self.diagnosis.has_work(now_ms):
             self.diagnosis.work(now_ms)
+        else:
+            self.updates.step(now_ms)
 
     def housekeeping(self, now_ms: int) -> None:
         """What has seconds of time."""
@@ -272,6 +277,7 @@ class Vcu:
     def _each_second(self, now_ms: int) -> None:
         self.drive.nodes = self.nodes.look(self.signals, now_ms)
         self._keep_plug(now_ms)
+        self.updates.tick(now_ms)
         self.drive.zone_mmps = limits.zone(
             self.state.zone_mmps, self.state.zone_until, self.wall.read()
         )

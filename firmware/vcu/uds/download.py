@@ -30,7 +30,7 @@ class Download:
     """`desk` keeps the code with which an update was refused."""
 
     def __init__(self, vehicle: "Any", desk: "Any") -> None:
-        self._vehicle = vehicle
+        self._updates = vehicle.updates
         self._desk = desk
         self._size = 0  # 0: none is under way
         self._counter = 0
@@ -47,13 +47,13 @@ class Download:
         need(len(data) == 11, answers.LENGTH)
         size = int.from_bytes(data[7:11], "big")
         need(data[1:3] == _FORM and not any(data[3:7]) and size > 0, answers.RANGE)
-        updates = self._updates()
-        code = updates.begin(size, now_ms)
+        code = self._updates.begin(size, now_ms)
         if code:
             self._fail(code, answers.NOT_ACCEPTED)
         self._desk.update_code = 0
         self._size = size
         self._counter = 0
+        self._taken = False
         return bytes((REQUEST + 0x40, 0x20, MAX_BLOCK >> 8, MAX_BLOCK & 0xFF))
 
     def transfer(self, data: bytes, now_ms: int) -> "Callable[[int], bytes | None]":
@@ -64,7 +64,7 @@ class Download:
             return self._again  # its answer was lost
         need(data[1] == (self._counter + 1) & 0xFF, answers.COUNTER)
         need(len(data) <= MAX_BLOCK, answers.LENGTH)
-        need(self._updates().offset + len(data) - 2 <= self._size, answers.SUSPENDED)
+        need(self._updates.offset + len(data) - 2 <= self._size, answers.SUSPENDED)
         self._piece = data[2:]
         self._taken = False
         return self._stored
@@ -72,7 +72,7 @@ class Download:
     def exit(self, data: bytes, now_ms: int) -> bytes:
         """Raises NegativeError: bytes are missing."""
         need(len(data) == 1, answers.LENGTH)
-        need(0 < self._size == self._updates().offset, answers.SEQUENCE)
+        need(0 < self._size == self._updates.offset, answers.SEQUENCE)
         self._size = 0
         return bytes((EXIT + 0x40,))
 
@@ -80,27 +80,20 @@ class Download:
         return bytes((TRANSFER + 0x40, self._counter))
 
     def _stored(self, now_ms: int) -> "bytes | None":
-        updates = self._updates()
-        if updates.has_work():
+        if self._updates.has_work():
             return None  # of what came before: flash is slower than the bus
         if not self._taken:
-            code = updates.take(self._piece, now_ms)
-            if code == update.BUSY:
-                return None
+            code = self._updates.take(self._piece, now_ms)
             self._piece = b""
             if code:
                 self._fail(code, answers.PROGRAMMING)
             self._taken = True
-            if updates.has_work():
+            if self._updates.has_work():
                 return None
-        if updates.outcome:
-            self._fail(updates.outcome, answers.PROGRAMMING)
+        if self._updates.outcome:
+            self._fail(self._updates.outcome, answers.PROGRAMMING)
         self._counter = (self._counter + 1) & 0xFF
         return self._again(now_ms)
-
-    def _updates(self) -> "Any":
-        need(self._vehicle.updates is not None, answers.NOT_ACCEPTED)
-        return self._vehicle.updates
 
     def _fail(self, code: int, otherwise: int) -> None:
         self._size = 0

@@ -41,7 +41,6 @@ class Routines:
         need(known and programming, answers.RANGE)
         need(kind == START, answers.NO_SUBFUNCTION)
         need(len(data) == 4, answers.LENGTH)
-        need(self._vehicle.updates is not None, answers.CONDITIONS)
         if number == table.CHECK_UPDATE:
             return self._check(now_ms)
         need(number == table.ACTIVATE_UPDATE or self._desk.is_open(now_ms), answers.DENIED)

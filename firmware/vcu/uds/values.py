@@ -110,7 +110,7 @@ def _diagnosis(vehicle: "Any", number: int, now_ms: int) -> "int | None":
     if number == table.REFUSAL:
         return desk.refusal
     if number == table.UPDATE_OFFSET:
-        return None if updates is None else updates.offset
+        return updates.offset
     if number == table.UPDATE_CODE:
         return desk.update_code
     if number == table.ACTIVE_SESSION:
