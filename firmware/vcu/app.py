@@ -54,6 +54,7 @@ class Board:
         self.wall = WallClock(machine.RTC(), 0)
         self.uptime = Uptime(time.ticks_ms, time.ticks_diff)
         self.random = os.urandom
+        self.identifier = machine.unique_id()
         self.folder = ""  # the current folder is the root of the flash
         self.slots = find_slots
         self.reset_cause = reset_cause
@@ -208,6 +209,9 @@ class Keeper:
 
     def tend(self, now_ms: int) -> None:
         self._serve_cable(now_ms)
+        desk = self._vehicle.diagnosis.desk
+        if desk is not None and desk.wants_reset(now_ms):
+            start.reset()
         if now_ms < self._look_ms:
             return
         self._look_ms = now_ms + LOOK_MS

@@ -6,6 +6,7 @@ from trifleet.commands.bench import (
     application,
     commission,
     devices,
+    diagnose,
     exits,
     label,
     provision,
@@ -31,6 +32,8 @@ app.command("flash")(application.flash)
 app.command("verify")(application.verify)
 app.command("provision")(provision.provision)
 app.command("selftest")(selftest.selftest)
+app.command("diagnose")(diagnose.diagnose)
+app.command("logs")(diagnose.logs)
 app.command("commission")(commission.commission)
 app.command("label")(label.label)
 app.command("report")(report.report)
