@@ -20,7 +20,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "boards": ({"hw"}, set()),
     "edge_gateway": (
         {"protocol", "fleet_backend.ledger", "fleet_backend.tracing"},
-        {"can", "isotp", "paho", "cryptography"},
+        {"can", "isotp", "paho", "cryptography", "tuf", "udsoncan"},
     ),
     "fleet_backend.ledger": (set(), {"cryptography"}),
     # Optional packages, and the compiler of the contract, which only `make generated` needs.
