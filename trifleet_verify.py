@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 LOG, COSIGNER, ML_DSA = b"\x01", b"\x04", b"\x06"  # C2SP signed-note, "Signature types"
-RECORDS = "-,BOOT,LOCK,ANSWER,REFUSAL,TELEMETRY,FAULT,LOST,HEALTH,EGRESS".split(",")  # noqa: SIM905
+RECORDS = "-,BOOT,LOCK,ANSWER,REFUSAL,TELEMETRY,FAULT,LOST,HEALTH,EGRESS,UPDATE".split(",")  # noqa: SIM905
 
 
 def need(condition: bool, otherwise: str) -> None:

@@ -759,6 +759,7 @@ def record_cases():
         "health-whole": (8, {key: key for key in range(30)}),
         "egress": (9, {0: 2, 1: -40}),
         "egress-speed-stale": (9, {0: 0}),
+        "update": (10, {0: 4, 1: bytes(range(32)), 2: 16, 3: 12}),
     }
 
     def opened(name, data, expect, key=VEHICLE_KEY):
@@ -803,6 +804,8 @@ def record_cases():
         ("egress-speed-alone", value(9, {1: 3}), "missing-key"),
         ("egress-extra", value(9, {0: 0, 1: 3, 2: 0}), "unknown-key"),
         ("egress-state-negative", value(9, {0: -1}), "field"),
+        ("update-missing", value(10, {0: 1, 1: b"", 2: 0}), "missing-key"),
+        ("update-type", value(10, {0: 1, 1: "", 2: 0, 3: 0}), "field"),
         ("body-missing", value(2, {0: 1}), "missing-key"),
         ("body-extra", value(2, {0: 1, 1: 0, 2: 1, 3: 0}), "unknown-key"),
         ("body-type", value(2, {0: 1, 1: 0, 2: "x"}), "field"),

@@ -208,6 +208,12 @@ export default {
   "event.fault-named-cleared": "Terminé\u00a0: {fault} ({node}).",
   "event.health": "État, en marche depuis {uptime}\u00a0: {details}.",
   "event.lost": "{samples} mesures n’ont pas été prises\u00a0: mémoire pleine.",
+  "event.update": "Le véhicule signale l’étape {stage} d’une mise à jour de son logiciel, numéro {number}.",
+  "event.update-begun": "Une mise à jour du logiciel du véhicule a commencé, numéro {number}.",
+  "event.update-trial": "Le véhicule essaie son nouveau logiciel, numéro {number}.",
+  "event.update-confirmed": "Le véhicule garde son nouveau logiciel, numéro {number}.",
+  "event.update-rolled-back": "Le véhicule a repris son ancien logiciel : le numéro {number} n’a pas réussi ({reason}).",
+  "event.update-refused": "Le véhicule a refusé une mise à jour de son logiciel, numéro {number} ({reason}).",
   "event.egress": "L’ouverture de secours a été actionnée et la porte libérée ({state}).",
   "event.unreadable":
     "L’enregistrement en position {position} ({size} octets) est illisible et ne compte pas.",
