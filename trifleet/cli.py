@@ -11,6 +11,7 @@ from trifleet.commands import (
     anchor,
     backend,
     backup,
+    bench,
     board,
     certificates,
     cluster,
@@ -64,6 +65,7 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.add_typer(anchor.app, name="anchor")
 app.add_typer(backend.app, name="backend")
+app.add_typer(bench.app, name="bench")
 app.add_typer(board.app, name="board")
 app.add_typer(certificates.app, name="certificates")
 app.add_typer(cluster.app, name="cluster")

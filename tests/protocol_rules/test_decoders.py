@@ -32,6 +32,7 @@ from protocol import (
     sighting,
     statement,
     vehicle,
+    workorder,
 )
 from protocol.errors import DecodeError, ProtocolError, RefusedError, VerifyError
 
@@ -78,6 +79,7 @@ DECODERS = {
     "key-change": lambda data: keychange.decode_unverified(data.decode("latin-1")),
     "renewal-signature": lambda data: renewal.open_renewal(data, lambda m, s: False),
     "renewal-answer": renewal.decode_answer,
+    "work-order": workorder.decode,
     "enrolment-answer": lambda data: enrolment.open_answer(data, bytes(32), bytes(16)),
 }
 

@@ -137,6 +137,8 @@ export default {
   "clock.gnss-unknown": "By a clock set by satellites; nobody knows how far it is off.",
   "receipt.kind-GATEWAY": "A message of the gateway itself, no record of a vehicle.",
   "receipt.kind-GRANT": "A permission that was given, no record of a vehicle.",
+  "receipt.kind-RELEASE": "A version of the vehicle's software was announced.",
+  "receipt.kind-WORK_ORDER": "A workshop says what it did to a vehicle.",
   "receipt.telemetry.one": "{n} measurement of speed, battery and position",
   "receipt.telemetry.other": "{n} measurements of speed, battery and position",
   "receipt.key-changed": "The log’s key is not the one that this browser knows",

@@ -142,6 +142,8 @@ export default {
   "clock.gnss-unknown": "Selon une horloge réglée par satellites, dont l’erreur est inconnue.",
   "receipt.kind-GATEWAY": "Un message de la passerelle elle-même, aucun enregistrement de véhicule.",
   "receipt.kind-GRANT": "Une autorisation accordée, aucun enregistrement de véhicule.",
+  "receipt.kind-RELEASE": "Une version du logiciel des véhicules est annoncée.",
+  "receipt.kind-WORK_ORDER": "Un atelier dit ce qu’il a fait sur un véhicule.",
   "receipt.telemetry.one": "{n} mesure de vitesse, batterie et position",
   "receipt.telemetry.other": "{n} mesures de vitesse, batterie et position",
   "receipt.key-changed": "La clé du journal n’est pas celle que ce navigateur connaît",
