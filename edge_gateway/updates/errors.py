@@ -7,7 +7,7 @@ from protocol import delivery
 class UpdateError(GatewayError):
     """An update goes no further now. `code` is of protocol/delivery.py or the vehicle's own."""
 
-    code = delivery.FAILED
+    code = delivery.NO_LINK
 
     def __init__(self, text: str, code: int | None = None) -> None:
         super().__init__(text)

@@ -20,6 +20,7 @@ from .routes import (
     grants,
     ledger,
     riders,
+    rollouts,
     service,
     sightings,
     vehicles,
@@ -39,6 +40,7 @@ ROUTERS = tuple(
         enrolments,
         fleet,
         gaps,
+        rollouts,
         ledger,
         sightings,
     )
