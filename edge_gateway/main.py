@@ -5,6 +5,7 @@ import threading
 import time
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -21,10 +22,12 @@ from edge_gateway.mqtt_settings import check_credential
 from edge_gateway.notify import Notifier
 from edge_gateway.outbox import Outbox
 from edge_gateway.settings import GatewaySettings
-from edge_gateway.updates.worker import Updates
 from edge_gateway.uplink import Uplink
 from edge_gateway.vehicle_bus import VehicleBus
 from fleet_backend.tracing.tracer import from_environment
+
+if TYPE_CHECKING:
+    from edge_gateway.updates.worker import Updates
 
 log = logging.getLogger("edge_gateway")
 
@@ -124,10 +127,12 @@ def _make_buses(settings: GatewaySettings, outbox: Outbox, inbox: Inbox) -> dict
 
 def _make_updates(
     settings: GatewaySettings, gateway: Gateway, buses: dict[str, VehicleBus], uplink: Uplink
-) -> Updates | None:
+) -> "Updates | None":
     """Raises SettingsError where the first root cannot be read."""
     if settings.updates is None:
         return None
+    from edge_gateway.updates.worker import Updates  # late: its libraries are large
+
     try:
         root = settings.updates.root_file.read_bytes()
     except OSError as error:
