@@ -8,15 +8,23 @@ from pathlib import Path
 
 from boards.errors import DescriptionError
 
-COLUMNS = ["signal", "pin", "direction", "note"]
+COLUMNS = ["signal", "name", "pin", "direction", "pull", "header", "note"]
 DIRECTIONS = frozenset({"in", "out", "analog"})
+PULLS = frozenset({"up", "down", ""})
 
 
 @dataclass(frozen=True)
 class BoardPin:
+    """`name` is what the firmware says, `machine.Pin(name)`; `pin` the chip's. `pull` is a resistor
+    beside the board, which holds the line while the chip is in reset or asleep. `header` says where
+    it comes out ("" on the virtual board)."""
+
     signal: str
+    name: str
     pin: str
     direction: str
+    pull: str
+    header: str
     note: str
 
 
@@ -30,7 +38,7 @@ def decode_pins(text: str, where: str) -> tuple[BoardPin, ...]:
     if not rows or rows[0] != COLUMNS:
         raise DescriptionError(f"{where}: line 1: the columns are not {','.join(COLUMNS)}")
     pins = tuple(_decode_row(row, f"{where}: row {at}") for at, row in enumerate(rows[1:], 2))
-    for column in ("signal", "pin"):
+    for column in ("signal", "name", "pin"):
         names = [getattr(pin, column) for pin in pins]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -47,8 +55,10 @@ def _decode_row(row: list[str], where: str) -> BoardPin:
     if len(row) != len(COLUMNS):
         raise DescriptionError(f"{where}: {len(row)} fields instead of {len(COLUMNS)}")
     pin = BoardPin(*row)
-    if not pin.signal or not pin.pin:
-        raise DescriptionError(f"{where}: signal and pin must not be empty")
+    if not pin.signal or not pin.name or not pin.pin:
+        raise DescriptionError(f"{where}: signal, name and pin must not be empty")
     if pin.direction not in DIRECTIONS:
         raise DescriptionError(f"{where}: direction {pin.direction!r} is not in, out or analog")
+    if pin.pull not in PULLS:
+        raise DescriptionError(f"{where}: pull {pin.pull!r} is not up, down or nothing")
     return pin

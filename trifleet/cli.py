@@ -21,6 +21,7 @@ from trifleet.commands import (
     keys,
     ledger,
     load,
+    notary,
     privacy,
     ride,
     run,
@@ -72,6 +73,7 @@ app.add_typer(cluster.app, name="cluster")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(notary.app, name="notary")
 app.add_typer(witness.app, name="witness")
 app.add_typer(privacy.app, name="privacy")
 

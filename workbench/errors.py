@@ -105,6 +105,10 @@ class PortLostError(PortError):
     """The port was there and went away in the middle of the work."""
 
 
+class NoApplicationError(ApplicationError):
+    """The board has no application, or one from before this command was there."""
+
+
 class SelfTestError(WorkbenchError):
     """A step of the self-test failed; says which."""
 

@@ -111,6 +111,11 @@ ADVICE: dict[type[errors.WorkbenchError], Advice] = {
         "The application does not fit this board, or cannot be built",
         "Use a release, or a checkout whose checks pass, and a board of boards/.",
     ),
+    errors.NoApplicationError: (
+        Exit.REFUSED,
+        "The board has no application that can do this",
+        "Run `trifleet bench flash` first.",
+    ),
     errors.CableError: (
         Exit.INTERRUPTED,
         "The vehicle's answers on the serial line make no sense",

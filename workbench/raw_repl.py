@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import struct
 import time
+from contextlib import suppress
 
 import serial
 
@@ -19,6 +20,7 @@ RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n"
 ENTER_PASTE = b"\x05A\x01"
 PASTE_WINDOW = 0x01
 PASTE_ABORT = 0x04
+NEVER = b"\x04\x00\x04\x00"  # nobody says this
 BAUD = 115_200
 REPLY_TIMEOUT_S = 10.0
 OPEN_TIMEOUT_S = 1.0
@@ -27,6 +29,8 @@ OPEN_PAUSE_S = 0.02
 ATTEMPT_S = 0.3
 # Old firmware without raw paste has no flow control: this much, then a pause.
 PLAIN_CHUNK_BYTES = 256
+# What is kept of what came instead of the raw REPL, for a name of what is there.
+HEARD_BYTES = 1024
 PLAIN_PAUSE_S = 0.01
 
 
@@ -37,6 +41,7 @@ class RawRepl:
         self.port = port
         self._timeout_s = timeout_s
         self._ahead = b""
+        self.heard = b""  # the newest of what came while the raw REPL was asked for
         self._serial = _open(port)
 
     def __enter__(self) -> RawRepl:
@@ -52,6 +57,7 @@ class RawRepl:
         """Interrupts what runs and enters the raw REPL; asks again while a board is starting."""
         deadline = self._deadline(timeout_s)
         patience_s = ATTEMPT_S
+        self.heard = b""
         while True:
             self._ahead = b""
             self._write(b"\r" + INTERRUPT + INTERRUPT)
@@ -67,6 +73,14 @@ class RawRepl:
                 patience_s *= 1.5  # a slow board must be heard out
                 continue
             return
+
+    def listen(self, question: bytes, seconds: float) -> bytes:
+        """What comes within this time after `question`, which no raw REPL was ready for."""
+        self._write(question)
+        self.heard = b""
+        with suppress(NoReplyError):
+            self._read_until(NEVER, time.monotonic() + seconds)
+        return self.heard
 
     def leave(self) -> None:
         """Back to the friendly REPL, for people."""
@@ -154,7 +168,8 @@ class RawRepl:
         self._ahead = b""
         try:
             while self._serial.in_waiting:
-                self._serial.read(self._serial.in_waiting)
+                more = self._serial.read(self._serial.in_waiting)
+                self.heard = (self.heard + more)[-HEARD_BYTES:]
         except OSError as error:
             raise PortError(f"{self.port}: {error}") from error
 
@@ -193,8 +208,12 @@ class RawRepl:
 
     def _read_until(self, ending: bytes, deadline: float) -> bytes:
         data = b""
-        while ending not in data:
-            data += self._read(deadline)
+        try:
+            while ending not in data:
+                data += self._read(deadline)
+        except NoReplyError:
+            self.heard = (self.heard + data)[-HEARD_BYTES:]
+            raise
         before, _, self._ahead = data.partition(ending)
         return before
 

@@ -36,7 +36,7 @@ def environment(
         "TRIFLEET_RESET_CAUSE": str(start.cause),
         "TRIFLEET_WAKE_REASON": str(start.wake_reason),
         "TRIFLEET_UNIQUE_ID": unique_id.hex(),
-        "TRIFLEET_PINS": ",".join(pin.pin for pin in pins),
+        "TRIFLEET_PINS": ",".join(pin.name for pin in pins),
         "TRIFLEET_MARKER": start.marker.decode(),
         "TRIFLEET_REPL": "raw" if start.raw else "friendly",
         "TRIFLEET_CAN": f"{settings.can_host}:{settings.can_port}" if settings.can_port else "",

@@ -18,7 +18,7 @@ class Inputs:
     """The device reads `descriptor`: four bytes a pin, in the order of the list."""
 
     def __init__(self, pins: Sequence[BoardPin]) -> None:
-        self._pins = {pin.pin: (number, pin) for number, pin in enumerate(pins)}
+        self._pins = {pin.name: (number, pin) for number, pin in enumerate(pins)}
         self._levels: dict[str, int | None] = dict.fromkeys(self._pins)
         self.descriptor = os.memfd_create("inputs", os.MFD_CLOEXEC)
         os.ftruncate(self.descriptor, _CONNECTED.size * len(pins))

@@ -322,7 +322,7 @@ class VirtualBoard:
             elif word == b"S":
                 self._on_end()
             elif word == b"A":
-                self._armed[self._pins[value & 0xFF].pin] = value >> 8
+                self._armed[self._pins[value & 0xFF].name] = value >> 8
             elif word == b"O":
                 self._wires.output_is(value >> 1, value & 1)
             elif word == b"D":

@@ -13,7 +13,6 @@ from protocol import lock
 import vcu
 from vcu import power, start
 from vcu.cable import Cable
-from vcu.can.machine_can import controller
 from vcu.clock import Uptime, WallClock
 from vcu.flash import crashes
 from vcu.loop import Loop
@@ -23,6 +22,7 @@ from vcu.vcu import Vcu
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from vcu.can.shape import Device
     from vcu.safety import Outputs
@@ -36,19 +36,27 @@ _TYPED_BYTES = 256  # of one turn
 _DROWSY_MS = 100
 TELL_MS = 10_000  # so long it waits for a gateway to take its last word before deep sleep
 # Of use while a vehicle is built; afterwards their memory is worth more.
-_BUILDERS = ("vcu.software", "vcu.configuration", "protocol.vehicle")
+_BUILDERS = (
+    "vcu.software",
+    "vcu.configuration",
+    "protocol.vehicle",
+    "vcu.can.choice",
+    "vcu.can.machine_can",
+)
 
 
 class Board:
     """What the vehicle controller needs of a board."""
 
     def __init__(self, reset_cause: int) -> None:
-        self.can = controller()
+        self.can = _controller()
         self.ticks_ms = time.ticks_ms
         self.wall = WallClock(machine.RTC(), 0)
         self.uptime = Uptime(time.ticks_ms, time.ticks_diff)
         self.random = os.urandom
+        self.identifier = machine.unique_id()
         self.folder = ""  # the current folder is the root of the flash
+        self.slots = find_slots
         self.reset_cause = reset_cause
         names = ("LOCK", "DRIVE_EN", "LIGHTS", "HORN")
         self._door = machine.Pin("DOOR", machine.Pin.OUT, value=0)
@@ -63,6 +71,26 @@ class Board:
     def release(self, door: bool) -> None:
         """The emergency egress, beside everything else."""
         self._door.value(door)
+
+
+def _controller() -> "Device":
+    from vcu.can import choice
+
+    return choice.controller()
+
+
+def find_slots() -> "Any":
+    """The place for another application; None where boot.py does not say which one runs."""
+    running = getattr(sys.modules["__main__"], "slot", None)
+    if running is None:
+        return None
+    if sys.path[0] == "/rom":
+        from vcu.update.rom_slots import RomSlots
+
+        return RomSlots(running)
+    from vcu.update.folder_slots import FolderSlots
+
+    return FolderSlots(running)
 
 
 def run(minimal: bool = False, reset_cause: int = start.UNKNOWN, slept: int = power.AWAKE) -> None:
@@ -181,9 +209,14 @@ class Keeper:
 
     def tend(self, now_ms: int) -> None:
         self._serve_cable(now_ms)
+        desk = self._vehicle.diagnosis.desk
+        if desk is not None and desk.wants_reset(now_ms):
+            start.reset()
         if now_ms < self._look_ms:
             return
         self._look_ms = now_ms + LOOK_MS
+        if self._vehicle.updates.wants_reset(now_ms):
+            start.reset()
         if not self._settled and now_ms >= self._healthy_at_ms:
             self._settled = crashes.settled("")
         facts = self._facts(now_ms)

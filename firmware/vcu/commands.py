@@ -138,6 +138,8 @@ class Commands:
             raise RefusedError(refusal.STATE)
 
     def _unlock(self, authorized: "Any", now_ms: int) -> int:
+        if self._vehicle.updates.holds():
+            raise RefusedError(refusal.STATE)  # nobody rides on software that is on trial
         self._vehicle.drive.unlock(authorized.limits, now_ms)
         return record.DONE
 
@@ -210,10 +212,9 @@ class Commands:
         return record.DONE
 
     def _update(self, authorized: "Any", now_ms: int) -> int:
-        updates = self._vehicle.updates
-        if updates is None or not self._vehicle.drive.is_parked():
+        if not self._vehicle.drive.is_parked():
             raise RefusedError(refusal.STATE)
-        updates.allow(authorized.command.args[0], now_ms)
+        self._vehicle.updates.allow(authorized.command.args[0], now_ms)
         return record.DONE
 
     def _diagnose(self, authorized: "Any", now_ms: int) -> int:

@@ -11,7 +11,8 @@ from vcu.can.port import Port
 from vcu.can.signals import Signals
 from vcu.challenges import Online
 from vcu.commands import Commands
-from vcu.diagnosis import Diagnosis
+from vcu.diagnosis import BROADCAST, Diagnosis
+from vcu.diagnosis import REQUEST as DIAGNOSIS
 from vcu.drive import Drive
 from vcu.errors import StateError
 from vcu.flash.memory import Memory
@@ -20,6 +21,7 @@ from vcu.link import RECORD_FLOW, REQUEST, Link
 from vcu.motion import Motion
 from vcu.odometer import Odometer
 from vcu.refusals import Refusals
+from vcu.update.updates import Updates
 from vcu.version import FIRMWARE
 from vcu.watch import Watch
 
@@ -57,14 +59,19 @@ class Vcu:
         self.fault = provision.fault
         self.state = provision.state
         # As the heartbeat's signal lies on the bus.
+        self.software = software
         self._software = bytes((software[3], software[2], software[1], software[0]))
         self._now_ms = self._second_ms = now_ms
         self.rest = 0  # of power.py: whoever watches the supply sets it
+        self.folder = board.folder
+        self.board_id = board.identifier
         self._build(board, now_ms)
         self._build_gate(board, provision)
+        self.updates = Updates(self, board, self.memory.software)
         self.watch = None if minimal else Watch(self, self._odd_config)
         self._report_start(board, provision, self.outbox.restore(), now_ms)
         self._resume(board.reset_cause, now_ms)
+        self.updates.start(now_ms)
 
     def _build(self, board: "Any", now_ms: int) -> None:
         from vcu import configuration  # not for longer than that, see app.py
@@ -102,8 +109,7 @@ class Vcu:
             self.state.revoked,
         )
         self.gate = access.Gate(authority, challenges)
-        self.updates: Any = None  # who can install another application sets it
-        self.diagnosis = Diagnosis()
+        self.diagnosis = Diagnosis(self)
         self.commands = Commands(self)
         self.hmi = Hmi(self, self.commands.persist, self._now_ms)
         self.link = Link(
@@ -222,15 +228,22 @@ class Vcu:
         return due_ms
 
     def transmit(self, now_ms: int) -> bool:
-        """The channels to the gateway. True if a frame left."""
-        return self.link.pump(now_ms)
+        """The channels to the gateway, and to a tester. True if a frame left."""
+        left = self.link.pump(now_ms)
+        desk = self.diagnosis.desk
+        return (desk is not None and desk.pump(now_ms)) or left
 
     def has_work(self) -> bool:
-        return self.commands.has_work() or self.hmi.codes.is_checking()
+        if self.commands.has_work() or self.hmi.codes.is_checking():
+            return True
+        return bool(self.updates.has_work() or self.diagnosis.has_work(self._now_ms))
 
     def wakes(self) -> bool:
         """Does somebody want something of it, by whatever path, or is it open?"""
-        return self.has_work() or self.drive.lock != lock.LOCKED or self.hmi.typed()
+        if self.commands.has_work() or self.hmi.codes.is_checking() or self.hmi.typed():
+            return True
+        used = self.drive.lock != lock.LOCKED or self.updates.has_work() or self.updates.holds()
+        return used or self.diagnosis.wakes(self._now_ms)
 
     def work(self, now_ms: int) -> None:
         """One piece of what may take a while."""
@@ -238,8 +251,14 @@ class Vcu:
         # Codes come first: their back-off bounds them, so they hold nothing up for long.
         if self.hmi.codes.is_checking():
             self.hmi.codes.step(now_ms)
-        else:
+        elif self.commands.has_work():
             self.commands.step(now_ms)
+            if self.diagnosis.desk is not None:
+                self.diagnosis.desk.settle(self.commands.outcome)
+        elif self.diagnosis.has_work(now_ms):
+            self.diagnosis.work(now_ms)
+        else:
+            self.updates.step(now_ms)
 
     def housekeeping(self, now_ms: int) -> None:
         """What has seconds of time."""
@@ -258,6 +277,7 @@ class Vcu:
     def _each_second(self, now_ms: int) -> None:
         self.drive.nodes = self.nodes.look(self.signals, now_ms)
         self._keep_plug(now_ms)
+        self.updates.tick(now_ms)
         self.drive.zone_mmps = limits.zone(
             self.state.zone_mmps, self.state.zone_until, self.wall.read()
         )
@@ -274,6 +294,9 @@ class Vcu:
         frame = bus.frame
         if frame.identifier in (REQUEST, RECORD_FLOW):
             self.link.take(frame.identifier, bytes(frame.data)[: frame.length], now_ms)
+            return
+        if frame.identifier in (DIAGNOSIS, BROADCAST):
+            self.diagnosis.came(frame.identifier, bytes(frame.data)[: frame.length], now_ms)
             return
         slot = self.signals.take(bus.row, frame.data, frame.length, bus.at_ms)
         if slot == self._status:

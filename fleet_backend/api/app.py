@@ -15,6 +15,7 @@ from .metrics import VERSION, Metrics
 from .routes import (
     commands,
     enrolments,
+    entries,
     fleet,
     gaps,
     grants,
@@ -24,6 +25,7 @@ from .routes import (
     service,
     sightings,
     vehicles,
+    workshop,
 )
 from .services import make_services
 from .settings import ApiSettings
@@ -43,6 +45,8 @@ ROUTERS = tuple(
         rollouts,
         ledger,
         sightings,
+        entries,
+        workshop,
     )
 )
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hw.errors import TableError
-from hw.uds.table import FAULTS, NODES, TABLE, TYPES, Datum, Table, load
+from hw.uds.table import FAULTS, NODES, TABLE, TYPES, Datum, Table, Trouble, load
 
 ROOT = Path(__file__).resolve().parents[2]
 DEVICE = "protocol/uds_table.py"
@@ -90,20 +90,25 @@ def _text(value: str) -> str:
 def tables(table: Table) -> dict[str, str]:
     """The three tables of the page, by their marks."""
     data = ["| number | name | type | unit | what |", "|---|---|---|---|---|"]
-    for one in table.data:
-        kept = " (in freeze frames)" if one.freeze else ""
-        cells = (f"0x{one.number:04X}", f"`{one.name}`", one.type, one.unit, one.meaning + kept)
-        data.append("| " + " | ".join(cells) + " |")
+    data += [_datum_row(one) for one in table.data]
     routines = ["| number | name | what |", "|---|---|---|"]
-    for routine in table.routines:
-        routines.append(f"| 0x{routine.number:04X} | `{routine.name}` | {routine.meaning} |")
+    routines += [f"| 0x{one.number:04X} | `{one.name}` | {one.meaning} |" for one in table.routines]
     troubles = ["| code | bytes | fault | what | quoi | what to do |", "|---|---|---|---|---|---|"]
-    for each in table.troubles:
-        named = f"{each.node} `{each.fault}`"
-        words = (each.code, f"{each.number:06X}", named, each.en, each.fr, each.do)
-        troubles += ["| " + " | ".join(words) + " |"]
+    troubles += [_row(each) for each in table.troubles]
     parts = {"data": data, "routines": routines, "troubles": troubles}
     return {name: "\n".join(rows) for name, rows in parts.items()}
+
+
+def _datum_row(one: Datum) -> str:
+    kept = " (in freeze frames)" if one.freeze else ""
+    cells = (f"0x{one.number:04X}", f"`{one.name}`", one.type, one.unit, one.meaning + kept)
+    return "| " + " | ".join(cells) + " |"
+
+
+def _row(each: Trouble) -> str:
+    named = f"{each.node} `{each.fault}`"
+    words = (each.code, f"{each.number:06X}", named, each.en, each.fr, each.do)
+    return "| " + " | ".join(words) + " |"
 
 
 def page(text: str, table: Table) -> str:

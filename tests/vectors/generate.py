@@ -1244,6 +1244,7 @@ def enrolment_cases():
     typed("empty", "", error("code"))
     enrolment_request_cases(invitation, key)
     enrolment_answer_cases(key)
+    enrolment_notary_cases(key)
 
 
 def enrolment_request_cases(invitation, key):
@@ -1322,6 +1323,32 @@ def enrolment_answer_cases(key):
     changed("logs", 9, ["x"] * 17)
     changed("no-vehicle", 10, [])
     changed("vehicle", 10, ["trike+"], "identifier")
+
+
+def enrolment_notary_cases(key):
+    whole = [2, bytes([2] * 16), "workshop-1", [b"certificate"], b"root", bytes(32)]
+    whole += ["broker.example", 8883, "broker", ["log+0123abcd+key"]]
+
+    def opened(name, value, expect):
+        data = enrolment_sealed(b"trifleet/enrolment-answer/v1", value, key)
+        given = {"data": data.hex(), "key": key.hex(), "nonce": whole[1].hex()}
+        case(f"enrolment/notary-{name}", "enrolment.answer", given, expect)
+
+    expect = {
+        "nonce": {"hex": whole[1].hex()},
+        "gateway": "workshop-1",
+        "chain": [{"hex": b"certificate".hex()}],
+        "authority": {"hex": b"root".hex()},
+        "ack_public_key": {"hex": bytes(32).hex()},
+        "broker": whole[6:9],
+        "logs": whole[9],
+        "vehicles": [],
+    }
+    opened("whole", whole, expect)
+    opened("with-vehicles", [*whole, ["trike-7"]], error("version"))
+    opened("without-logs", whole[:-1], error("field"))
+    opened("version-3", [3, *whole[1:]], error("version"))
+    opened("version-1", [1, *whole[1:]], error("version"))
 
 
 def renewal_cases():
