@@ -119,3 +119,7 @@ class UnsignedError(WorkbenchError):
 
 class NetworkError(WorkbenchError):
     """What was asked for needs the network, and there is none."""
+
+
+class LabelError(WorkbenchError):
+    """A label that nobody could read, or that cannot be made; says what to change."""

@@ -147,6 +147,11 @@ ADVICE: dict[type[errors.WorkbenchError], Advice] = {
         "This release is not one that may be installed",
         "Get the release and its receipt again from where it was published.",
     ),
+    errors.LabelError: (
+        Exit.USAGE,
+        "This label cannot be made",
+        "Correct what is named and run this again. Nothing was written.",
+    ),
     errors.NetworkError: (
         Exit.NO_NETWORK,
         "The network is needed for this",

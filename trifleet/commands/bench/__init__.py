@@ -7,6 +7,7 @@ from trifleet.commands.bench import (
     commission,
     devices,
     exits,
+    label,
     provision,
     selftest,
 )
@@ -30,4 +31,5 @@ app.command("verify")(application.verify)
 app.command("provision")(provision.provision)
 app.command("selftest")(selftest.selftest)
 app.command("commission")(commission.commission)
+app.command("label")(label.label)
 app.command("exits")(exits.exits)
