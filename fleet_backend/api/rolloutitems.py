@@ -21,7 +21,7 @@ _BY_GATEWAY: dict[int, models.Shown] = {
     delivery.HANDED_OVER: "installing",
     delivery.FAILED: "failed",
 }
-_GATEWAY_CODES = {
+GATEWAY_CODES = {
     delivery.NO_LINK: "NO_LINK",
     delivery.NOT_LOGGED: "NOT_LOGGED",
     delivery.NOT_TRUSTED: "NOT_TRUSTED",
@@ -47,7 +47,7 @@ def reason(row: Progress) -> str | None:
     code = row.code if row.stage is not None else row.gateway_code
     if not code:
         return None
-    return update.NAMES.get(code) or _GATEWAY_CODES.get(code) or f"CODE_{code}"
+    return update.NAMES.get(code) or GATEWAY_CODES.get(code) or f"CODE_{code}"
 
 
 def vehicle(row: Progress, open_wave: int) -> models.RolloutVehicle:

@@ -16,8 +16,8 @@ def logging_by(folder: Path) -> LogRelease:
         with open_notary(folder) as notary:
             seq = notary.append(statement.RELEASE, head)
             send(notary)
-            receipt = notary.archive.receipt(seq)
-        if receipt is None:
+            receipt = notary.archive.get(seq).receipt
+        if not receipt:
             raise ReleaseError("the ledger has the release, and no receipt came: run this again")
         return receipt
 

@@ -134,11 +134,9 @@ def status(
         print(json.dumps(found))
     elif name:
         print(f"{name}: {found['version']}, {_state(found)}")
-        columns = ("vehicle", "wave", "shown", "reason", "recorded")
-        print_table(columns, _rows(found["vehicles"], columns))
+        _table(found["vehicles"], ("vehicle", "wave", "shown", "reason", "recorded"))
     else:
-        columns = ("id", "version", "number", "state", "wave", "waves", "reason")
-        print_table(columns, _rows(found, columns))
+        _table(found, ("id", "version", "number", "state", "wave", "waves", "reason"))
 
 
 def _run(fleet: "FleetClient", name: str, data: Path, url: str, key: Path | None, js: bool) -> None:
@@ -198,5 +196,6 @@ def _state(found: dict[str, Any]) -> str:
     return f"{found['state']}, wave {found['wave']} of {found['waves']}{why}"
 
 
-def _rows(items: list[dict[str, Any]], columns: tuple[str, ...]) -> list[tuple[str, ...]]:
-    return [tuple("" if one[key] is None else str(one[key]) for key in columns) for one in items]
+def _table(items: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    rows = (tuple("" if one[key] is None else str(one[key]) for key in columns) for one in items)
+    print_table(columns, rows)
