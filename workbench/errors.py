@@ -113,6 +113,10 @@ class SelfTestError(WorkbenchError):
     """A step of the self-test failed; says which."""
 
 
+class FaultyError(WorkbenchError):
+    """The diagnosis found a fault; says which."""
+
+
 class UnsignedError(WorkbenchError):
     """A signature, or a receipt of the ledger, is missing or does not hold."""
 
@@ -123,3 +127,27 @@ class NetworkError(WorkbenchError):
 
 class LabelError(WorkbenchError):
     """A label that nobody could read, or that cannot be made; says what to change."""
+
+
+class BusError(WorkbenchError):
+    """The CAN bus, or the adapter to it, cannot be opened or went away."""
+
+
+class SilentVehicleError(NoReplyError):
+    """The vehicle's controller does not answer on the CAN bus."""
+
+
+class UdsRefusedError(WorkbenchError):
+    """The vehicle does not do what the tester asked for; `code` is the negative answer's."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class PresentationRefusedError(UdsRefusedError):
+    """The vehicle does not obey the one who signed; says by which of its checks."""
+
+
+class UpdateRefusedError(UdsRefusedError):
+    """The vehicle does not take this release; says why."""

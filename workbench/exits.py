@@ -41,7 +41,7 @@ MEANINGS: dict[Exit, str] = {
     Exit.WRONG_BOARD: "the board is of another kind than was asked for: nothing was written",
     Exit.REFUSED: "refused by a rule (an identity exists, an older release): nothing was written",
     Exit.NOT_VERIFIED: "the board does not hold, or does not run, what it should",
-    Exit.SELF_TEST_FAILED: "the self-test found a fault",
+    Exit.SELF_TEST_FAILED: "the self-test or the diagnosis found a fault",
     Exit.INTERRUPTED: "cable or power was lost: run the same command again",
     Exit.NOT_SIGNED: "a signature or a receipt of the ledger does not hold",
     Exit.NO_NETWORK: "this needs the network",
@@ -142,6 +142,11 @@ ADVICE: dict[type[errors.WorkbenchError], Advice] = {
         "The self-test found a fault",
         "Repair what is marked as failed, and run the self-test again. Do not let it on the road.",
     ),
+    errors.FaultyError: (
+        Exit.SELF_TEST_FAILED,
+        "The diagnosis found a fault",
+        "Do what each line marked FAULT says, and run this again.",
+    ),
     errors.UnsignedError: (
         Exit.NOT_SIGNED,
         "This release is not one that may be installed",
@@ -151,6 +156,32 @@ ADVICE: dict[type[errors.WorkbenchError], Advice] = {
         Exit.USAGE,
         "This label cannot be made",
         "Correct what is named and run this again. Nothing was written.",
+    ),
+    errors.BusError: (
+        Exit.INTERRUPTED,
+        "The CAN bus cannot be used",
+        "Check the adapter and its cable, close other programs that have it open, and run the same "
+        "command again.",
+    ),
+    errors.SilentVehicleError: (
+        Exit.NO_REPLY,
+        "The vehicle's controller does not answer on the CAN bus",
+        "Check its supply, CAN-H and CAN-L, and that 60 ohms lie between them with the supply off.",
+    ),
+    errors.UdsRefusedError: (
+        Exit.REFUSED,
+        "The vehicle refused",
+        "Lock it, let it stand, and run this again; docs/diagnosis.md has each reason.",
+    ),
+    errors.PresentationRefusedError: (
+        Exit.NOT_SIGNED,
+        "The vehicle does not obey this signature",
+        "Ask the owner for a grant with the actions UPDATE and DIAGNOSE for this vehicle.",
+    ),
+    errors.UpdateRefusedError: (
+        Exit.REFUSED,
+        "The vehicle does not take this release",
+        "What runs goes on running. Use the release that is meant for this board and is not older.",
     ),
     errors.NetworkError: (
         Exit.NO_NETWORK,

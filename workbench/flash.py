@@ -102,7 +102,7 @@ class _ImagePlan:
 
 
 def _plan_image(bench: Bench, files: Sequence[BoardFile]) -> _ImagePlan:
-    slots = Slots(bench.repl)
+    slots = Slots(bench.checked)
     found = {number: slots.sealed(number) for number in SLOTS}
     # As boot.py chooses: the higher sequence, the lower slot of two equal ones.
     running = max(

@@ -14,8 +14,6 @@ from workbench.interpreter import Interpreter
 from workbench.romfs import Sealed
 from workbench.slots import SLOTS, Slots
 
-# The virtual board runs on the unix port, which names the compiler of the host.
-_VIRTUAL_MACHINE = "linux"
 _VERSION = "from vcu import version; print(version.FIRMWARE)"
 
 
@@ -66,10 +64,7 @@ def identify_bench(bench: Bench) -> Identified:
 def board_of(interpreter: Interpreter, known: Sequence[BoardDescription]) -> str:
     """The board whose description has the interpreter's text for its machine; "" for none."""
     for board in known:
-        machine = str(getattr(board, "machine", "")) or (
-            _VIRTUAL_MACHINE if board.name == "virtual" else ""
-        )
-        if machine and interpreter.machine.startswith(machine):
+        if board.machine and interpreter.machine.startswith(board.machine):
             return board.name
     return ""
 
@@ -98,7 +93,7 @@ def running_slot(sealed: Sequence[Sealed | None]) -> int | None:
 
 def _slots(bench: Bench) -> tuple[tuple[Slot, ...], int]:
     try:
-        slots = Slots(bench.repl)
+        slots = Slots(bench.checked)
     except ApplicationError:
         return (), 0
     sealed = [slots.sealed(number) for number in SLOTS]

@@ -110,6 +110,7 @@ class Vcu:
         )
         self.gate = access.Gate(authority, challenges)
         self.diagnosis = Diagnosis(self)
+        self._diagnosed = False  # was the last piece of work of a tester?
         self.commands = Commands(self)
         self.hmi = Hmi(self, self.commands.persist, self._now_ms)
         self.link = Link(
@@ -251,14 +252,19 @@ class Vcu:
         # Codes come first: their back-off bounds them, so they hold nothing up for long.
         if self.hmi.codes.is_checking():
             self.hmi.codes.step(now_ms)
+        elif self.diagnosis.has_work(now_ms) and not self._diagnosed:
+            # Every other piece at most: who asks without a pause holds no command up for long.
+            self._diagnosed = self.commands.has_work() or self.updates.has_work()
+            self.diagnosis.work(now_ms)
         elif self.commands.has_work():
+            self._diagnosed = False
             self.commands.step(now_ms)
             if self.diagnosis.desk is not None:
                 self.diagnosis.desk.settle(self.commands.outcome)
-        elif self.diagnosis.has_work(now_ms):
-            self.diagnosis.work(now_ms)
         else:
-            self.updates.step(now_ms)
+            self._diagnosed = False
+            if self.updates.has_work():
+                self.updates.step(now_ms)
 
     def housekeeping(self, now_ms: int) -> None:
         """What has seconds of time."""

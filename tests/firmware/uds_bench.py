@@ -6,7 +6,7 @@ from vcu_bench import Bench
 REQUEST, ANSWER, BROADCAST = 0x7E0, 0x7E8, 0x7DF
 
 
-class Tester:
+class BenchTester:
     """What vcu_bench.Gateway is on its two channels. `messages` are the answers as they came."""
 
     def __init__(self):
@@ -48,7 +48,7 @@ class DiagnosisBench(Bench):
     """Everything of Bench, and a tester."""
 
     def __init__(self, folder, **how):
-        self.tester = Tester()
+        self.tester = BenchTester()
         super().__init__(folder, **how)
         self._gateway_frames = self.gateway.frames
         self.gateway.frames = self._all_frames

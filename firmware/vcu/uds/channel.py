@@ -87,9 +87,14 @@ class Channel:
         return worked
 
     def _asked(self, request: bytes, broadcast: bool, now_ms: int) -> None:
-        if self._request is not None:
+        if self._request is not None or (self._server.is_busy() and self._sender.is_busy()):
             self.dropped += 1
-            return
+        elif self._server.is_busy():  # whoever asks now is told at once, not when it is over
+            self._say(self._server.take(request, broadcast, now_ms, now_ms), now_ms)
+        else:
+            self._wait(request, broadcast, now_ms)
+
+    def _wait(self, request: bytes, broadcast: bool, now_ms: int) -> None:
         self._request, self._broadcast, self._at_ms = request, broadcast, now_ms
 
     def _say(self, answer: bytes, now_ms: int) -> None:

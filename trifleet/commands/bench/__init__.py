@@ -6,9 +6,11 @@ from trifleet.commands.bench import (
     application,
     commission,
     devices,
+    diagnose,
     exits,
     label,
     provision,
+    report,
     selftest,
 )
 
@@ -30,6 +32,10 @@ app.command("flash")(application.flash)
 app.command("verify")(application.verify)
 app.command("provision")(provision.provision)
 app.command("selftest")(selftest.selftest)
+app.command("diagnose")(diagnose.diagnose)
+app.command("logs")(diagnose.logs)
 app.command("commission")(commission.commission)
 app.command("label")(label.label)
+app.command("report")(report.report)
+app.command("send")(report.send)
 app.command("exits")(exits.exits)
