@@ -18,8 +18,8 @@ ROOT = BOARDS.parent
 REAL = {board.name: (board, pins) for board, pins in read_boards() if board.status != "virtual"}
 # What every port has built in; all else has to be frozen or required.
 BUILT_IN = {
-    "__main__", "array", "asyncio", "binascii", "collections", "errno", "gc", "hashlib", "io", "json",
-    "machine", "math", "micropython", "os", "random", "select", "struct", "sys", "time",
+    "__main__", "array", "asyncio", "binascii", "collections", "errno", "gc", "hashlib", "io",
+    "json", "machine", "math", "micropython", "os", "random", "select", "struct", "sys", "time",
     "uctypes", "vfs",
 }  # fmt: skip
 
