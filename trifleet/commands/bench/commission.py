@@ -14,6 +14,7 @@ from trifleet.commands.bench.application import (
     check_source,
 )
 from trifleet.commands.bench.options import AsJson, DryRun, Options, Port, Sim, SimFolder, Yes
+from trifleet.commands.bench.paper import Notary, notary_folder, sign
 from trifleet.commands.bench.selftest import InVehicle, check_clear, fitted, panel_seen
 from trifleet.commands.bench.session import Session, as_failure, at_bench
 from trifleet.commands.bench.sheet_options import (
@@ -58,6 +59,7 @@ def commission(
     release_threshold: Threshold = 2,
     owner_key: OwnerKey = None,
     mechanic: Mechanic = "",
+    notary: Notary = None,
     in_vehicle: InVehicle = False,
     out: Out = DEFAULT_OUT,
     replace: Replace = False,
@@ -92,6 +94,7 @@ def commission(
                 )
             ]
         job = _job(session, checkout, owner_key, in_vehicle, out, replace)
+        job.notary = notary_folder(session, notary, sheets)
         if not dry_run:
             check_clear(session)
         _all(session, sheets, job)
@@ -166,6 +169,7 @@ def _one(
     finally:
         if not session.options.dry_run:
             keep_result(job.folder, done, failure)
+            sign(session, sheet, job, done, failure)
     return result_of(done, failure), failure
 
 
