@@ -22,6 +22,7 @@ from trifleet.commands import (
     ledger,
     load,
     privacy,
+    release,
     ride,
     run,
     witness,
@@ -72,6 +73,7 @@ app.add_typer(cluster.app, name="cluster")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(release.app, name="release")
 app.add_typer(witness.app, name="witness")
 app.add_typer(privacy.app, name="privacy")
 

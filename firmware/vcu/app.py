@@ -51,6 +51,7 @@ class Board:
         self.random = os.urandom
         self.folder = ""  # the current folder is the root of the flash
         self.slots = find_slots
+        self.is_sound = is_sound
         self.reset_cause = reset_cause
         names = ("LOCK", "DRIVE_EN", "LIGHTS", "HORN")
         self._door = machine.Pin("DOOR", machine.Pin.OUT, value=0)
@@ -65,6 +66,13 @@ class Board:
     def release(self, door: bool) -> None:
         """The emergency egress, beside everything else."""
         self._door.value(door)
+
+
+def is_sound(vehicle: Vcu, now_ms: int) -> bool:
+    """The self-test beside the application; loaded when software is on trial."""
+    from vcu import selftest
+
+    return selftest.is_sound(selftest.running(vehicle, now_ms))
 
 
 def find_slots() -> "Any":
