@@ -204,9 +204,9 @@ def main():
         SEEDS[SEED]()
     image = first_flash()
     log = []
-    on_flash(Image(like=image), log, play)
+    wrong = tried(Image(like=image), play, log) or []
     act = goes_back if MODE == "back" else finishes
-    starts, wrong = 0, []
+    starts = 0
     for at in range(len(log) + 1):
         last = at == len(log)
         for how, flash in [("whole", Image(like=image))] if last else variants(image, log[at]):
