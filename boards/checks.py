@@ -37,8 +37,8 @@ def check_description(board: BoardDescription, refuse: Refuse) -> None:
     _check_can(board, refuse)
     _check_memory(board, refuse)
     pins = set(board.wake.pins)
-    if bool(board.wake.missing) == ("BUTTON" in pins and bool(pins & BUS_PINS)):
-        refuse("wake.missing", "says what does not wake the board, and nothing where all does")
+    if not ("BUTTON" in pins and pins & BUS_PINS or board.wake.missing):
+        refuse("wake.missing", "must say what does not wake the board, and why")
 
 
 def _check_words(board: BoardDescription, refuse: Refuse) -> None:

@@ -83,7 +83,8 @@ class Files:
 
 @dataclass(frozen=True)
 class Wake:
-    """`pins` (names of pins.csv) end deep sleep by the chip; `missing` says what does not."""
+    """`pins` (names of pins.csv) lie where the chip can be woken; `missing` says what of button and
+    bus ("" for nothing) wakes the vehicle not or not yet, and why."""
 
     pins: tuple[str, ...]
     missing: str

@@ -47,3 +47,7 @@ class BusClosedError(BusError):
 
 class BusTimeoutError(BusError):
     """The frame that was waited for did not come."""
+
+
+class TableError(HwError):
+    """A table that is read strictly says something that it must not."""

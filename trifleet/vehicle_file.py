@@ -27,7 +27,7 @@ def vehicle_of(config: VehicleConfig) -> vehicle.Vehicle:
         empty_from_front_mm=empty[1],
         full_height_mm=full[0],
         full_from_front_mm=full[1],
-        has_steering=tipover.steering_sensor,
+        has_steering=config.sensors.steering,
         max_steering_cdeg=_whole(geometry.max_steering_deg * 100),
         bank_permille=math.ceil(tipover.bank_percent * 10 - 1e-6),
         grade_permille=math.ceil(tipover.grade_percent * 10 - 1e-6),
@@ -38,7 +38,7 @@ def vehicle_of(config: VehicleConfig) -> vehicle.Vehicle:
         max_speed_mmps=_whole(limits.plausible_speed_mps * 1000),
         max_accel_mmps2=_whole(limits.plausible_accel_mps2 * 1000),
         tyre_mm=_whole(2 * math.pi * geometry.tyre_radius_m * 1000),
-        gear_permille=_whole(config.motor.gear_ratio * 1000),
+        gear_permille=_whole(config.motors[0].gear_ratio * 1000),
     )
 
 

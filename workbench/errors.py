@@ -127,3 +127,27 @@ class UnsignedError(WorkbenchError):
 
 class NetworkError(WorkbenchError):
     """What was asked for needs the network, and there is none."""
+
+
+class BusError(WorkbenchError):
+    """The CAN bus, or the adapter to it, cannot be opened or went away."""
+
+
+class SilentVehicleError(NoReplyError):
+    """The vehicle's controller does not answer on the CAN bus."""
+
+
+class UdsRefusedError(WorkbenchError):
+    """The vehicle does not do what the tester asked for; `code` is the negative answer's."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class PresentationRefusedError(UdsRefusedError):
+    """The vehicle does not obey the one who signed; says by which of its checks."""
+
+
+class UpdateRefusedError(UdsRefusedError):
+    """The vehicle does not take this release; says why."""

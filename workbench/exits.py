@@ -157,6 +157,32 @@ ADVICE: dict[type[errors.WorkbenchError], Advice] = {
         "This release is not one that may be installed",
         "Get the release and its receipt again from where it was published.",
     ),
+    errors.BusError: (
+        Exit.INTERRUPTED,
+        "The CAN bus cannot be used",
+        "Check the adapter and its cable, close other programs that have it open, and run the same "
+        "command again.",
+    ),
+    errors.SilentVehicleError: (
+        Exit.NO_REPLY,
+        "The vehicle's controller does not answer on the CAN bus",
+        "Check its supply, CAN-H and CAN-L, and that 60 ohms lie between them with the supply off.",
+    ),
+    errors.UdsRefusedError: (
+        Exit.REFUSED,
+        "The vehicle refused",
+        "Lock it, let it stand, and run this again; docs/diagnosis.md has each reason.",
+    ),
+    errors.PresentationRefusedError: (
+        Exit.NOT_SIGNED,
+        "The vehicle does not obey this signature",
+        "Ask the owner for a grant with the actions UPDATE and DIAGNOSE for this vehicle.",
+    ),
+    errors.UpdateRefusedError: (
+        Exit.REFUSED,
+        "The vehicle does not take this release",
+        "What runs goes on running. Use the release that is meant for this board and is not older.",
+    ),
     errors.NetworkError: (
         Exit.NO_NETWORK,
         "The network is needed for this",

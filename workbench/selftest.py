@@ -16,6 +16,7 @@ from workbench.events import Sink, Step, silent
 
 PASS, FAIL, ABSENT = range(3)
 RESULTS = ("passed", "FAILED", "not possible here")
+RESULT_NAMES = ("pass", "fail", "absent")  # for machines
 # Of a step that needs something beside the board; in a vehicle all of it is there.
 IN_VEHICLE = frozenset({"supply", "bus", "speed", "pack", "dash", "bolt", "panel"})
 TIMEOUT_S = 30.0

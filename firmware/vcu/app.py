@@ -13,7 +13,6 @@ from protocol import lock
 import vcu
 from vcu import power, start
 from vcu.cable import Cable
-from vcu.can.machine_can import controller
 from vcu.clock import Uptime, WallClock
 from vcu.flash import crashes
 from vcu.loop import Loop
@@ -37,18 +36,25 @@ _TYPED_BYTES = 256  # of one turn
 _DROWSY_MS = 100
 TELL_MS = 10_000  # so long it waits for a gateway to take its last word before deep sleep
 # Of use while a vehicle is built; afterwards their memory is worth more.
-_BUILDERS = ("vcu.software", "vcu.configuration", "protocol.vehicle")
+_BUILDERS = (
+    "vcu.software",
+    "vcu.configuration",
+    "protocol.vehicle",
+    "vcu.can.choice",
+    "vcu.can.machine_can",
+)
 
 
 class Board:
     """What the vehicle controller needs of a board."""
 
     def __init__(self, reset_cause: int) -> None:
-        self.can = controller()
+        self.can = _controller()
         self.ticks_ms = time.ticks_ms
         self.wall = WallClock(machine.RTC(), 0)
         self.uptime = Uptime(time.ticks_ms, time.ticks_diff)
         self.random = os.urandom
+        self.identifier = machine.unique_id()
         self.folder = ""  # the current folder is the root of the flash
         self.slots = find_slots
         self.is_sound = is_sound
@@ -73,6 +79,12 @@ def is_sound(vehicle: Vcu, now_ms: int) -> bool:
     from vcu import selftest
 
     return selftest.is_sound(selftest.running(vehicle, now_ms))
+
+
+def _controller() -> "Device":
+    from vcu.can import choice
+
+    return choice.controller()
 
 
 def find_slots() -> "Any":
@@ -205,6 +217,9 @@ class Keeper:
 
     def tend(self, now_ms: int) -> None:
         self._serve_cable(now_ms)
+        desk = self._vehicle.diagnosis.desk
+        if desk is not None and desk.wants_reset(now_ms):
+            start.reset()
         if now_ms < self._look_ms:
             return
         self._look_ms = now_ms + LOOK_MS

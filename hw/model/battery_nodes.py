@@ -1,12 +1,16 @@
-"""The battery management and the charger. The contactor stays closed: a lock never opens it."""
+"""The battery management and the charger. The contactor stays closed: a lock never opens it.
+
+Two packs in parallel are one node: the first one's management speaks for both.
+"""
 
 from collections.abc import Mapping
 
 from hw.can.database import VehicleBus
 from hw.model.motor_controller import clamp
 from hw.model.nodes import Clock, Node
+from hw.model.packs import open_circuit_v
 from hw.model.physics import AMBIENT_C, State
-from hw.vehicle_config import Battery
+from hw.vehicle_schema import Pack
 from hw.virtual_bus import VirtualBus
 
 CELL_SPREAD_MV = 6
@@ -20,10 +24,15 @@ class BatteryManagement(Node):
     messages = ("BMS_Pack", "BMS_Cells", "BMS_Temp")
 
     def __init__(
-        self, bus: VirtualBus, database: VehicleBus, clock: Clock, boot: int, battery: Battery
+        self,
+        bus: VirtualBus,
+        database: VehicleBus,
+        clock: Clock,
+        boot: int,
+        packs: tuple[Pack, ...],
     ) -> None:
         super().__init__(bus, database, clock, boot)
-        self._battery = battery
+        self._packs = packs
         self.state = State()
 
     def values(self, message: str) -> Mapping[str, int]:
@@ -44,13 +53,24 @@ class BatteryManagement(Node):
         }
 
     def _cells(self) -> Mapping[str, int]:
-        mean_mv = self.state.pack_v * 1000 / self._battery.cells
+        """The last cell of each pack is its lowest, the first its highest. Cells count on from
+        pack to pack: 31 of the first are 0 to 30, those of the second begin with 31.
+        """
+        cells = self._packs[0].cells
+        mean_mv = self.state.pack_v * 1000 / cells
+        lowest, highest = self._by_charge()
         return {
             "CellMin_mV": clamp(mean_mv - CELL_SPREAD_MV, 0, 8191),
             "CellMax_mV": clamp(mean_mv + CELL_SPREAD_MV, 0, 8191),
-            "CellMinIndex": self._battery.cells - 1,
-            "CellMaxIndex": 0,
+            "CellMinIndex": lowest * cells + cells - 1,
+            "CellMaxIndex": highest * cells,
         }
+
+    def _by_charge(self) -> tuple[int, int]:
+        """The pack with the lowest and the one with the highest open-circuit voltage."""
+        socs = self.state.pack_socs or (self.state.soc,) * len(self._packs)
+        volts = [open_circuit_v(pack, soc) for pack, soc in zip(self._packs, socs, strict=True)]
+        return volts.index(min(volts)), volts.index(max(volts))
 
 
 class Charger(Node):
@@ -60,10 +80,15 @@ class Charger(Node):
     messages = ("CHG_Status",)
 
     def __init__(
-        self, bus: VirtualBus, database: VehicleBus, clock: Clock, boot: int, battery: Battery
+        self,
+        bus: VirtualBus,
+        database: VehicleBus,
+        clock: Clock,
+        boot: int,
+        packs: tuple[Pack, ...],
     ) -> None:
         super().__init__(bus, database, clock, boot)
-        self._current_a = battery.capacity_ah * CHARGE_RATE_PER_H
+        self._current_a = sum(pack.capacity_ah for pack in packs) * CHARGE_RATE_PER_H
         self.state = State()
         self.plugged = False
 

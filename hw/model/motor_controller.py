@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hw.can.database import VehicleBus
 from hw.model.nodes import Clock, Node
 from hw.model.physics import AMBIENT_C, State, motor_rpm
-from hw.vehicle_config import VehicleConfig
+from hw.vehicle_schema import VehicleConfig
 from hw.virtual_bus import VirtualBus
 
 RAMP_PER_S = 2.5  # share of full torque; from full to nothing in 0.4 s

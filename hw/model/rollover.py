@@ -4,14 +4,11 @@ Written apart from the vehicle's own guard and without its formula, so that one 
 other. Tyres hold and do not slip; suspension, tyre width and rolling motion are left out.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from hw.vehicle_config import VehicleConfig
+from hw.vehicle_schema import VehicleConfig
 
 GRAVITY_MPS2 = 9.81
 # Of 100 m/s: down to a tenth of a nanometre a second.

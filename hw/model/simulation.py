@@ -17,7 +17,7 @@ from hw.model.physics import Inputs, State, step
 from hw.model.rider import COMFORT_MPS2, Controls, LockState, Rider, View
 from hw.model.route import Place, Route
 from hw.model.state import SavedState, load_state, save_state
-from hw.vehicle_config import VehicleConfig
+from hw.vehicle_schema import VehicleConfig
 from hw.virtual_bus import VirtualBus
 from hw.virtual_bus.timers import Timer
 
@@ -107,18 +107,19 @@ class Simulation:
     def start(self) -> None:
         """Joins the bus, which may start earlier or later. Once."""
         database, clock, boot = vehicle_bus(), self._clock, self._boot
-        battery = self._config.battery
+        packs = self._config.packs
         self.motor = MotorController(self._bus, database, clock, boot, self._config)
-        self.battery = BatteryManagement(self._bus, database, clock, boot, battery)
-        self.charger = Charger(self._bus, database, clock, boot, battery)
+        self.battery = BatteryManagement(self._bus, database, clock, boot, packs)
+        self.charger = Charger(self._bus, database, clock, boot, packs)
         self.dash = Dash(self._bus, database, clock, boot)
-        self.gnss = Gnss(self._bus, database, clock, boot, self._seed)
+        fitted = self._config.sensors.gnss
+        self.gnss = Gnss(self._bus, database, clock, boot, self._seed) if fitted else None
         self.nodes: tuple[Node, ...] = (
             self.motor,
             self.battery,
             self.charger,
             self.dash,
-            self.gnss,
+            *([self.gnss] if self.gnss else []),
         )
         self._timer = self._bus.every(PERIOD_S, self._tick)
 
@@ -214,6 +215,8 @@ class Simulation:
         settings = self._settings
         parked = self.dash.lock == "LOCKED" and abs(self._state.speed_mps) < STANDSTILL_MPS
         self.charger.decide(parked, settings.charge_below, settings.charge_to)
+        if self.gnss is None:
+            return
         self.gnss.wander()
         self.gnss.place = self._route.place(self._route_m, self.gnss.error_m)
         self.gnss.speed_mps = self._state.speed_mps

@@ -49,7 +49,6 @@ WRONG = [
     ("bytes = 1048576", "bytes = 1048577", 44, "multiple of 4096"),
     ("bytes = 1048576\nerase_bytes = 4096", "bytes = 1048576\nerase_bytes = 131072", 45, "4096"),
     ('pins = ["BUTTON", "CAN1_RX"]', 'pins = ["BUTTON"]', 49, "what does not wake"),
-    ('missing = ""', 'missing = "button"', 49, "what does not wake"),
     ("[reserved]", "[reserved]\nUSB = 1", 52, "reserved.USB"),
     ("[wake]", "[sleep]", 47, "sleep: unknown"),
 ]

@@ -268,7 +268,7 @@ def test_more_steering_never_raises_the_cap(name: str) -> None:
 
 def test_without_a_steering_sensor_there_is_no_guard() -> None:
     config = CONFIGS["delta-cargo"]
-    blind = replace(config, tipover=replace(config.tipover, steering_sensor=False))
+    blind = replace(config, sensors=replace(config.sensors, steering=False))
     guard = Guard(vehicle_of(blind))
     assert guard.limits(3000, -5000, True, 9000) == (11_000, False)
     assert guard.limits(None, 0, False, 9000) == (11_000, False)

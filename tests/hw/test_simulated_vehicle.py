@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,16 @@ THROTTLE = Controls(key=True, gear="FORWARD", throttle=1.0)
 def simulation(bus: VirtualBus) -> Iterator[Simulation]:
     with Simulation(bus, CONFIG, ROUTE, seed=1, settings=QUICK) as running:
         yield running
+
+
+def test_a_vehicle_without_a_receiver_has_no_such_node(bus: VirtualBus) -> None:
+    config = replace(CONFIG, sensors=replace(CONFIG.sensors, gnss=False))
+    heard: set[int] = set()
+    bus.attach(lambda identifier, data: heard.add(identifier))
+    of = vehicle_bus().identifier
+    with Simulation(bus, config, ROUTE, settings=QUICK):
+        wait_until(lambda: of("HMI_Heartbeat") in heard and of("CHG_Heartbeat") in heard)
+    assert not heard & {of("GNSS_Heartbeat"), of("GNSS_Status"), of("GNSS_Position")}
 
 
 def drive_off(vcu: ScriptedVcu, simulation: Simulation, speed_mps: float = 1.0) -> None:

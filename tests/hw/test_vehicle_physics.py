@@ -7,14 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hw.model.packs import current_for_a, equivalent, open_circuit_v
 from hw.model.physics import (
     AIR_DENSITY_KG_M3,
     GRAVITY_MPS2,
     STANDBY_W,
     Inputs,
     State,
-    open_circuit_v,
-    pack_current_a,
     resisting_force_n,
     step,
     total_mass_kg,
@@ -44,9 +43,10 @@ def test_the_energy_of_the_battery_is_found_again(config: VehicleConfig) -> None
         mean = (state.speed_mps + after.speed_mps) / 2
         wheel_j = after.drive_force_n * mean * DT_S
         resisting_n = resisting_force_n(config, state.speed_mps, inputs.brake, inputs.load)
-        chemical += open_circuit_v(config.battery, state.soc) * after.pack_a * DT_S
-        spent += wheel_j * (1 / config.motor.efficiency - 1)
-        spent += after.pack_a**2 * config.battery.resistance_ohm * DT_S + STANDBY_W * DT_S
+        voltage, resistance = equivalent(config.packs, (state.soc,) * len(config.packs))
+        chemical += voltage * after.pack_a * DT_S
+        spent += wheel_j * (1 / config.motors[0].efficiency - 1)
+        spent += after.pack_a**2 * resistance * DT_S + STANDBY_W * DT_S
         spent += resisting_n * mean * DT_S
         state = after
     motion = total_mass_kg(config, 0.5) * state.speed_mps**2 / 2
@@ -58,7 +58,7 @@ def test_the_terminal_speed_is_where_power_meets_resistance(config: VehicleConfi
     speed = run(config, State(), FULL, 120).speed_mps
     drag_n = AIR_DENSITY_KG_M3 * config.resistance.drag_area_m2 * speed**2 / 2
     rolling_n = config.resistance.rolling * total_mass_kg(config, 0.5) * GRAVITY_MPS2
-    wheel_w = config.motor.power_w * config.motor.efficiency
+    wheel_w = sum(motor.power_w * motor.efficiency for motor in config.motors)
     assert (drag_n + rolling_n) * speed == pytest.approx(wheel_w, rel=0.01)
     assert speed > config.limits.top_speed_mps  # so the cap is what limits it
 
@@ -95,9 +95,8 @@ def test_driving_costs_charge_and_warms_the_motor(config: VehicleConfig) -> None
 def test_charging_counts_the_charger_s_current(config: VehicleConfig) -> None:
     state = run(config, State(soc=0.2), Inputs(charge_a=20.0), 360)
     standby_a = STANDBY_W / state.pack_v
-    assert state.soc == pytest.approx(
-        0.2 + (20.0 - standby_a) * 0.1 / config.battery.capacity_ah, abs=1e-4
-    )
+    capacity_ah = sum(pack.capacity_ah for pack in config.packs)
+    assert state.soc == pytest.approx(0.2 + (20.0 - standby_a) * 0.1 / capacity_ah, abs=1e-4)
     assert state.pack_a < 0
 
 
@@ -113,9 +112,10 @@ def test_a_hot_motor_makes_no_torque() -> None:
 
 @given(st.floats(0, 1))
 def test_current_times_voltage_is_the_power_asked_for(soc: float) -> None:
-    battery = CONFIGS[0].battery
-    current = pack_current_a(battery, soc, 3000.0)
-    terminal_v = open_circuit_v(battery, soc) - current * battery.resistance_ohm
+    pack = CONFIGS[1].packs[0]
+    voltage = open_circuit_v(pack, soc)
+    current = current_for_a(voltage, pack.resistance_ohm, 3000.0)
+    terminal_v = voltage - current * pack.resistance_ohm
     assert terminal_v * current == pytest.approx(3000.0, rel=1e-6)
 
 

@@ -33,11 +33,11 @@ def test_every_number_arrives(name: str) -> None:
         "max_speed_mmps": limits.plausible_speed_mps * 1000,
         "max_accel_mmps2": limits.plausible_accel_mps2 * 1000,
         "tyre_mm": 2000 * math.pi * geometry.tyre_radius_m,
-        "gear_permille": config.motor.gear_ratio * 1000,
+        "gear_permille": config.motors[0].gear_ratio * 1000,
     }
     for key, value in expected.items():
         assert getattr(read, key) == pytest.approx(value, abs=1), key
-    assert read.has_steering is tipover.steering_sensor
+    assert read.has_steering is config.sensors.steering
 
 
 @each_vehicle

@@ -350,6 +350,9 @@ def grant_code_cases(decode):
         decode(f"refuse-{name}", coded(actions, value), error("field"))
     limit = {**good, "actions": 0x0100}
     decode("limit-speed", cbor.encode(grant_map(actions=0x0100)), limit)
+    workshop = {**good, "actions": 0x0C00}
+    decode("workshop", cbor.encode(grant_map(actions=0x0C00)), workshop)
+    decode("refuse-actions-bit-12", cbor.encode(grant_map(actions=0x1000)), error("field"))
     decode("refuse-actions-bit-9", cbor.encode(grant_map(actions=0x0200)), error("field"))
 
 
@@ -470,6 +473,7 @@ def access_cases():
     signature_cases()
     code_cases()
     zone_cases()
+    workshop_cases()
 
 
 def owner_command(action, args):
@@ -604,6 +608,30 @@ def zone_cases():
     operator = make_grant(OWNER, actions=0x0100)
     allowed = presentation.encode([operator], [OWNER.modulus, RIDER.modulus], asked)
     check("limit-speed-by-an-operator", [(allowed, 0)], [{"action": 9, "limits": {"map": []}}])
+
+
+def workshop_cases():
+    digest = hashlib.sha256(b"release").digest()
+    for name, action, args, expect in (
+        ("update", 11, {0: digest}, [owner_answer(11)]),
+        ("update-digest-31", 11, {0: digest[:31]}, refused(18)),
+        ("update-no-digest", 11, {}, refused(18)),
+        ("update-more", 11, {0: digest, 1: 0}, refused(18)),
+        ("diagnose", 12, {}, [owner_answer(12)]),
+        ("diagnose-more", 12, {0: digest}, refused(18)),
+        ("action-10", 10, {}, refused(14)),
+        ("action-13", 13, {}, refused(14)),
+    ):
+        check(name, [(owner_command(action, args), 0)], expect)
+    asked = make_command(RIDER, action=11, args={0: digest})
+    for name, actions, expect in (
+        ("update-by-a-rider", UNLOCK_AND_LOCK, refused(14)),
+        ("update-by-a-diagnostician", 0x0800, refused(14)),
+        ("update-by-a-mechanic", 0x0C00, [owner_answer(11)]),
+    ):
+        chain = [make_grant(OWNER, actions=actions)]
+        shown = presentation.encode(chain, [OWNER.modulus, RIDER.modulus], asked)
+        check(name, [(shown, 0)], expect)
 
 
 def signature_cases():
@@ -1216,6 +1244,7 @@ def enrolment_cases():
     typed("empty", "", error("code"))
     enrolment_request_cases(invitation, key)
     enrolment_answer_cases(key)
+    enrolment_notary_cases(key)
 
 
 def enrolment_request_cases(invitation, key):
@@ -1294,6 +1323,32 @@ def enrolment_answer_cases(key):
     changed("logs", 9, ["x"] * 17)
     changed("no-vehicle", 10, [])
     changed("vehicle", 10, ["trike+"], "identifier")
+
+
+def enrolment_notary_cases(key):
+    whole = [2, bytes([2] * 16), "workshop-1", [b"certificate"], b"root", bytes(32)]
+    whole += ["broker.example", 8883, "broker", ["log+0123abcd+key"]]
+
+    def opened(name, value, expect):
+        data = enrolment_sealed(b"trifleet/enrolment-answer/v1", value, key)
+        given = {"data": data.hex(), "key": key.hex(), "nonce": whole[1].hex()}
+        case(f"enrolment/notary-{name}", "enrolment.answer", given, expect)
+
+    expect = {
+        "nonce": {"hex": whole[1].hex()},
+        "gateway": "workshop-1",
+        "chain": [{"hex": b"certificate".hex()}],
+        "authority": {"hex": b"root".hex()},
+        "ack_public_key": {"hex": bytes(32).hex()},
+        "broker": whole[6:9],
+        "logs": whole[9],
+        "vehicles": [],
+    }
+    opened("whole", whole, expect)
+    opened("with-vehicles", [*whole, ["trike-7"]], error("version"))
+    opened("without-logs", whole[:-1], error("field"))
+    opened("version-3", [3, *whole[1:]], error("version"))
+    opened("version-1", [1, *whole[1:]], error("version"))
 
 
 def renewal_cases():

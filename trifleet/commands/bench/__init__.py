@@ -2,7 +2,14 @@
 
 import typer
 
-from trifleet.commands.bench import exits
+from trifleet.commands.bench import (
+    application,
+    commission,
+    devices,
+    exits,
+    provision,
+    selftest,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,4 +23,11 @@ def group() -> None:
     """The mechanic's commands. Start with `trifleet bench commission --sim`."""
 
 
+app.command("devices")(devices.devices)
+app.command("identify")(devices.identify)
+app.command("flash")(application.flash)
+app.command("verify")(application.verify)
+app.command("provision")(provision.provision)
+app.command("selftest")(selftest.selftest)
+app.command("commission")(commission.commission)
 app.command("exits")(exits.exits)

@@ -62,7 +62,8 @@ class RichSink:
 
     def close(self) -> None:
         """Takes the bars off the terminal, so that somebody can be asked something."""
-        self._bars.stop()
+        if self._tasks:
+            self._bars.stop()
         for task in self._tasks.values():
             self._bars.remove_task(task)
         self._tasks.clear()
