@@ -121,6 +121,10 @@ class SelfTestError(WorkbenchError):
     """A step of the self-test failed; says which."""
 
 
+class FaultyError(WorkbenchError):
+    """The diagnosis found a fault; says which."""
+
+
 class UnsignedError(WorkbenchError):
     """A signature, or a receipt of the ledger, is missing or does not hold."""
 

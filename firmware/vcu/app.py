@@ -89,7 +89,9 @@ def _controller() -> "Device":
 
 def find_slots() -> "Any":
     """The place for another application; None where boot.py does not say which one runs."""
-    running = getattr(sys.modules["__main__"], "slot", None)
+    import __main__  # type: ignore[import-not-found]  # in sys.modules of few ports only
+
+    running = getattr(__main__, "slot", None)
     if running is None:
         return None
     if sys.path[0] == "/rom":
@@ -140,6 +142,15 @@ def _forget(name: str) -> None:
         delattr(sys.modules[package], own)
 
 
+def _sealed_hash() -> bytes:
+    """Of what is sealed in the slot that runs, without its number; empty where there is no slot."""
+    slots = find_slots()
+    sealed = slots.running()[8:40] if slots is not None else b""
+    for name in ("vcu.update.rom_slots", "vcu.update.folder_slots"):
+        _forget(name)
+    return bytes(sealed)
+
+
 class Desk:
     """The vehicle's commands, as the cable needs them. One presentation at a time."""
 
@@ -171,7 +182,7 @@ class Keeper:
         self._vehicle = vehicle
         self._guard = power.Guard(slept, now_ms)
         desk = Desk(vehicle)
-        self._cable = Cable(desk.challenge, desk.offer, desk.outcome)
+        self._cable = Cable(desk.challenge, desk.offer, desk.outcome, _sealed_hash())
         typed = select.poll()
         typed.register(sys.stdin, select.POLLIN)
         # Asked on every turn: ipoll() takes no memory; CPython has only poll().
