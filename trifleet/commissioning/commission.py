@@ -40,6 +40,9 @@ class Job:
     panel_seen: Callable[[], bool] | None = None
     owner_key: "RSAPrivateKey | None" = None
     replace: bool = False
+    # Of the notary that signs the work order; without it none is signed.
+    notary: Path | None = None
+    address: str = ""  # of the riders' server; else that of the notary
 
 
 @dataclass
