@@ -81,7 +81,9 @@ def _controller() -> "Device":
 
 def find_slots() -> "Any":
     """The place for another application; None where boot.py does not say which one runs."""
-    running = getattr(sys.modules["__main__"], "slot", None)
+    import __main__  # type: ignore[import-not-found]  # not in sys.modules before
+
+    running = getattr(__main__, "slot", None)
     if running is None:
         return None
     if sys.path[0] == "/rom":
