@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from workbench.checked import Checked
 from workbench.errors import NoReplyError, NoSuchFileError, ReplyError
 from workbench.files import BoardFiles
 from workbench.interpreter import Interpreter, recognise
@@ -28,7 +29,8 @@ class Bench:
     def __init__(self, repl: RawRepl, interpreter: Interpreter) -> None:
         self.repl = repl
         self.interpreter = interpreter
-        self.files = BoardFiles(repl)
+        self.checked = Checked(repl)
+        self.files = BoardFiles(self.checked)
 
 
 @contextmanager

@@ -83,9 +83,7 @@ def _device(
     known: Sequence[BoardDescription],
 ) -> Device:
     usb_id = f"{vendor:04x}:{product:04x}"
-    names = tuple(
-        board.name for board in known if usb_id in (number.lower() for number in board.usb_ids)
-    )
+    names = tuple(board.name for board in known if usb_id in board.usb_ids)
     return Device(port, usb_id, text or "", serial_number or "", names)
 
 

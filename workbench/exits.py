@@ -41,7 +41,7 @@ MEANINGS: dict[Exit, str] = {
     Exit.WRONG_BOARD: "the board is of another kind than was asked for: nothing was written",
     Exit.REFUSED: "refused by a rule (an identity exists, an older release): nothing was written",
     Exit.NOT_VERIFIED: "the board does not hold, or does not run, what it should",
-    Exit.SELF_TEST_FAILED: "the self-test found a fault",
+    Exit.SELF_TEST_FAILED: "the self-test or the diagnosis found a fault",
     Exit.INTERRUPTED: "cable or power was lost: run the same command again",
     Exit.NOT_SIGNED: "a signature or a receipt of the ledger does not hold",
     Exit.NO_NETWORK: "this needs the network",
@@ -116,6 +116,16 @@ ADVICE: dict[type[errors.WorkbenchError], Advice] = {
         "The board has no application that can do this",
         "Run `trifleet bench flash` first.",
     ),
+    errors.ReleaseError: (
+        Exit.USAGE,
+        "This is no release",
+        "Get the file again from where it was published, or build it anew.",
+    ),
+    errors.ReleaseKeyError: (
+        Exit.USAGE,
+        "This key cannot sign a release",
+        "Use an RSA key of 3072 bits: `trifleet release key` makes one.",
+    ),
     errors.CableError: (
         Exit.INTERRUPTED,
         "The vehicle's answers on the serial line make no sense",
@@ -141,6 +151,11 @@ ADVICE: dict[type[errors.WorkbenchError], Advice] = {
         Exit.SELF_TEST_FAILED,
         "The self-test found a fault",
         "Repair what is marked as failed, and run the self-test again. Do not let it on the road.",
+    ),
+    errors.FaultyError: (
+        Exit.SELF_TEST_FAILED,
+        "The diagnosis found a fault",
+        "Do what each line marked FAULT says, and run this again.",
     ),
     errors.UnsignedError: (
         Exit.NOT_SIGNED,

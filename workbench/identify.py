@@ -14,8 +14,7 @@ from workbench.interpreter import Interpreter
 from workbench.romfs import Sealed
 from workbench.slots import SLOTS, Slots
 
-# The virtual board runs on the unix port, which names the compiler of the host.
-_VIRTUAL_MACHINE = "linux"
+_RUNNING = "import __main__; print(getattr(__main__, 'slot', None))"
 _VERSION = "from vcu import version; print(version.FIRMWARE)"
 
 
@@ -66,10 +65,7 @@ def identify_bench(bench: Bench) -> Identified:
 def board_of(interpreter: Interpreter, known: Sequence[BoardDescription]) -> str:
     """The board whose description has the interpreter's text for its machine; "" for none."""
     for board in known:
-        machine = str(getattr(board, "machine", "")) or (
-            _VIRTUAL_MACHINE if board.name == "virtual" else ""
-        )
-        if machine and interpreter.machine.startswith(machine):
+        if board.machine and interpreter.machine.startswith(board.machine):
             return board.name
     return ""
 
@@ -87,8 +83,12 @@ def check_board(bench: Bench, wanted: str) -> None:
         )
 
 
-def running_slot(sealed: Sequence[Sealed | None]) -> int | None:
-    """As boot.py chooses: the higher sequence, the lower slot of two equal ones."""
+def running_slot(bench: Bench, sealed: Sequence[Sealed | None]) -> int | None:
+    """As boot.py said when it ran; else as it chooses where nothing is on trial."""
+    said = bench.checked.exec(_RUNNING).strip()
+    for number in SLOTS:
+        if said == b"%d" % number and sealed[number]:
+            return number
     return max(
         (number for number in SLOTS if sealed[number]),
         key=lambda number: (seal.sequence if (seal := sealed[number]) else -1, -number),
@@ -98,11 +98,11 @@ def running_slot(sealed: Sequence[Sealed | None]) -> int | None:
 
 def _slots(bench: Bench) -> tuple[tuple[Slot, ...], int]:
     try:
-        slots = Slots(bench.repl)
+        slots = Slots(bench.checked)
     except ApplicationError:
         return (), 0
     sealed = [slots.sealed(number) for number in SLOTS]
-    runs = running_slot(sealed)
+    runs = running_slot(bench, sealed)
     return tuple(
         Slot(
             number,

@@ -12,7 +12,9 @@ from workbench import devices
 from workbench.devices import Device, choose_device, find_devices, read_boards
 from workbench.errors import NoDeviceError, SeveralDevicesError
 
-BOARD = dataclasses.replace(read_boards()[0], name="some-board", usb_ids=("F055:9800",))
+SOME = read_boards()[0]
+USB = dataclasses.replace(SOME.interpreter, usb_ids=("f055:9800",))
+BOARD = dataclasses.replace(SOME, name="some-board", interpreter=USB)
 
 
 def usb(port: str, vid: int | None, pid: int | None) -> SimpleNamespace:

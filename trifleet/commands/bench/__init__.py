@@ -6,6 +6,7 @@ from trifleet.commands.bench import (
     application,
     commission,
     devices,
+    diagnose,
     exits,
     provision,
     selftest,
@@ -29,5 +30,7 @@ app.command("flash")(application.flash)
 app.command("verify")(application.verify)
 app.command("provision")(provision.provision)
 app.command("selftest")(selftest.selftest)
+app.command("diagnose")(diagnose.diagnose)
+app.command("logs")(diagnose.logs)
 app.command("commission")(commission.commission)
 app.command("exits")(exits.exits)

@@ -123,21 +123,22 @@ def _all(session: Session, sheets: "list[Sheet]", job: "Job") -> None:
     results: list[dict[str, object]] = []
     session.values["vehicles"] = results
     failures: list[Failure] = []
+    alone = len(sheets) == 1
     for at, sheet in enumerate(sheets, 1):
-        if len(sheets) > 1:
+        if not alone:
             session.say("vehicle", f"{at} of {len(sheets)}: {sheet.vehicle}")
             _ask_for_board(session, sheet)
-        result, failure = _one(session, sheet, job, alone=len(sheets) == 1)
+        result, failure = _one(session, sheet, job, alone)
         results.append(result)
         if failure is not None:
             failures.append(failure)
             session.say("FAILED", f"{sheet.vehicle}: {failure.what}: {failure.why}")
-    if failures and len(sheets) > 1:
+    if failures:
         raise BatchError(failures, len(sheets))
 
 
 def _one(
-    session: Session, sheet: "Sheet", job: "Job", *, alone: bool
+    session: Session, sheet: "Sheet", job: "Job", alone: bool
 ) -> "tuple[dict[str, object], Failure | None]":
     from trifleet.commissioning.commission import Commissioned, commission, preview
     from trifleet.commissioning.result import keep_result, result_of
@@ -146,7 +147,8 @@ def _one(
     failure = None
     try:
         with ExitStack() as stack:
-            port = session.find_port(sheet.port or session.options.port, stack, sheet.vehicle)
+            name = "" if alone else sheet.vehicle
+            port = session.find_port(sheet.port or session.options.port, stack, name)
             if session.options.dry_run:
                 return {"vehicle": sheet.vehicle} | preview(port, sheet, job), None
             commission(port, sheet, job, done)
