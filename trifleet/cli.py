@@ -23,6 +23,7 @@ from trifleet.commands import (
     privacy,
     ride,
     run,
+    vehicle,
     witness,
 )
 from trifleet.commands.common import known_errors
@@ -70,6 +71,7 @@ app.add_typer(cluster.app, name="cluster")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(vehicle.app, name="vehicle")
 app.add_typer(witness.app, name="witness")
 app.add_typer(privacy.app, name="privacy")
 
