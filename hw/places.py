@@ -12,6 +12,13 @@ from hw.vehicle_schema import VehicleConfig
 SLACK = 1.1  # along frame tubes and around corners
 ENDS_M = 0.3  # both ends, to open a box beside the vehicle
 PACK_HEIGHT_M = 0.35
+# The VCU's box behind the dash: under the seat of a delta, beside the legs in a tadpole.
+_BOX_BEHIND_DASH_M = {
+    ("delta", "passenger"): 0.15,
+    ("delta", "cargo"): 0.15,
+    ("tadpole", "cargo"): 0.03,
+    ("tadpole", "passenger"): -0.06,
+}
 
 
 class Place(NamedTuple):
@@ -51,7 +58,8 @@ def dash_x(config: VehicleConfig) -> float:
 def _front(config: VehicleConfig) -> dict[str, Place]:
     """Dash, controls and the boxes under it."""
     x, half = dash_x(config), config.geometry.track_m / 2
-    side = min(0.3, half - 0.1)
+    side = min(0.3 if config.layout == "delta" else 0.22, half - 0.1)
+    box = x + _BOX_BEHIND_DASH_M[config.layout, config.body.kind]
     return {
         "HMI": Place(x, 0.0, 0.9),
         "KEY": Place(x, 0.15, 0.85),
@@ -63,11 +71,11 @@ def _front(config: VehicleConfig) -> dict[str, Place]:
         "GNSS": Place(x, 0.0, 1.0),
         "WAKE": Place(x, 0.1, 0.85),
         "LED": Place(x, 0.05, 0.95),
-        "VCU": Place(x + 0.15, side, 0.45),
-        "GW": Place(x + 0.2, -side, 0.45),
-        "FB": Place(x + 0.15, side - 0.1, 0.45),
-        "GND": Place(x + 0.25, side - 0.1, 0.4),
-        "AUX": Place(x + 0.3, side, 0.35),
+        "VCU": Place(box, side, 0.45),
+        "GW": Place(box + 0.05, -side, 0.45),
+        "FB": Place(box, side - 0.1, 0.45),
+        "GND": Place(box + 0.1, side - 0.1, 0.4),
+        "AUX": Place(box + 0.15, side, 0.35),
     }
 
 
@@ -95,8 +103,10 @@ def _packs(config: VehicleConfig) -> dict[str, Place]:
         found[f"F{number}"] = place._replace(x=place.x + 0.15)
         found[f"K{number}"] = place._replace(x=place.x + 0.2)
     first = found["PACK1"]
-    found["CHG"] = Place(first.x + 0.1, -0.2, 0.4)
-    found["FCHG"] = found["CHG"]._replace(x=first.x + 0.15)
+    # Between two packs, or beside the one.
+    between = len(config.packs) > 1
+    found["CHG"] = Place(first.x + 0.05, 0.0, 0.4) if between else Place(first.x - 0.1, -0.2, 0.4)
+    found["FCHG"] = found["CHG"]._replace(x=found["CHG"].x + 0.05)
     found["INLET"] = Place(first.x, 0.1 - config.geometry.track_m / 2, 0.5)
     found["DCDC"] = Place(first.x - 0.15, 0.15, 0.4)
     found["FDC"] = found["DCDC"]._replace(x=first.x - 0.1)

