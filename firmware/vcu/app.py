@@ -57,6 +57,7 @@ class Board:
         self.identifier = machine.unique_id()
         self.folder = ""  # the current folder is the root of the flash
         self.slots = find_slots
+        self.is_sound = is_sound
         self.reset_cause = reset_cause
         names = ("LOCK", "DRIVE_EN", "LIGHTS", "HORN")
         self._door = machine.Pin("DOOR", machine.Pin.OUT, value=0)
@@ -71,6 +72,13 @@ class Board:
     def release(self, door: bool) -> None:
         """The emergency egress, beside everything else."""
         self._door.value(door)
+
+
+def is_sound(vehicle: Vcu, now_ms: int) -> bool:
+    """The self-test beside the application; loaded when software is on trial."""
+    from vcu import selftest
+
+    return selftest.is_sound(selftest.running(vehicle, now_ms))
 
 
 def _controller() -> "Device":

@@ -48,7 +48,7 @@ COLOURS = ("RD", "BK", "GN")
 def add_signals(harness: Harness, config: VehicleConfig, where: dict[str, Place]) -> None:
     """Everything at 12 V and below. Raises ConfigError."""
     harness.sheet = "supply"
-    _add_supply(harness, where)
+    _add_supply(harness, config, where)
     _add_vcu(harness, where)
     _add_consumers(harness, config, where)
     harness.sheet = "controls"
@@ -64,7 +64,7 @@ def add_signals(harness: Harness, config: VehicleConfig, where: dict[str, Place]
         _signal(harness, where, link, kind="twisted pair")
 
 
-def _add_supply(harness: Harness, where: dict[str, Place]) -> None:
+def _add_supply(harness: Harness, config: VehicleConfig, where: dict[str, Place]) -> None:
     """Converter and battery feed one fuse box; every minus ends at one bar."""
     fuses = {"VCU": LOADS_A["VCU"], "OUT": sum(OUTPUTS_A.values()), "HMI": LOADS_A["HMI"]}
     fuses["BOX"] = LOADS_A["GNSS"] + LOADS_A["GW"]
@@ -72,7 +72,7 @@ def _add_supply(harness: Harness, where: dict[str, Place]) -> None:
         Component(f"Fuse {electrical.fuse_for(amps):g} A, blade, ISO 8820-3", 1, f"output {name}")
         for name, amps in fuses.items()
     )
-    pins = ("AUX", "DCDC", "VCU", "OUT", "HMI", "GNSS", "GW")
+    pins = ("AUX", "DCDC", "VCU", "OUT", *_consumers(config))
     box = Part("FB", "Fuse box", "4 blade fuses, IP66", pins, "power distribution")
     harness.add(replace(box, components=components))
     harness.bar("GND", "Ground bar", "12 V minus, isolated from the packs")
@@ -106,14 +106,7 @@ def _add_vcu(harness: Harness, where: dict[str, Place]) -> None:
 
 
 def _add_consumers(harness: Harness, config: VehicleConfig, where: dict[str, Place]) -> None:
-    kinds = {
-        "HMI": ("Dash", "display, keypad, emergency button"),
-        "GNSS": ("GNSS receiver", "with antenna and CAN"),
-        "GW": ("Gateway", "with mobile radio"),
-    }
-    for name, (type_, subtype) in kinds.items():
-        if name == "GNSS" and not config.sensors.gnss:
-            continue
+    for name, (type_, subtype) in _consumers(config).items():
         pins = ["12V", "GND", "CANH", "CANL"]
         if name == "HMI":
             pins += [pin for control in _controls(config) for pin in control[4]]
@@ -122,6 +115,14 @@ def _add_consumers(harness: Harness, config: VehicleConfig, where: dict[str, Pla
         shared = LOADS_A["GNSS"] + LOADS_A["GW"] if name != "HMI" else LOADS_A[name]
         _feed(harness, where, Net("FB", name, ((RED, name, "12V"),)), shared)
         _feed(harness, where, Net(name, "GND", ((BLACK, "GND", "*"),)), shared)
+
+
+def _consumers(config: VehicleConfig) -> dict[str, tuple[str, str]]:
+    """The nodes that the fuse box feeds, beside the VCU."""
+    kinds = {"HMI": ("Dash", "display, keypad, emergency button")}
+    if config.sensors.gnss:
+        kinds["GNSS"] = ("GNSS receiver", "with antenna and CAN")
+    return {**kinds, "GW": ("Gateway", "with mobile radio")}
 
 
 def _controls(

@@ -40,6 +40,9 @@ class Job:
     panel_seen: Callable[[], bool] | None = None
     owner_key: "RSAPrivateKey | None" = None
     replace: bool = False
+    # Of the notary that signs the work order; without it none is signed.
+    notary: Path | None = None
+    address: str = ""  # of the riders' server; else that of the notary
 
 
 @dataclass
@@ -54,6 +57,8 @@ class Commissioned:
     made: SetUp | None = None
     test: SelfTest | None = None
     unlock: FirstUnlock | None = None
+    labels: list[str] = field(default_factory=list)
+    work_order: int | None = None
 
     @classmethod
     def begun(cls, vehicle: str) -> "Commissioned":

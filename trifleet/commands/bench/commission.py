@@ -14,6 +14,7 @@ from trifleet.commands.bench.application import (
     check_source,
 )
 from trifleet.commands.bench.options import AsJson, DryRun, Options, Port, Sim, SimFolder, Yes
+from trifleet.commands.bench.paper import Notary, notary_folder, sign
 from trifleet.commands.bench.selftest import InVehicle, check_clear, fitted, panel_seen
 from trifleet.commands.bench.session import Session, as_failure, at_bench
 from trifleet.commands.bench.sheet_options import (
@@ -29,6 +30,7 @@ from trifleet.commands.bench.sheet_options import (
     Vehicle,
     sheet_of,
 )
+from trifleet.commissioning.errors import BatchError
 
 if TYPE_CHECKING:
     from trifleet.commissioning.commission import Job
@@ -44,6 +46,9 @@ OwnerKey = Annotated[
     typer.Option(help="The owner's private key, where it is yours: unlocks once, and locks again."),
 ]
 Mechanic = Annotated[str, typer.Option(help="Who does the work, as it stands in the work order.")]
+Url = Annotated[
+    str, typer.Option(help="Of the riders' server, for the label; else that of the notary.")
+]
 
 
 def commission(
@@ -58,6 +63,8 @@ def commission(
     release_threshold: Threshold = 2,
     owner_key: OwnerKey = None,
     mechanic: Mechanic = "",
+    notary: Notary = None,
+    url: Url = "",
     in_vehicle: InVehicle = False,
     out: Out = DEFAULT_OUT,
     replace: Replace = False,
@@ -92,6 +99,7 @@ def commission(
                 )
             ]
         job = _job(session, checkout, owner_key, in_vehicle, out, replace)
+        job.notary, job.address = notary_folder(session, notary, sheets), url
         if not dry_run:
             check_clear(session)
         _all(session, sheets, job)
@@ -125,17 +133,16 @@ def _job(
 
 def _all(session: Session, sheets: "list[Sheet]", job: "Job") -> None:
     """One after another; what one of them fails of keeps no other from its turn."""
-    from trifleet.commissioning.errors import BatchError
-
     results: list[dict[str, object]] = []
     session.values["vehicles"] = results
     failures: list[Failure] = []
-    alone = len(sheets) == 1
     for at, sheet in enumerate(sheets, 1):
-        if not alone:
-            session.say("vehicle", f"{at} of {len(sheets)}: {sheet.vehicle}")
+        name = ""
+        if len(sheets) > 1:
+            name = sheet.vehicle
+            session.say("vehicle", f"{at} of {len(sheets)}: {name}")
             _ask_for_board(session, sheet)
-        result, failure = _one(session, sheet, job, alone)
+        result, failure = _one(session, sheet, job, name)
         results.append(result)
         if failure is not None:
             failures.append(failure)
@@ -145,7 +152,7 @@ def _all(session: Session, sheets: "list[Sheet]", job: "Job") -> None:
 
 
 def _one(
-    session: Session, sheet: "Sheet", job: "Job", alone: bool
+    session: Session, sheet: "Sheet", job: "Job", name: str
 ) -> "tuple[dict[str, object], Failure | None]":
     from trifleet.commissioning.commission import Commissioned, commission, preview
     from trifleet.commissioning.result import keep_result, result_of
@@ -154,18 +161,17 @@ def _one(
     failure = None
     try:
         with ExitStack() as stack:
-            name = "" if alone else sheet.vehicle
             port = session.find_port(sheet.port or session.options.port, stack, name)
             if session.options.dry_run:
                 return {"vehicle": sheet.vehicle} | preview(port, sheet, job), None
             commission(port, sheet, job, done)
     except Exception as error:
         failure = as_failure(error)
-        if failure is None or alone:
+        if failure is None:
             raise
-    finally:
-        if not session.options.dry_run:
-            keep_result(job.folder, done, failure)
+    if not session.options.dry_run:
+        sign(session, sheet, job, done, failure)
+        keep_result(job.folder, done, failure)
     return result_of(done, failure), failure
 
 
