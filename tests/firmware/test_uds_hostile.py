@@ -6,7 +6,7 @@ import random
 import pytest
 from signer import OWNER, by_owner
 from test_firmware_cycle import CYCLE_MS, SlowBench
-from uds_bench import DiagnosisBench, BenchTester
+from uds_bench import BenchTester, DiagnosisBench
 from uds_updates import fit
 from vcu_bench import identity
 
