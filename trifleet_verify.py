@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 LOG, COSIGNER, ML_DSA = b"\x01", b"\x04", b"\x06"  # C2SP signed-note, "Signature types"
-RECORDS = "-,BOOT,LOCK,ANSWER,REFUSAL,TELEMETRY,FAULT,LOST,HEALTH,EGRESS".split(",")  # noqa: SIM905
+RECORDS = "-,BOOT,LOCK,ANSWER,REFUSAL,TELEMETRY,FAULT,LOST,HEALTH,EGRESS,UPDATE".split(",")  # noqa: SIM905
 
 
 def need(condition: bool, otherwise: str) -> None:
@@ -263,7 +263,9 @@ def verify(data: bytes, policy: Policy, known_key: bytes | None = None) -> list[
     known = clock == [] or (clock[0] in ((1, 2, 3) if time else (0,)) and clock[1] < 1 << 32)
     need(commitment == sha256(b"trifleet/commitment/v1" + salt + body).digest(), "another body")
     records = read(body, ARRAY) if kind == 1 else [body]
-    need(known and kind in (1, 2, 3) and records != [], "another kind or clock, or no records")
+    need(
+        known and kind in (1, 2, 3, 4, 5) and records != [], "another kind or clock, or no records"
+    )
     words = [
         f"THIS RECEIPT HOLDS. It is entry {index} of the log {log!a}, statement {seq} of the",
         f"  gateway {gateway.decode()}, sent {datetime.fromtimestamp(time, UTC)} by its clock:",

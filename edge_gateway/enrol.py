@@ -1,4 +1,4 @@
-"""A new gateway gets its name and its certificate with a one-time code.
+"""A new gateway, or a notary, gets its name and its certificate with a one-time code.
 
 Both keys are made here and stay here. Everything is gathered in `<folder>.enrolling`, and becomes
 the folder in one rename, so there is a whole gateway or none. A repetition after an interruption
@@ -24,7 +24,14 @@ from cryptography.hazmat.primitives.serialization import (
 
 from edge_gateway import enrol_files, settings
 from edge_gateway.enrol_carrier import Carrier
-from edge_gateway.enrol_files import AUTHORITY, CERTIFICATE, KEY, SETTINGS, TLS_KEY
+from edge_gateway.enrol_files import (
+    AUTHORITY,
+    CERTIFICATE,
+    KEY,
+    NOTARY_SETTINGS,
+    SETTINGS,
+    TLS_KEY,
+)
 from edge_gateway.errors import EnrolError
 from protocol import enrolment
 from protocol.enrolment import Answer, Request
@@ -41,13 +48,19 @@ class Plan:
     folder: Path
     buses: tuple[tuple[str, str], ...]
     wait_s: float = 120.0
+    is_notary: bool = False  # then there is no bus
+
+    @property
+    def settings(self) -> str:
+        """Name of the file of settings."""
+        return NOTARY_SETTINGS if self.is_notary else SETTINGS
 
 
 def enrol(plan: Plan, code: str, carrier: Carrier) -> str:
     """The gateway's name, when its folder is whole. Raises EnrolError; then there is no folder."""
     folder = plan.folder
     if (folder / _REQUEST).exists():
-        return _end(folder, code)
+        return _end(plan, code)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise EnrolError(f"{folder} is there already")
     draft = folder.with_name(folder.name + ".enrolling")
@@ -65,10 +78,14 @@ def enrol(plan: Plan, code: str, carrier: Carrier) -> str:
 
 def _finish(draft: Path, plan: Plan, answer: Answer) -> None:
     check_chain(answer, _tls_key(draft).public_key())
+    if plan.is_notary != (not answer.vehicles):
+        kind = "gateway" if answer.vehicles else "notary"
+        raise EnrolError(f"this code is for a {kind}: trifleet {kind} enrol")
     if len(plan.buses) < len(answer.vehicles):
         raise EnrolError(f"a bus for each of {', '.join(answer.vehicles)}, in this order")
-    enrol_files.write_answer(draft, answer, plan.buses)
-    settings.load(draft / SETTINGS)  # what we wrote can be read: raises SettingsError
+    enrol_files.write_answer(draft, answer, plan.buses, plan.settings)
+    # What we wrote can be read: raises SettingsError.
+    settings.load(draft / plan.settings, has_buses=not plan.is_notary)
     # Power goes before this line: the draft is gathered again, from the same answer.
     draft.rename(plan.folder)
     enrol_files.sync_folder(plan.folder.parent)
@@ -76,13 +93,14 @@ def _finish(draft: Path, plan: Plan, answer: Answer) -> None:
     _forget_request(plan.folder)
 
 
-def _end(folder: Path, code: str) -> str:
+def _end(plan: Plan, code: str) -> str:
     """What was enrolled with this very code and cut off after the rename. Raises EnrolError."""
+    folder = plan.folder
     try:
         enrolment.open_request((folder / _REQUEST).read_bytes(), enrolment.key_of(code))
     except ProtocolError as error:
         raise EnrolError(f"{folder} is there already, enrolled with another code") from error
-    name = settings.load(folder / SETTINGS).gateway
+    name = settings.load(folder / plan.settings, has_buses=not plan.is_notary).gateway
     _forget_request(folder)
     return name
 

@@ -17,13 +17,16 @@ TLS_KEY = "mqtt.key"
 CERTIFICATE = "mqtt.pem"
 AUTHORITY = "authority.pem"
 SETTINGS = "gateway.toml"
+NOTARY_SETTINGS = "notary.toml"
 
 
-def write_answer(draft: Path, answer: Answer, buses: Sequence[tuple[str, str]]) -> None:
+def write_answer(
+    draft: Path, answer: Answer, buses: Sequence[tuple[str, str]], settings: str = SETTINGS
+) -> None:
     """What the backend said, as the gateway's programs read it. The answer is checked already."""
     write_private(draft / CERTIFICATE, b"".join(_pem(one) for one in answer.chain))
     write_private(draft / AUTHORITY, _pem(answer.authority))
-    write_private(draft / SETTINGS, settings_text(answer, buses).encode())
+    write_private(draft / settings, settings_text(answer, buses).encode())
 
 
 def settings_text(answer: Answer, buses: Sequence[tuple[str, str]]) -> str:

@@ -120,6 +120,14 @@ class Outbox:
         self._count += len(parts)
         return seq
 
+    def store_body(self, kind: int, body: bytes, when: When) -> int:
+        """A statement of another kind than a gateway's: a notary's. Returns its number."""
+        with named_errors(), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            seq = self._append(kind, body, when)
+        self._count += 1
+        return seq
+
     def store_event(self, event: int, text: str, when: When) -> int:
         """A GATEWAY statement. Returns its number."""
         with named_errors(), self._db:

@@ -73,24 +73,30 @@ class GatewaySettings:
     health: HealthSettings = HealthSettings()
 
 
-def load(file: Path) -> GatewaySettings:
-    """Read gateway.toml. Relative paths start at its folder. Raises SettingsError."""
+def load(file: Path, *, has_buses: bool = True) -> GatewaySettings:
+    """Read gateway.toml. Relative paths start at its folder. Raises SettingsError.
+
+    Without `has_buses` it is the file of a notary, in which there must be none.
+    """
     try:
         value = tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
         raise SettingsError(file, "file", error.strerror or "readable") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(file, "file", f"TOML: {error}") from error
-    return read(file, value)
+    return read(file, value, has_buses=has_buses)
 
 
-def read(file: Path, value: dict[str, object]) -> GatewaySettings:
+def read(file: Path, value: dict[str, object], *, has_buses: bool = True) -> GatewaySettings:
     """The settings in a document of this file. Raises SettingsError, which names every fault."""
     faults = Faults()
     given = {**OPTIONAL, **value}
-    top = faults.of(lambda: tables.table(Place(file, ""), value, TOP_CHECKS, OPTIONAL))
+    checks = TOP_CHECKS if has_buses else {k: v for k, v in TOP_CHECKS.items() if k != "bus"}
+    top = faults.of(lambda: tables.table(Place(file, ""), value, checks, OPTIONAL))
     logs = faults.of(lambda: _logs(file, given["log"]))
-    buses = faults.of(lambda: read_buses(file, given["bus"])) if "bus" in given else ()
+    buses = (
+        faults.of(lambda: read_buses(file, given["bus"])) if "bus" in given and has_buses else ()
+    )
     name = _own_name(file, given)
     mqtt = (
         faults.of(lambda: mqtt_settings.read(file, given["mqtt"], name))

@@ -2,12 +2,11 @@
 # That is looked at first, whatever the application is like.
 import gc
 import os
-import sys
 
 try:
     os.remove("stay")  # once: the next reset starts the vehicle again
 except OSError:
-    if "/rom" in sys.path:  # boot.py found an application
+    if globals().get("slot") is not None:  # boot.py found an application
         # Collected often while modules load: what stays of them would else lie scattered over the
         # whole heap, with no room in one piece between.
         gc.threshold(4_096)

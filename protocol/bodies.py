@@ -86,6 +86,12 @@ BODIES = {
         ("board_temp_c", "sint"),
     ),
     record.EGRESS: (("state", "uint"), ("speed_mmps", "sint")),
+    record.UPDATE: (
+        ("stage", "uint"),
+        ("digest", "octets"),
+        ("code", "uint"),
+        ("number", "uint"),
+    ),
 }
 # What is not known is left out: kind -> how many of the first keys are there all the same.
 NEEDED = {record.TELEMETRY: 0, record.HEALTH: 0, record.EGRESS: 1}

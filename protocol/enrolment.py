@@ -27,6 +27,7 @@ MAX_CERTIFICATE = 4096
 MAX_CHAIN = 4
 MAX_LOGS = 16
 MAX_VEHICLES = 16
+_FOR_NOTARY = 2  # version of an answer without vehicles
 
 REQUEST_AAD = b"trifleet/enrolment-request/v1"
 ANSWER_AAD = b"trifleet/enrolment-answer/v1"
@@ -46,7 +47,9 @@ class Request:
 
 
 class Answer:
-    """What a gateway needs to begin. `broker` is (host, port, name in its certificate)."""
+    """What a gateway, or a notary, needs to begin. `broker` is (host, port, name in its
+    certificate). Without `vehicles` it is for a notary.
+    """
 
     def __init__(
         self,
@@ -159,7 +162,7 @@ def open_request(data: bytes, key: bytes) -> Request:
 def encode_answer(answer: Answer, key: bytes) -> bytes:
     """Seal an answer under the code's key."""
     value = [
-        fields.VERSION,
+        fields.VERSION if answer.vehicles else _FOR_NOTARY,
         answer.nonce,
         answer.gateway,
         list(answer.chain),
@@ -169,21 +172,25 @@ def encode_answer(answer: Answer, key: bytes) -> bytes:
         answer.broker[1],
         answer.broker[2],
         list(answer.logs),
-        list(answer.vehicles),
     ]
+    if answer.vehicles:
+        value.append(list(answer.vehicles))
     return _seal(ANSWER_AAD, value, key)
 
 
 def open_answer(data: bytes, key: bytes, nonce: bytes) -> Answer:
     """Check the seal, and that it answers to `nonce`. Raises DecodeError or VerifyError."""
     payload = _open(ANSWER_AAD, data, key, "answer")
-    value = fields.array(cbor.decode(payload), "answer", 11)
-    fields.version(value[0], "answer.version")
+    value = fields.array(cbor.decode(payload), "answer")
+    is_notary = len(value) == 10
+    fields.array(value, "answer", 10 if is_notary else 11)
+    if fields.uint(value[0], "answer.version") != (_FOR_NOTARY if is_notary else fields.VERSION):
+        raise DecodeError("version", "answer.version")
     if fields.octets(value[1], "answer.nonce", NONCE_BYTES) != nonce:
         raise VerifyError("enrolment-nonce")
     chain = _some(value[3], "answer.chain", 1, MAX_CHAIN)
     logs = _some(value[9], "answer.logs", 0, MAX_LOGS)
-    vehicles = _some(value[10], "answer.vehicles", 1, MAX_VEHICLES)
+    vehicles = [] if is_notary else _some(value[10], "answer.vehicles", 1, MAX_VEHICLES)
     return Answer(
         nonce,
         fields.identifier(value[2], "answer.gateway"),

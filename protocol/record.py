@@ -14,6 +14,7 @@ FAULT = 6
 LOST = 7
 HEALTH = 8
 EGRESS = 9
+UPDATE = 10
 KINDS = {
     BOOT: "BOOT",
     LOCK: "LOCK",
@@ -24,6 +25,7 @@ KINDS = {
     LOST: "LOST",
     HEALTH: "HEALTH",
     EGRESS: "EGRESS",
+    UPDATE: "UPDATE",
 }
 DONE = 0
 PENDING = 1

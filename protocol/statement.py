@@ -12,7 +12,18 @@ AAD = b"trifleet/statement/v1"
 RECORDS = 1
 GATEWAY = 2
 GRANT = 3
-KINDS = {RECORDS: "RECORDS", GATEWAY: "GATEWAY", GRANT: "GRANT"}
+RELEASE = 4
+WORK_ORDER = 5
+KINDS = {
+    RECORDS: "RECORDS",
+    GATEWAY: "GATEWAY",
+    GRANT: "GRANT",
+    RELEASE: "RELEASE",
+    WORK_ORDER: "WORK_ORDER",
+}
+# Who may make which; the issuer makes grants, and they never come by a broker.
+GATEWAYS_MAKE = (RECORDS, GATEWAY)
+NOTARIES_MAKE = (GATEWAY, RELEASE, WORK_ORDER)
 MAX_RECORDS = 64
 SALT_BYTES = 16
 FIRST_PREV_HASH = bytes(32)

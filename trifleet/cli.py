@@ -11,6 +11,7 @@ from trifleet.commands import (
     anchor,
     backend,
     backup,
+    bench,
     board,
     certificates,
     cluster,
@@ -20,6 +21,7 @@ from trifleet.commands import (
     keys,
     ledger,
     load,
+    notary,
     privacy,
     ride,
     run,
@@ -65,12 +67,14 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.add_typer(anchor.app, name="anchor")
 app.add_typer(backend.app, name="backend")
+app.add_typer(bench.app, name="bench")
 app.add_typer(board.app, name="board")
 app.add_typer(certificates.app, name="certificates")
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(notary.app, name="notary")
 app.add_typer(vehicle.app, name="vehicle")
 app.add_typer(witness.app, name="witness")
 app.add_typer(privacy.app, name="privacy")

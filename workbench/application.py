@@ -25,9 +25,9 @@ from workbench.shrink import shrink
 
 # Looked for by name as source, and so small that nothing is gained.
 AS_SOURCE = frozenset({"boot.py", "main.py"})
-# What a board needs although nobody imports it: nothing, since vcu/can/choice.py imports every
-# bus controller.
-KEPT: frozenset[str] = frozenset()
+# What a board needs although nobody imports it: self-tests and version, which a tool asks for.
+# Every bus controller is imported by vcu/can/choice.py.
+KEPT = frozenset({"vcu.selftest", "vcu.benchtest", "vcu.version"})
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from workbench.checked import Checked
 from workbench.errors import NoReplyError, NoSuchFileError, ReplyError
 from workbench.files import BoardFiles
+from workbench.interpreter import Interpreter, recognise
 from workbench.raw_repl import RawRepl
 
 STAY = "stay"
@@ -24,18 +26,21 @@ RESET_PAUSE_S = 0.05
 class Bench:
     """A board in the raw REPL with nothing else running on it."""
 
-    def __init__(self, repl: RawRepl) -> None:
+    def __init__(self, repl: RawRepl, interpreter: Interpreter) -> None:
         self.repl = repl
-        self.files = BoardFiles(repl)
+        self.interpreter = interpreter
+        self.checked = Checked(repl)
+        self.files = BoardFiles(self.checked)
 
 
 @contextmanager
 def on_bench(port: str) -> Iterator[Bench]:
-    """Holds the application back; at the end starts it with a reset."""
+    """Holds the application back; at the end starts it with a reset. Raises ForeignBoardError
+    before anything is written to what is no board of ours."""
     with RawRepl(port) as repl:
-        repl.enter()
+        interpreter = recognise(repl)
         _reset(repl)
-        bench = Bench(repl)
+        bench = Bench(repl, interpreter)
         # main.py took it away, unless it was interrupted first. Power that goes during the work
         # must find a board that starts.
         with suppress(NoSuchFileError):

@@ -13,6 +13,26 @@ class NoReplyError(WorkbenchError):
     """The board did not answer in time."""
 
 
+class NoDeviceError(WorkbenchError):
+    """Nothing that could be a board is connected; says what was seen."""
+
+
+class SeveralDevicesError(WorkbenchError):
+    """More than one board is connected and none was named; `ports` are their ports."""
+
+    def __init__(self, text: str, ports: tuple[str, ...]) -> None:
+        super().__init__(text)
+        self.ports = ports
+
+
+class ForeignBoardError(WorkbenchError):
+    """Something else than a board of ours answers; says what. Nothing was written."""
+
+
+class WrongBoardError(WorkbenchError):
+    """A board of ours, and another one than asked for. Nothing was written."""
+
+
 class ReplyError(WorkbenchError):
     """What the board answered is not what a MicroPython raw REPL says."""
 
@@ -31,6 +51,14 @@ class NoSuchFileError(DeviceError):
 
 class VerifyError(WorkbenchError):
     """What the board read back is not what was written."""
+
+
+class NotRunningError(VerifyError):
+    """What was written is right, and after the reset the board runs something else, or nothing."""
+
+
+class RollbackError(WorkbenchError):
+    """There is nothing to go back to. Nothing was written."""
 
 
 class ApplicationError(WorkbenchError):
@@ -71,3 +99,27 @@ class ConfigurationError(ProvisionError):
 
 class OtherIdentityError(ProvisionError):
     """The board is another vehicle already."""
+
+
+class PortLostError(PortError):
+    """The port was there and went away in the middle of the work."""
+
+
+class NoApplicationError(ApplicationError):
+    """The board has no application, or one from before this command was there."""
+
+
+class SelfTestError(WorkbenchError):
+    """A step of the self-test failed; says which."""
+
+
+class FaultyError(WorkbenchError):
+    """The diagnosis found a fault; says which."""
+
+
+class UnsignedError(WorkbenchError):
+    """A signature, or a receipt of the ledger, is missing or does not hold."""
+
+
+class NetworkError(WorkbenchError):
+    """What was asked for needs the network, and there is none."""

@@ -74,7 +74,7 @@ def write_identity(
     bench: Bench, identity: Identity, *, config: bytes | None = None, replace: bool = False
 ) -> ProvisionResult:
     check_identity(identity)
-    present = _present(bench)
+    present = read_identity(bench)
     same = isinstance(present, Identity) and present.is_same_vehicle(identity)
     if present is not None and not same and not replace:
         name = present.vehicle if isinstance(present, Identity) else "unreadable"
@@ -83,7 +83,7 @@ def write_identity(
     if config is not None:
         write_config(bench, config)
     if not same:
-        _write(bench, IDENTITY_FILE, encode_identity(identity))
+        write_file(bench, IDENTITY_FILE, encode_identity(identity))
     set_clock(bench)
     log.info("provisioned %s: vehicle %s", bench.repl.port, identity.vehicle)
     return ProvisionResult(
@@ -98,9 +98,9 @@ def write_identity(
 def write_config(bench: Bench, config: bytes) -> bool:
     """True if the board had other numbers, or none."""
     check_config(config)
-    if _read(bench, CONFIG_FILE) == config:
+    if read_file(bench, CONFIG_FILE) == config:
         return False
-    _write(bench, CONFIG_FILE, config)
+    write_file(bench, CONFIG_FILE, config)
     return True
 
 
@@ -111,23 +111,31 @@ def set_clock(bench: Bench) -> None:
     bench.repl.exec(f"import machine; machine.RTC().datetime({moment!r})")
 
 
-def _present(bench: Bench) -> Identity | bytes | None:
+def present_identity(bench: Bench) -> str | None:
+    """Name of the vehicle that the board is; "unreadable" for a file that is none; None: nobody."""
+    found = read_identity(bench)
+    return found.vehicle if isinstance(found, Identity) else "unreadable" if found else None
+
+
+def read_identity(bench: Bench) -> Identity | bytes | None:
     """The board's identity; its bytes where they are none; None where there is no file."""
-    data = _read(bench, IDENTITY_FILE)
+    data = read_file(bench, IDENTITY_FILE)
     try:
         return None if data is None else decode_identity(data)
     except DecodeError:
         return data
 
 
-def _read(bench: Bench, name: str) -> bytes | None:
+def read_file(bench: Bench, name: str) -> bytes | None:
+    """None where the board has no such file."""
     try:
         return bench.files.read(name)
     except NoSuchFileError:
         return None
 
 
-def _write(bench: Bench, name: str, data: bytes) -> None:
+def write_file(bench: Bench, name: str, data: bytes) -> None:
+    """Old or new, and read back. Raises VerifyError."""
     bench.files.write(name, data)
     if bench.files.read(name) != data:
         raise VerifyError(f"{name}: the board read back something else")

@@ -5,38 +5,52 @@ Protocol: docs.micropython.org, "The raw REPL" in the reference on the REPL.
 
 from __future__ import annotations
 
+import math
 import secrets
 import struct
 import time
+from contextlib import suppress
 
 import serial
 
 from workbench.answer import Answer, AnswerDecoder
-from workbench.errors import DeviceError, NoReplyError, NoSuchFileError, PortError, ReplyError
+from workbench.errors import (
+    DeviceError,
+    NoReplyError,
+    NoSuchFileError,
+    PortError,
+    PortLostError,
+    ReplyError,
+)
 
 INTERRUPT, RAW, FRIENDLY, END = b"\x03", b"\x01", b"\x02", b"\x04"
 RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n"
 ENTER_PASTE = b"\x05A\x01"
 PASTE_WINDOW = 0x01
 PASTE_ABORT = 0x04
+NEVER = b"\x04\x00\x04\x00"  # nobody says this
 BAUD = 115_200
 REPLY_TIMEOUT_S = 10.0
+PASTE_TIMEOUT_S = 3.0  # a board that reads a paste does nothing else
 OPEN_TIMEOUT_S = 1.0
 OPEN_PAUSE_S = 0.02
 # A board that is just starting hears nothing: ask again after this long.
 ATTEMPT_S = 0.3
 # Old firmware without raw paste has no flow control: this much, then a pause.
 PLAIN_CHUNK_BYTES = 256
+# What is kept of what came instead of the raw REPL, for a name of what is there.
+HEARD_BYTES = 1024
 PLAIN_PAUSE_S = 0.01
 
 
 class RawRepl:
     """`with RawRepl("/dev/ttyACM0") as repl: repl.enter(); repl.exec("print(1)")`."""
 
-    def __init__(self, port: str, *, timeout_s: float = REPLY_TIMEOUT_S) -> None:
+    def __init__(self, port: str, *, timeout_s: float | None = None) -> None:
         self.port = port
-        self._timeout_s = timeout_s
+        self._timeout_s = REPLY_TIMEOUT_S if timeout_s is None else timeout_s
         self._ahead = b""
+        self.heard = b""  # the newest of what came while the raw REPL was asked for
         self._serial = _open(port)
 
     def __enter__(self) -> RawRepl:
@@ -52,6 +66,7 @@ class RawRepl:
         """Interrupts what runs and enters the raw REPL; asks again while a board is starting."""
         deadline = self._deadline(timeout_s)
         patience_s = ATTEMPT_S
+        self.heard = b""
         while True:
             self._ahead = b""
             self._write(b"\r" + INTERRUPT + INTERRUPT)
@@ -67,6 +82,14 @@ class RawRepl:
                 patience_s *= 1.5  # a slow board must be heard out
                 continue
             return
+
+    def listen(self, question: bytes, seconds: float) -> bytes:
+        """What comes within this time after `question`, which no raw REPL was ready for."""
+        self._write(question)
+        self.heard = b""
+        with suppress(NoReplyError):
+            self._read_until(NEVER, time.monotonic() + seconds)
+        return self.heard
 
     def leave(self) -> None:
         """Back to the friendly REPL, for people."""
@@ -105,6 +128,18 @@ class RawRepl:
         else:
             raise ReplyError(f"{self.port}: {reply!r} to the request for raw paste")
 
+    def write(self, data: bytes) -> None:
+        """For the program that runs."""
+        self._write(data)
+
+    def read_until(self, ending: bytes, timeout_s: float) -> bytes:
+        """What the program that runs says before this, of which nothing is left then."""
+        return self._read_until(ending, time.monotonic() + timeout_s)
+
+    def finish(self) -> Answer:
+        """The rest of the answer to what was sent with `send`."""
+        return self._answer(self._deadline(None))
+
     def _paste(self, source: bytes) -> None:
         window = struct.unpack("<H", self._read_exactly(2))[0]
         if not window:
@@ -113,7 +148,7 @@ class RawRepl:
         sent = 0
         while sent < len(source):
             while credit == 0 or self._ahead or self._serial.in_waiting:
-                byte = self._read_exactly(1)[0]
+                byte = self._read_exactly(1, PASTE_TIMEOUT_S)[0]
                 if byte == PASTE_ABORT:  # it cannot compile this: the answer says why
                     self._write(END)
                     return
@@ -154,9 +189,10 @@ class RawRepl:
         self._ahead = b""
         try:
             while self._serial.in_waiting:
-                self._serial.read(self._serial.in_waiting)
+                more = self._serial.read(self._serial.in_waiting)
+                self.heard = (self.heard + more)[-HEARD_BYTES:]
         except OSError as error:
-            raise PortError(f"{self.port}: {error}") from error
+            raise PortLostError(f"{self.port}: {error}") from error
 
     def _deadline(self, timeout_s: float | None) -> float:
         return time.monotonic() + (self._timeout_s if timeout_s is None else timeout_s)
@@ -165,7 +201,7 @@ class RawRepl:
         try:
             self._serial.write(data)
         except OSError as error:
-            raise PortError(f"{self.port}: {error}") from error
+            raise PortLostError(f"{self.port}: {error}") from error
 
     def _read(self, deadline: float) -> bytes:
         """At least one byte. A program that prints without end is no answer either."""
@@ -176,15 +212,15 @@ class RawRepl:
             try:
                 data = bytes(self._serial.read(max(1, self._serial.in_waiting)))
             except OSError as error:
-                raise PortError(f"{self.port}: {error}") from error
+                raise PortLostError(f"{self.port}: {error}") from error
             late = time.monotonic() >= deadline
             if data and not late:
                 return data
             if late:
                 raise NoReplyError(f"{self.port}: the board does not answer")
 
-    def _read_exactly(self, size: int) -> bytes:
-        deadline = self._deadline(None)
+    def _read_exactly(self, size: int, timeout_s: float = math.inf) -> bytes:
+        deadline = self._deadline(min(timeout_s, self._timeout_s))
         data = b""
         while len(data) < size:
             data += self._read(deadline)
@@ -193,8 +229,12 @@ class RawRepl:
 
     def _read_until(self, ending: bytes, deadline: float) -> bytes:
         data = b""
-        while ending not in data:
-            data += self._read(deadline)
+        try:
+            while ending not in data:
+                data += self._read(deadline)
+        except NoReplyError:
+            self.heard = (self.heard + data)[-HEARD_BYTES:]
+            raise
         before, _, self._ahead = data.partition(ending)
         return before
 

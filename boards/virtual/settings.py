@@ -22,7 +22,8 @@ CHIP_BYTES = 32 << 10
 
 @dataclass(frozen=True)
 class VirtualBoardSettings:
-    """One board. `env` is added to the interpreter's environment, which is otherwise bare."""
+    """One board. `env` is added to the interpreter's environment, which is otherwise bare; `wires`
+    lead from outputs to inputs: {"LOCK_SENSE": "LOCK"} is a bolt with its switch."""
 
     image: Path
     image_bytes: int = 1 << 20
@@ -32,6 +33,7 @@ class VirtualBoardSettings:
     can_port: int | None = None
     tty_link: Path | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    wires: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.image_bytes % BLOCK_BYTES or self.image_bytes < SMALLEST_IMAGE_BYTES:

@@ -31,6 +31,7 @@ from boards.virtual.settings import VirtualBoardSettings
 from boards.virtual.sleep import PIN_WAKE, RTC_WAKE, Sleep
 from boards.virtual.watchdog import Watchdog
 from boards.virtual.watcher import READ, WRITE, Watcher
+from boards.virtual.wires import Wires
 
 log = logging.getLogger("boards.virtual")
 
@@ -144,6 +145,7 @@ class VirtualBoard:
         self._interpreter = interpreter.find_interpreter()
         self._pins = read_pins(Path(__file__).parent)
         self._inputs = Inputs(self._pins)
+        self._wires = Wires(self._pins, self.settings.wires, self._inputs)
         self._armed: dict[str, int] = {}
         self._image = flash_image.open_image(self.settings)
         self._clock = flash_image.open_clock(self.settings)
@@ -181,6 +183,7 @@ class VirtualBoard:
         self._wake_up()
         if cause != SOFT_RESET:
             self._watchdog.clear()
+            self._wires.power_on()
         marker = b"\x1e" + secrets.token_hex(8).encode() + b"\x1e"
         self._console = Console(marker, raw=raw)
         self.reset_cause = cause
@@ -320,6 +323,8 @@ class VirtualBoard:
                 self._on_end()
             elif word == b"A":
                 self._armed[self._pins[value & 0xFF].name] = value >> 8
+            elif word == b"O":
+                self._wires.output_is(value >> 1, value & 1)
             elif word == b"D":
                 self._fall_asleep(value)
 

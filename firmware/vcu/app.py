@@ -22,6 +22,7 @@ from vcu.vcu import Vcu
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from vcu.can.shape import Device
     from vcu.safety import Outputs
@@ -54,6 +55,7 @@ class Board:
         self.uptime = Uptime(time.ticks_ms, time.ticks_diff)
         self.random = os.urandom
         self.folder = ""  # the current folder is the root of the flash
+        self.slots = find_slots
         self.reset_cause = reset_cause
         names = ("LOCK", "DRIVE_EN", "LIGHTS", "HORN")
         self._door = machine.Pin("DOOR", machine.Pin.OUT, value=0)
@@ -74,6 +76,22 @@ def _controller() -> "Device":
     from vcu.can import choice
 
     return choice.controller()
+
+
+def find_slots() -> "Any":
+    """The place for another application; None where boot.py does not say which one runs."""
+    import __main__  # type: ignore[import-not-found]  # in sys.modules of few ports only
+
+    running = getattr(__main__, "slot", None)
+    if running is None:
+        return None
+    if sys.path[0] == "/rom":
+        from vcu.update.rom_slots import RomSlots
+
+        return RomSlots(running)
+    from vcu.update.folder_slots import FolderSlots
+
+    return FolderSlots(running)
 
 
 def run(minimal: bool = False, reset_cause: int = start.UNKNOWN, slept: int = power.AWAKE) -> None:
@@ -115,6 +133,15 @@ def _forget(name: str) -> None:
         delattr(sys.modules[package], own)
 
 
+def _sealed_hash() -> bytes:
+    """Of what is sealed in the slot that runs, without its number; empty where there is no slot."""
+    slots = find_slots()
+    sealed = slots.running()[8:40] if slots is not None else b""
+    for name in ("vcu.update.rom_slots", "vcu.update.folder_slots"):
+        _forget(name)
+    return bytes(sealed)
+
+
 class Desk:
     """The vehicle's commands, as the cable needs them. One presentation at a time."""
 
@@ -146,7 +173,7 @@ class Keeper:
         self._vehicle = vehicle
         self._guard = power.Guard(slept, now_ms)
         desk = Desk(vehicle)
-        self._cable = Cable(desk.challenge, desk.offer, desk.outcome)
+        self._cable = Cable(desk.challenge, desk.offer, desk.outcome, _sealed_hash())
         typed = select.poll()
         typed.register(sys.stdin, select.POLLIN)
         # Asked on every turn: ipoll() takes no memory; CPython has only poll().
@@ -195,6 +222,8 @@ class Keeper:
         if now_ms < self._look_ms:
             return
         self._look_ms = now_ms + LOOK_MS
+        if self._vehicle.updates.wants_reset(now_ms):
+            start.reset()
         if not self._settled and now_ms >= self._healthy_at_ms:
             self._settled = crashes.settled("")
         facts = self._facts(now_ms)

@@ -136,6 +136,8 @@ class Commands:
             raise RefusedError(refusal.STATE)
 
     def _unlock(self, authorized: "Any", now_ms: int) -> int:
+        if self._vehicle.updates.holds():
+            raise RefusedError(refusal.STATE)  # nobody rides on software that is on trial
         self._vehicle.drive.unlock(authorized.limits, now_ms)
         return record.DONE
 

@@ -142,6 +142,12 @@ def ask_for_sleep(state: int, silent: bool) -> None:
     machine.reset()
 
 
+def reset() -> None:
+    """Does not return. It is no crash."""
+    crashes.settled("")
+    machine.reset()
+
+
 def ask_for_update() -> None:
     """Does not return. The caller has made sure that the vehicle is locked and stands."""
     crashes.settled("")

@@ -19,6 +19,7 @@ from vcu.link import RECORD_FLOW, REQUEST, Link
 from vcu.motion import Motion
 from vcu.odometer import Odometer
 from vcu.refusals import Refusals
+from vcu.update.updates import Updates
 from vcu.version import FIRMWARE
 from vcu.watch import Watch
 
@@ -61,9 +62,11 @@ class Vcu:
         self.rest = 0  # of power.py: whoever watches the supply sets it
         self._build(board, now_ms)
         self._build_gate(board, provision)
+        self.updates = Updates(self, board, self.memory.software)
         self.watch = None if minimal else Watch(self, self._odd_config)
         self._report_start(board, provision, self.outbox.restore(), now_ms)
         self._resume(board.reset_cause, now_ms)
+        self.updates.start(now_ms)
 
     def _build(self, board: "Any", now_ms: int) -> None:
         from vcu import configuration  # not for longer than that, see app.py
@@ -223,11 +226,13 @@ class Vcu:
         return self.link.pump(now_ms)
 
     def has_work(self) -> bool:
-        return self.commands.has_work() or self.hmi.codes.is_checking()
+        checks = self.commands.has_work() or self.hmi.codes.is_checking()
+        return bool(checks or self.updates.has_work())
 
     def wakes(self) -> bool:
         """Does somebody want something of it, by whatever path, or is it open?"""
-        return self.has_work() or self.drive.lock != lock.LOCKED or self.hmi.typed()
+        used = self.has_work() or self.drive.lock != lock.LOCKED or self.hmi.typed()
+        return used or self.updates.holds()
 
     def work(self, now_ms: int) -> None:
         """One piece of what may take a while."""
@@ -235,8 +240,10 @@ class Vcu:
         # Codes come first: their back-off bounds them, so they hold nothing up for long.
         if self.hmi.codes.is_checking():
             self.hmi.codes.step(now_ms)
-        else:
+        elif self.commands.has_work():
             self.commands.step(now_ms)
+        else:
+            self.updates.step(now_ms)
 
     def housekeeping(self, now_ms: int) -> None:
         """What has seconds of time."""
@@ -255,6 +262,7 @@ class Vcu:
     def _each_second(self, now_ms: int) -> None:
         self.drive.nodes = self.nodes.look(self.signals, now_ms)
         self._keep_plug(now_ms)
+        self.updates.tick(now_ms)
         self.drive.zone_mmps = limits.zone(
             self.state.zone_mmps, self.state.zone_until, self.wall.read()
         )

@@ -15,6 +15,7 @@ from .metrics import VERSION, Metrics
 from .routes import (
     commands,
     enrolments,
+    entries,
     fleet,
     gaps,
     grants,
@@ -23,6 +24,7 @@ from .routes import (
     service,
     sightings,
     vehicles,
+    workshop,
 )
 from .services import make_services
 from .settings import ApiSettings
@@ -41,6 +43,8 @@ ROUTERS = tuple(
         gaps,
         ledger,
         sightings,
+        entries,
+        workshop,
     )
 )
 

@@ -12,8 +12,9 @@ from fleet_backend.fleet.records import RecordRow
 from fleet_backend.fleet.sightings import DisagreementRow, SeenRow
 from fleet_backend.fleet.telemetry import Series
 from fleet_backend.fleet.vehicles import State
+from fleet_backend.fleet.workorders import WorkOrderRow
 from protocol import statement as wire
-from protocol import vss
+from protocol import vss, workorder
 
 from . import models, refusals
 from .encoding import to_b64u
@@ -174,6 +175,14 @@ def disagreement(row: DisagreementRow) -> models.Disagreement:
     texts = {"public_key": to_b64u(row.public_key), "sighting": to_b64u(row.sighting)}
     notes = {"held": row.held.decode(), "refused": row.refused.decode()}
     return models.Disagreement.model_validate({**vars(row), **texts, **notes})
+
+
+def work_order(row: WorkOrderRow) -> models.WorkOrder:
+    said = {} if row.order is None else workorder.named(row.order)
+    values = {**vars(row), "release": row.release.hex()}
+    del values["order"]
+    shown = {name: said.get(name) for name in ("mechanic", "tests")}
+    return models.WorkOrder.model_validate(values | shown)
 
 
 def gap(row: Gap) -> models.Gap:

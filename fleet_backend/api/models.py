@@ -260,6 +260,45 @@ class Disagreements(BaseModel):
     next: str | None
 
 
+class Place(BaseModel):
+    """Where a statement stands in the log; to be proved by the log's own files."""
+
+    leaf_index: int | None
+
+
+class SelfTestStep(BaseModel):
+    """One step of the self-test; `value` is in `unit`."""
+
+    number: int
+    name: str
+    result: Literal["PASS", "FAIL", "NOT_HERE"]
+    value: int | None
+    unit: str
+
+
+class WorkOrder(BaseModel):
+    """What a workshop did to a vehicle. Who did it, and the self-test, are null once erased."""
+
+    id: int
+    notary: str
+    seq: int
+    vehicle: str
+    board: str
+    began: int = Field(description="By the workshop's clock; 0 if it was not set")
+    ended: int
+    release: str = Field(description="Digest of the release that was flashed; empty if none")
+    outcome: int = Field(description="Exit code of the tool; 0: done")
+    server_time: int
+    leaf_index: int | None
+    mechanic: str | None
+    tests: list[SelfTestStep] | None
+
+
+class WorkOrders(BaseModel):
+    items: list[WorkOrder]
+    next: str | None
+
+
 class Health(BaseModel):
     status: Literal["ok"]
     parts: dict[str, str]

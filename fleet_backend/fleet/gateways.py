@@ -1,4 +1,5 @@
-"""Gateways, and the issuer, which signs statements in the same way: keys and whether online."""
+"""Gateways, and who signs statements in the same way, the issuer and notaries: keys and whether
+online."""
 
 from dataclasses import dataclass
 
@@ -11,6 +12,10 @@ from fleet_backend.fleet.schema import gateway_revocations, gateway_status, gate
 
 GATEWAY = "gateway"
 ISSUER = "issuer"
+# A workshop or who makes releases: no vehicle, its own kinds of statements, seldom online.
+NOTARY = "notary"
+# What comes by a broker, is enrolled with a code, renews its certificate and can be revoked.
+ENROLLED = (GATEWAY, NOTARY)
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ def register(
     """Add one, or find the same one again. Raises ExistsError for another key or kind."""
     checks.identifier(gateway, "gateway")
     checks.octets(public_key, "public key", 32)
-    if kind not in (GATEWAY, ISSUER):
+    if kind not in (*ENROLLED, ISSUER):
         raise ValueRefusedError(f"no kind of gateway: {kind!r}")
     wanted = Gateway(gateway, public_key, kind)
     known = find(connection, gateway)
@@ -68,7 +73,7 @@ def get(connection: Connection, gateway: str) -> Gateway:
 
 
 def all_gateways(connection: Connection) -> list[Gateway]:
-    """Every gateway and issuer, by name."""
+    """Every gateway, notary and issuer, by name."""
     rows = connection.execute(select(gateways).order_by(gateways.c.id))
     return [Gateway(row.id, row.public_key, row.kind) for row in rows]
 
@@ -78,8 +83,8 @@ def revoke(connection: Connection, gateway: str, now: int) -> bool:
 
     What was accepted stays. Raises UnknownError, ValueRefusedError for the issuer.
     """
-    if get(connection, gateway).kind != GATEWAY:
-        raise ValueRefusedError(f"{gateway!r} is no gateway")
+    if get(connection, gateway).kind not in ENROLLED:
+        raise ValueRefusedError(f"{gateway!r} is neither a gateway nor a notary")
     if gateway in revoked(connection):
         return False
     connection.execute(insert(gateway_revocations).values(gateway=gateway, time=now))

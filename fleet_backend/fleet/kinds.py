@@ -104,6 +104,11 @@ KINDS = (
         until="the end of the installation",
     ),
     Kind(
+        "work orders", "table `work_orders`", "vehicle, board, times, release and outcome of what "
+        "a workshop did; the mechanic's name is in the body alone",
+        "to show what was done to a vehicle", until="the end of the installation",
+    ),
+    Kind(
         "enrolments", "table `enrolments`", "sealed requests of new gateways, and the answers",
         "to hand a new gateway its certificate", until="a day; that there was one, a month",
     ),
@@ -133,6 +138,11 @@ KINDS = (
     Kind(
         "outbox", "on each gateway", "statements with their content",
         "so that nothing is lost on the way", until="the backend's acknowledgement",
+    ),
+    Kind(
+        "notary's folder", "in each workshop", "its work orders with the mechanic's name, as they "
+        "were signed, and their receipts", "to show what was done, to make receipts",
+        until="`trifleet notary forget`",
     ),
     Kind(
         "vehicle's journal", "on each vehicle's flash", "records, deposited hashes of codes",

@@ -19,7 +19,6 @@ from fleet_backend.ingest.verdicts import (
     RefusalError,
     Refused,
     Verdict,
-    Verify,
     View,
 )
 from protocol import cose, keychange, record, statement
@@ -74,7 +73,7 @@ def judge_claim(claim: Claim, view: View, now: int) -> Verdict:
     if not ring.signed(parts.seq, parts.message, parts.signature):
         return _wrong_key(claim, ring)
     if claim.release is not None:
-        return _judge_release(claim, claim.release, ring.since(parts.seq), chain, now)
+        return _judge_release(claim, claim.release, ring, chain, now)
     try:
         body = contents.inflate(claim.packed)
         if statement.commit(claim.salt, body) != parts.commitment:
@@ -83,6 +82,7 @@ def judge_claim(claim: Claim, view: View, now: int) -> Verdict:
         return Refused(gateway, parts.seq, error.reason, error.detail)
     # From here on statement and body are the gateway's own word.
     try:
+        _check_kind(parts, ring)
         _check_chain(parts, claim.hash, chain)
         return _open_body(claim, body, view, now)
     except RefusalError as error:
@@ -101,18 +101,19 @@ def _wrong_key(claim: Claim, ring: Keyring) -> Refused:
     return Refused(gateway, parts.seq, reasons.KEY_REPLACED, detail, replaced=era.key)
 
 
-def _judge_release(claim: Claim, release: bytes, verify: Verify, chain: Chain, now: int) -> Verdict:
+def _judge_release(claim: Claim, release: bytes, ring: Keyring, chain: Chain, now: int) -> Verdict:
     """The statement without its content. The gateway's own word for it is needed: who merely took
     a body away on the way must not make the gateway forget it.
     """
     gateway, parts = claim.gateway, claim.parts
     try:
-        statement.check_release(claim.sign1, release, verify)
+        statement.check_release(claim.sign1, release, ring.since(parts.seq))
     except VerifyError:
         return Refused(gateway, parts.seq, reasons.RELEASE)
     try:
         if parts.kind != statement.RECORDS:
             raise RefusalError(reasons.RELEASE_KIND, statement.KINDS[parts.kind])
+        _check_kind(parts, ring)
         _check_chain(parts, claim.hash, chain)
     except RefusalError as error:
         return Refused(gateway, parts.seq, error.reason, error.detail, authentic=True)
@@ -138,6 +139,12 @@ def _read_statement(sign1: bytes, gateway: str) -> StatementParts:
     )
 
 
+def _check_kind(parts: StatementParts, ring: Keyring) -> None:
+    """A gateway has no word in what a workshop did, nor a notary in what a vehicle recorded."""
+    if parts.kind not in ring.makes:
+        raise RefusalError(reasons.KIND, statement.KINDS[parts.kind])
+
+
 def _check_chain(parts: StatementParts, own_hash: bytes, chain: Chain) -> None:
     """Does it fit between the neighbours that are known? Order of arrival does not matter."""
     if parts.seq in chain:
@@ -157,13 +164,18 @@ def _open_body(claim: Claim, body: bytes, view: View, now: int) -> Accepted:
     records: list[record.Record] = []
     set_aside: list[BadRecord] = []
     event = None
+    order = None
     if parts.kind == statement.RECORDS:
         contents.open_records(body, claim.gateway, view, samples, records, set_aside)
     elif parts.kind == statement.GATEWAY:
         event = contents.open_event(body)
+    elif parts.kind == statement.RELEASE:
+        contents.check_release_head(body)
     else:
-        raise RefusalError(reasons.KIND, statement.KINDS[parts.kind])
+        order = contents.open_work_order(body)
     accepted = _accepted(claim, samples, records, set_aside, event, now)
+    if order is not None:
+        return accepted._replace(work_order=order)
     if event is not None and event[0] == statement.KEY_CHANGED:
         return accepted._replace(new_key=_open_change(claim, event[1], view))
     return accepted

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from fleet_backend.ingest import fast, macs, reasons
 from fleet_backend.ingest.fast import Sample
 from fleet_backend.ingest.verdicts import BadRecord, RefusalError, View
-from protocol import bodies, record, statement
+from protocol import bodies, record, release, statement, workorder
 from protocol.errors import DecodeError, VerifyError
 from protocol.mac import Hmac
+from protocol.workorder import WorkOrder
 
 MAX_BODY_BYTES = 65_535
 _LARGEST = (1 << 63) - 1  # what a column of the database holds
@@ -36,6 +37,25 @@ def inflate(packed: bytes) -> bytes:
 def open_event(body: bytes) -> tuple[int, str]:
     try:
         return statement.decode_gateway_event(body)
+    except DecodeError as error:
+        raise RefusalError(reasons.BODY, str(error)) from error
+
+
+def check_release_head(body: bytes) -> None:
+    """A bundle's head, and nothing behind it. Whose keys make a release good is for vehicles to
+    say: they verify the signatures in it.
+    """
+    try:
+        if release.head_bytes(body[: release.START_BYTES]) != len(body):
+            raise DecodeError("trailing-bytes", "release-head")
+        release.decode_head(body)
+    except DecodeError as error:
+        raise RefusalError(reasons.BODY, str(error)) from error
+
+
+def open_work_order(body: bytes) -> WorkOrder:
+    try:
+        return workorder.decode(body)
     except DecodeError as error:
         raise RefusalError(reasons.BODY, str(error)) from error
 

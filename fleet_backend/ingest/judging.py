@@ -128,7 +128,7 @@ class Judge:
         self._check_signatures(claims, chains, made)
         known, verify = self._registry, _told(made.checked)
         gateways = {
-            one.gateway: Keyring(known.keys[one.gateway], verify)
+            one.gateway: Keyring(known.keys[one.gateway], verify, _makes(known, one.gateway))
             for one in claims
             if one.gateway in known.keys
         }
@@ -161,6 +161,10 @@ class Judge:
             if check not in made.checked:
                 due[check] = None
         made.checked.update(zip(due, self._pool.check(list(due)), strict=True))
+
+
+def _makes(known: Registry, name: str) -> tuple[int, ...]:
+    return statement.NOTARIES_MAKE if name in known.notaries else statement.GATEWAYS_MAKE
 
 
 def _told(checked: Checked) -> VerifyWith:

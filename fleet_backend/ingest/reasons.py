@@ -38,7 +38,7 @@ TEXTS = {
     KEY_CHANGE: "The gateway's change of key does not hold.",
     INFLATE: "The body does not inflate, or to more than 65,535 bytes.",
     COMMITMENT: "The body is not the one that the statement commits to.",
-    KIND: "Gateways do not make statements of this kind.",
+    KIND: "Who signed the statement does not make statements of this kind.",
     RELEASE: "The content is missing, and not by the gateway's own word.",
     RELEASE_KIND: "A gateway may give up the content of records alone.",
     BODY: "The body of the statement cannot be read.",

@@ -19,6 +19,7 @@ class Registry:
     gateways: Mapping[str, Verify]  # by the newest key of each: what names no statement
     vehicles: Mapping[str, KnownVehicle]
     keys: Mapping[str, Keys]  # of the gateways
+    notaries: frozenset[str]  # which of them are no gateways of vehicles
     taken: frozenset[bytes]  # every key of everybody, the issuer's and those revoked among them
     changes: int  # of keys, when the copy was made
 
@@ -39,11 +40,13 @@ def load(connection: Connection) -> Registry:
     """Everything that is registered now, and was not revoked."""
     gone = gateways.revoked(connection)
     of_all = gateway_keys.of_all(connection)
-    keys = {
-        one.id: of_all[one.id]
+    enrolled = {
+        one.id: one.kind
         for one in gateways.all_gateways(connection)
-        if one.kind == gateways.GATEWAY and one.id not in gone
+        if one.kind in gateways.ENROLLED and one.id not in gone
     }
+    keys = {name: of_all[name] for name in enrolled}
+    notaries = frozenset(name for name, kind in enrolled.items() if kind == gateways.NOTARY)
     known = {
         one.id: KnownVehicle(one.gateway, one.record_key)
         for one in vehicles.all_vehicles(connection)
@@ -51,7 +54,7 @@ def load(connection: Connection) -> Registry:
     verifiers = {name: verifier(one.newest) for name, one in keys.items()}
     taken = frozenset(era.key for one in of_all.values() for era in one.eras)
     changes = sum(len(one.eras) - 1 for one in of_all.values())
-    return Registry(verifiers, known, keys, taken, changes)
+    return Registry(verifiers, known, keys, notaries, taken, changes)
 
 
 def load_highest(connection: Connection, names: Iterable[str]) -> dict[str, int]:

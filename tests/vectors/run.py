@@ -33,6 +33,7 @@ from protocol import (
     sighting,
     statement,
     vehicle,
+    workorder,
 )
 
 
@@ -165,6 +166,17 @@ def statement_decode(given):
     out["hash"] = statement.statement_hash(sign1).hex()
     if read.kind == statement.RECORDS:
         out["records"] = len(statement.decode_records(packed))
+    return out
+
+
+def workorder_decode(given):
+    body = bytes.fromhex(given["body"])
+    read = workorder.decode(body)
+    if workorder.encode(read) != body:
+        return "another encoding came back"
+    out = attributes(read, "mechanic vehicle ended outcome")
+    out["files"] = len(read.files)
+    out["tests"] = len(read.tests)
     return out
 
 
@@ -320,6 +332,7 @@ OPERATIONS = {
     "enrolment.answer": enrolment_answer,
     "renewal.open": renewal_open,
     "renewal.answer": renewal_answer,
+    "workorder.decode": workorder_decode,
 }
 
 

@@ -304,7 +304,7 @@ def names_in_records_js(name: str) -> list[str]:
 
 
 def test_names_of_the_pages_are_those_of_the_protocol() -> None:
-    from protocol import bodies, fault, lock, record, refusal
+    from protocol import bodies, fault, lock, record, refusal, update
 
     for name, table in {
         "KINDS": record.KINDS,
@@ -312,6 +312,7 @@ def test_names_of_the_pages_are_those_of_the_protocol() -> None:
         "REASONS": lock.REASONS,
         "REFUSALS": refusal.NAMES,
         "STATES": lock.STATES,
+        "UPDATE_CODES": update.NAMES,
     }.items():
         shown = {i: word for i, word in enumerate(names_in_records_js(name)) if word}
         assert shown == table, name

@@ -163,7 +163,7 @@ def test_a_cut_at_any_piece_leaves_the_old_or_the_new_application(
     board: VirtualBoard, checkout: Path
 ) -> None:
     flash.flash_application(board.tty, change(checkout, "old"))
-    big = "new" + "x" * 9_000  # several blocks of the partition
+    big = "new" + Random(1).randbytes(12_000).hex()  # several blocks of the partition
     (checkout / "firmware/main.py").write_bytes(MAIN + b"# a newer one\n")
     files = change(checkout, big)
     finished = 0
@@ -178,8 +178,8 @@ def test_a_cut_at_any_piece_leaves_the_old_or_the_new_application(
                 said = port.read_until(b"running ") + port.read(3)
             assert said[-3:] in (b"old", b"new"), said
             assert time.monotonic() - begin < 10
-    # 9 kB in pieces of 2, main.py and the end: each was cut once, and then it went through.
-    assert finished >= 6
+    # Each piece was cut once. What is there by then is not written again, so there are few.
+    assert finished >= 3
     says(board, b"running new")
 
 
@@ -240,8 +240,8 @@ def test_a_damaged_image_is_not_run_and_said(board: VirtualBoard, checkout: Path
         slots = Slots(bench.repl)
         # One bit of the running image goes to 0, as flash that wears out.
         bench.repl.exec(
-            f"at = {slots.slot_bytes} + 60\n"
-            "assert vfs.rom_ioctl(4, 0, at, bytes((_rom[at] & (_rom[at] - 1),))) == 0"
+            f"import vfs\nat, rom = {slots.slot_bytes} + 60, vfs.rom_ioctl(2, 0)\n"
+            "assert vfs.rom_ioctl(4, 0, at, bytes((rom[at] & (rom[at] - 1),))) == 0"
         )
         assert slots.sealed(1) is None and slots.sealed(0) is not None
     with serial.Serial(board.tty, timeout=10) as port:

@@ -143,11 +143,16 @@ def test_missing_files_have_a_name(repl: RawRepl) -> None:
 
 
 def test_a_board_that_stores_something_else_is_found_out(repl: RawRepl) -> None:
-    files = BoardFiles(repl)
-    files.write("kept", b"old")
+    BoardFiles(repl).write("kept", b"old")
     repl.exec(
-        "binascii = type('b', (), {'a2b_base64': lambda t: b'bad', 'hexlify': binascii.hexlify})"
+        "import binascii, sys\n"
+        "def bad(text, right=binascii.a2b_base64):\n"
+        "    data = right(text)\n"
+        "    return b'bad' if data == b'new' else data\n"
+        "class Bad:\n"
+        "    crc32, hexlify, a2b_base64 = binascii.crc32, binascii.hexlify, staticmethod(bad)\n"
+        "sys.modules['binascii'] = Bad"
     )
     with pytest.raises(VerifyError, match="kept"):
-        files.write("kept", b"new")
-    assert repl.exec("print(open('kept').read(), os.listdir())") == b"old ['kept']\n"
+        BoardFiles(repl).write("kept", b"new")
+    assert repl.exec("import os\nprint(open('kept').read(), os.listdir())") == b"old ['kept']\n"

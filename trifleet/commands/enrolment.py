@@ -54,9 +54,9 @@ def invite(
     from fleet_backend.registrar import registrations
     from protocol import enrolment
 
-    found = _invitations(data)
+    found = open_invitations(data)
     brought = [registrations.read(path) for path in vehicle_file or ()]
-    _check_unknown(data, name)
+    check_unknown(data, name)
     _check_vehicles(data, name, vehicle, {one.vehicle for one in brought})
     code = found.invite(name, vehicle, hours, int(time.time()), brought)
     print(enrolment.show_code(code))
@@ -66,7 +66,7 @@ def invite(
 def invitations(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     """What was given out: for which gateway, until when, and what became of it."""
     now = int(time.time())
-    found = _invitations(data).all()
+    found = open_invitations(data).all()
     wrong = _wrong_codes(data)
     if as_json:
         rows = [_row(one, now) for one in found]
@@ -99,7 +99,7 @@ def _row(one: "Invitation", now: int) -> dict[str, object]:
 
 def uninvite(name: Name, data: Data = DEFAULT_DATA) -> None:
     """Take a code back. A gateway that was enrolled with it stays."""
-    _invitations(data).uninvite(name)
+    open_invitations(data).uninvite(name)
     print(f"{name}: no code is good any more")
 
 
@@ -121,7 +121,7 @@ def enrol(
     from protocol import enrolment
 
     carrier = HttpCarrier(url)
-    code = enrolment.read_code(_typed())
+    code = enrolment.read_code(typed_code())
     buses = tuple(_bus(one) for one in channel or [f"can{n}" for n in range(16)])
     name = enrol_gateway(Plan(folder.resolve(), buses), code, carrier)
     print(f"{name}: enrolled; run it with: trifleet gateway --config {folder}/gateway.toml")
@@ -175,7 +175,8 @@ def keys(name: Name, data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
         print(f"from statement {one.first_seq:<10} entry {entry:<10} {one.public_key.hex()}")
 
 
-def _typed() -> str:
+def typed_code() -> str:
+    """The one-time code, which is never an argument."""
     if sys.stdin.isatty():
         return getpass.getpass("One-time code: ")
     return sys.stdin.readline(200)
@@ -185,7 +186,8 @@ def _bus(channel: str) -> tuple[str, str]:
     return ("slcan" if channel.startswith("socket://") else "socketcan", channel)
 
 
-def _invitations(data: Path) -> "Invitations":
+def open_invitations(data: Path) -> "Invitations":
+    """Of the installation in this folder. Raises InstallationError where there is none."""
     from fleet_backend.registrar.invitations import Invitations
     from trifleet.installation import origin
     from trifleet.layout import Layout
@@ -195,7 +197,7 @@ def _invitations(data: Path) -> "Invitations":
     return Invitations(layout.invitations)
 
 
-def _check_unknown(data: Path, name: str) -> None:
+def check_unknown(data: Path, name: str) -> None:
     """A gateway that is there keeps its key: the code would be refused."""
     from fleet_backend.fleet import gateways
     from trifleet.errors import InstallationError

@@ -86,10 +86,11 @@ class Pin(PinBase):
         self._pull = pull
         if value is not None:
             self._level = 1 if value else 0
+        self._tell()
 
     def value(self, level=None):
         if level is not None:
-            self._level = 1 if level else 0
+            self._set(level)
             return None
         if self._mode == Pin.IN:
             driven = vboard.driven(self._number)
@@ -97,6 +98,16 @@ class Pin(PinBase):
         return self._level
 
     __call__ = value
+
+    def _set(self, level):
+        before, self._level = self._level, 1 if level else 0
+        if self._level != before:
+            self._tell()
+
+    def _tell(self):
+        # For the wires that lead from here to inputs.
+        if self._mode != Pin.IN:
+            vboard.ask(b"O", self._number << 1 | self._level)
 
     def on(self):
         self.value(1)

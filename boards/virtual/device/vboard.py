@@ -10,6 +10,7 @@ WAKE_REASON = int(os.getenv("TRIFLEET_WAKE_REASON"))
 UNIQUE_ID = bytes.fromhex(os.getenv("TRIFLEET_UNIQUE_ID"))
 PINS = os.getenv("TRIFLEET_PINS").split(",")
 CAN_ADDRESS = os.getenv("TRIFLEET_CAN")
+CAN_BROKEN = os.getenv("TRIFLEET_BROKEN") == "can"  # the controller hears nothing, not itself
 # One file is the whole flash chip: littlefs first, then the ROMFS partition.
 FLASH_BYTES, ROM_BYTES = [int(size) for size in os.getenv("TRIFLEET_FLASH").split(",")]
 

@@ -134,7 +134,7 @@ class CAN:
         slot = self._free_slot(id, flags)
         if slot is None or not self._transmit(id, data, flags):
             return None
-        if self._mode in (CAN.MODE_LOOPBACK, CAN.MODE_SILENT_LOOPBACK):
+        if self._mode in (CAN.MODE_LOOPBACK, CAN.MODE_SILENT_LOOPBACK) and not vboard.CAN_BROKEN:
             self._store(id, flags & 3, bytes(len(data)) if flags & CAN.FLAG_RTR else data)
         if self._mode != CAN.MODE_SILENT_LOOPBACK:
             self._tx[slot] = id

@@ -44,6 +44,7 @@ from fleet_backend.fleet.schema.telemetry import (
     telemetry_1s,
     vehicle_state,
 )
+from fleet_backend.fleet.schema.workshop import work_orders
 
 __all__ = [
     "AVERAGED",
@@ -84,4 +85,5 @@ __all__ = [
     "telemetry_1s",
     "vehicle_state",
     "vehicles",
+    "work_orders",
 ]

@@ -28,6 +28,8 @@ WHAT = {
     "RECORDS": "the records below",
     "GATEWAY": "the gateway's own message below",
     "GRANT": "the grant below",
+    "RELEASE": "the head of the release below",
+    "WORK_ORDER": "the work order below",
 }
 
 

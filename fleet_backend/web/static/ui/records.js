@@ -18,9 +18,15 @@ export const REFUSALS = [
 ];
 export const KINDS = [
   "", "BOOT", "LOCK", "ANSWER", "REFUSAL", "TELEMETRY", "FAULT", "LOST", "HEALTH", "EGRESS",
+  "UPDATE",
 ];
 // By the number of the heartbeat, and the codes that the vehicle controller gives.
 export const NODES = ["", "VCU", "MC", "BMS", "CHG", "HMI", "GNSS", "GW"];
+export const UPDATE_STAGES = ["", "begun", "trial", "confirmed", "rolled-back", "refused"];
+export const UPDATE_CODES = [
+  "DONE", "MALFORMED", "BOARD", "KEYS", "SIGNATURE", "OLDER", "DIGEST", "SPACE", "HASH", "MOVING",
+  "BATTERY", "NOT_ALLOWED", "FLASH", "BUSY", "TRIALS", "NO_SLOT", "SELF_TEST",
+];
 export const FAULTS = {
   0x10000: "SILENT", 0x10001: "BUS_OFF", 0x10002: "FLASH",
   0x10003: "CONFIG_MISSING", 0x10004: "CONFIG_UNREADABLE", 0x10010: "GNSS_SPOOFED",
@@ -75,6 +81,7 @@ const BODIES = {
     ["board_temp_c", sint],
   ],
   EGRESS: [["state", uint], ["speed_mmps", sint]],
+  UPDATE: [["stage", uint], ["digest", octets], ["code", uint], ["number", uint]],
 };
 // What is not known is left out: how many of the first keys are there all the same.
 export const NEEDED = { TELEMETRY: 0, HEALTH: 0, EGRESS: 1 };
@@ -146,6 +153,12 @@ const sentences = {
     ...body, troubles: TROUBLES.filter((name) => body[name]).map((name) => [name, body[name]]),
   }],
   EGRESS: (body) => ["event.egress", { state: lockState(body.state) }],
+  UPDATE: (body) => {
+    const stage = named(UPDATE_STAGES, body.stage);
+    return [stage ? `event.update-${stage}` : "event.update", {
+      number: body.number, reason: UPDATE_CODES[body.code] ?? body.code, stage: body.stage,
+    }];
+  },
   UNREADABLE: (body) => ["event.unreadable", body],
 };
 

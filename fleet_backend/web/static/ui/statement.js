@@ -14,7 +14,7 @@ const COMMITMENT = "trifleet/commitment/v1";
 const LENGTHS = { 1: 7, 2: 9 };
 const CLOCKS = ["unset", "held-over", "network", "gnss"];
 const UNKNOWN_ERROR = 0xffffffff;
-const KINDS = { 1: "RECORDS", 2: "GATEWAY", 3: "GRANT" };
+const KINDS = { 1: "RECORDS", 2: "GATEWAY", 3: "GRANT", 4: "RELEASE", 5: "WORK_ORDER" };
 const MAX_TIME = 0xffffffff;
 const MAX_SEQ = (1n << 63n) - 1n;
 const MAX_RECORDS = 64;
@@ -49,7 +49,7 @@ export function decodeStatement(bytes) {
     throw new DecodeError("field", "statement");
   }
   const [version, gateway, seq, previous, time, number, commitment, source, errorMs] = value;
-  const kind = uint(number, 3) ? KINDS[number] : undefined;
+  const kind = uint(number, 5) ? KINDS[number] : undefined;
   const fields = identifier(gateway) && uint(seq, MAX_SEQ) && octets(previous, 32)
     && uint(time, MAX_TIME) && octets(commitment, 32);
   if (!fields || !kind) throw new DecodeError("field", "statement");

@@ -157,6 +157,8 @@ export default {
   "find.measurements": "Measurements only.",
   "find.kind-GATEWAY": "A message of the gateway itself.",
   "find.kind-GRANT": "A permission that was given.",
+  "find.kind-RELEASE": "A version of the software was announced.",
+  "find.kind-WORK_ORDER": "What a workshop did to a vehicle.",
   "find.no-body": "Its content is not kept: erased, or not shown yet. The entry stays.",
   "find.check": "Check",
   "find.number-title": "Look at an entry by its number",
@@ -173,4 +175,6 @@ export default {
   "kind.RECORDS": "records of vehicles",
   "kind.GATEWAY": "a message of its own",
   "kind.GRANT": "a permission",
+  "kind.RELEASE": "a version of the software",
+  "kind.WORK_ORDER": "a work order",
 };

@@ -157,6 +157,8 @@ export default {
   "find.measurements": "Seulement des mesures.",
   "find.kind-GATEWAY": "Un message de la passerelle elle-même.",
   "find.kind-GRANT": "Une autorisation accordée.",
+  "find.kind-RELEASE": "Une version du logiciel est annoncée.",
+  "find.kind-WORK_ORDER": "Ce qu’un atelier a fait sur un véhicule.",
   "find.no-body": "Son contenu n’est pas conservé\u00a0: effacé, ou pas encore montré. L’entrée reste.",
   "find.check": "Vérifier",
   "find.number-title": "Voir une entrée par son numéro",
@@ -173,4 +175,6 @@ export default {
   "kind.RECORDS": "enregistrements de véhicules",
   "kind.GATEWAY": "un message à elle",
   "kind.GRANT": "une autorisation",
+  "kind.RELEASE": "une version du logiciel",
+  "kind.WORK_ORDER": "un ordre de travail",
 };

@@ -1,0 +1,35 @@
+"""A vehicle for --sim: a virtual board whose bolt moves, on a bus with the other nodes."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+IMAGE = "flash.img"
+NEVER_S = 86_400.0
+SUPPLY = 41_700  # of 65,535: 12.6 V behind the divider
+
+
+@contextlib.contextmanager
+def simulated_board(folder: Path) -> Iterator[str]:
+    """Yields its port. The board is kept in `folder`."""
+    from boards.virtual import VirtualBoard, VirtualBoardSettings
+    from hw.model.route import load_routes
+    from hw.model.simulation import Simulation, SimulationSettings
+    from hw.vehicle_config import load_vehicle
+    from hw.virtual_bus import VirtualBus
+    from trifleet.layout import make_folder
+    from trifleet.ports import LOOPBACK
+
+    with contextlib.ExitStack() as stack:
+        make_folder(folder)
+        bus = stack.enter_context(VirtualBus(LOOPBACK))
+        vehicle = load_vehicle("delta-passenger")
+        # Nobody sits on it: a vehicle that is unlocked on the bench stays where it is.
+        standing = SimulationSettings(reaction_s=NEVER_S)
+        stack.enter_context(Simulation(bus, vehicle, load_routes()[0], settings=standing))
+        settings = VirtualBoardSettings(
+            folder / IMAGE, can_port=bus.port, wires={"LOCK_SENSE": "LOCK"}
+        )
+        board = stack.enter_context(VirtualBoard(settings))
+        board.set_analog("VSENSE", SUPPLY)
+        yield board.tty
