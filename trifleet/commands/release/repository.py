@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from trifleet.commands.release.keys import ask_passphrase
 
 from trifleet.commands.common import DEFAULT_DATA, Data, Json, print_table
+from trifleet.commands.release.keys import ask_passphrase
 
 app = typer.Typer(
     no_args_is_help=True,
