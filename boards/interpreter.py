@@ -23,7 +23,7 @@ _INCLUDED = (".c", ".h")
 
 
 def make_folder(name: str, micropython: Path, out: Path) -> tuple[str, ...]:
-    """Writes `out`, which must be new or empty; returns the names of its files. Raises BoardError."""
+    """Writes `out`, which must be new or empty; returns the names of its files. BoardError."""
     folder = find_board(name)
     board = read_description(folder)
     theirs = definition(board, micropython)

@@ -133,6 +133,10 @@ class NetworkError(WorkbenchError):
     """What was asked for needs the network, and there is none."""
 
 
+class LabelError(WorkbenchError):
+    """A label that nobody could read, or that cannot be made; says what to change."""
+
+
 class BusError(WorkbenchError):
     """The CAN bus, or the adapter to it, cannot be opened or went away."""
 

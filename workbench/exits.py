@@ -162,6 +162,11 @@ ADVICE: dict[type[errors.WorkbenchError], Advice] = {
         "This release is not one that may be installed",
         "Get the release and its receipt again from where it was published.",
     ),
+    errors.LabelError: (
+        Exit.USAGE,
+        "This label cannot be made",
+        "Correct what is named and run this again. Nothing was written.",
+    ),
     errors.BusError: (
         Exit.INTERRUPTED,
         "The CAN bus cannot be used",

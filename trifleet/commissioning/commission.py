@@ -30,9 +30,10 @@ STEPS = ("board", "application", "vehicle", "selftest", "unlock")
 
 @dataclass
 class Job:
-    """How the work is to be done, whatever the vehicle."""
+    """How the work is to be done, whatever the vehicle. `files` makes the application when it is
+    first asked for: a board that is refused waits for nothing."""
 
-    files: Sequence[BoardFile]
+    files: Callable[[], Sequence[BoardFile]]
     sink: Sink
     folder: Path
     fitted: frozenset[str] = frozenset()
@@ -53,6 +54,8 @@ class Commissioned:
     made: SetUp | None = None
     test: SelfTest | None = None
     unlock: FirstUnlock | None = None
+    labels: list[str] = field(default_factory=list)
+    work_order: int | None = None
 
     @classmethod
     def begun(cls, vehicle: str) -> "Commissioned":
@@ -73,7 +76,7 @@ def commission(port: str, sheet: Sheet, job: Job, done: Commissioned) -> None:
     done.board = _look(port, sheet, job.replace)
     _say(job, "board", f"{done.board.board}, {done.board.interpreter}")
     done.flashed = _flash(port, job)
-    done.files = {file.path: file.sha256.hex() for file in job.files}
+    done.files = {file.path: file.sha256.hex() for file in job.files()}
     _set_up_and_test(port, sheet, job, done).check()
     done.unlock = first_unlock(port, sheet.vehicle, job.owner_key)
     how = "unlocked and locked again by its owner" if done.unlock.unlocked else "gives a challenge"
@@ -82,17 +85,18 @@ def commission(port: str, sheet: Sheet, job: Job, done: Commissioned) -> None:
 
 def preview(port: str, sheet: Sheet, job: Job) -> dict[str, object]:
     """What `commission` would write; writes nothing."""
+    files = job.files()
     with looking(port) as bench:
         found = identify_bench(bench)
         if sheet.board:
             check_board(bench, sheet.board)
-        plan = plan_flash(bench, job.files)
+        plan = plan_flash(bench, files)
         asked = setting_up.wanted(sheet, found.board)
-        files = setting_up.differences(bench, asked, replace=job.replace)
-    for name in (*plan.write, *files):
+        names = [*plan.write, *setting_up.differences(bench, asked, replace=job.replace)]
+    for name in names:
         _say(job, "would write", name)
     _say(job, "would test", "all parts; the bolt would move")
-    return {"board": found.board, "write": [*plan.write, *files], "bytes": plan.bytes_to_write}
+    return {"board": found.board, "write": names, "bytes": plan.bytes_to_write}
 
 
 def _look(port: str, sheet: Sheet, replace: bool) -> Identified:
@@ -112,7 +116,7 @@ def _flash(port: str, job: Job) -> FlashResult:
         job.sink(Progress("application", seen.bytes_done, seen.bytes_total))
 
     _say(job, "application", "writes what differs, and compares all of it")
-    result = flash_application(port, job.files, progress=progress)
+    result = flash_application(port, job.files(), progress=progress)
     _say(job, "application", f"wrote {', '.join(result.written) or 'nothing: it was there'}")
     return result
 

@@ -8,7 +8,9 @@ from trifleet.commands.bench import (
     devices,
     diagnose,
     exits,
+    label,
     provision,
+    report,
     selftest,
 )
 
@@ -33,4 +35,7 @@ app.command("selftest")(selftest.selftest)
 app.command("diagnose")(diagnose.diagnose)
 app.command("logs")(diagnose.logs)
 app.command("commission")(commission.commission)
+app.command("label")(label.label)
+app.command("report")(report.report)
+app.command("send")(report.send)
 app.command("exits")(exits.exits)

@@ -34,11 +34,14 @@ def flash(
     """Put the application on a board and see it run. What is there already is not written again."""
     options = Options(port, as_json, dry_run, sim, sim_folder)
     with at_bench("flash", options) as session:
-        files = application_files(session, checkout)
+        check_source(session, checkout)
+        if board:
+            _check_board(session, board)
+        files = application_files(session)
         if dry_run:
-            _preview(session, files, board)
+            _preview(session, files)
         else:
-            _flash(session, files, board)
+            _flash(session, files)
 
 
 def verify(
@@ -55,7 +58,8 @@ def verify(
 
     options = Options(port, as_json, sim=sim, sim_folder=sim_folder)
     with at_bench("verify", options) as session:
-        files = application_files(session, checkout)
+        check_source(session, checkout)
+        files = application_files(session)
         with looking(session.port()) as bench:
             plan = plan_flash(bench, files)
         session.values |= {"same": list(plan.keep), "different": list(plan.write)}
@@ -64,34 +68,42 @@ def verify(
         session.say("verified", ", ".join(plan.keep))
 
 
-def application_files(session: Session, checkout: bool) -> "Sequence[BoardFile]":
-    """Of the checkout that this program is from, said loudly. Raises UsageError."""
-    from pathlib import Path
-
-    import workbench
+def check_source(session: Session, checkout: bool) -> None:
+    """What is not signed must be asked for by its name. Raises UsageError."""
     from trifleet.errors import UsageError
-    from workbench.application import collect_application
 
     if not checkout and not session.options.sim:
         raise UsageError("say what to put on the board: --checkout for this checkout's application")
+
+
+def application_files(session: Session) -> "Sequence[BoardFile]":
+    """Of the checkout that this program is from, said loudly."""
+    from pathlib import Path
+
+    import workbench
+    from workbench.application import collect_application
+
     session.say("UNSIGNED", "the application of this checkout, signed by nobody: for development")
     return collect_application(Path(workbench.__file__).resolve().parent.parent)
 
 
-def _flash(session: Session, files: "Sequence[BoardFile]", board: str) -> None:
-    from workbench.events import Progress
-    from workbench.flash import flash_application
+def _check_board(session: Session, board: str) -> None:
+    """Before anything is written. Raises WrongBoardError."""
     from workbench.identify import check_board
     from workbench.looking import looking
+
+    with looking(session.port()) as bench:
+        check_board(bench, board)
+
+
+def _flash(session: Session, files: "Sequence[BoardFile]") -> None:
+    from workbench.events import Progress
+    from workbench.flash import flash_application
 
     def progress(seen: "FlashProgress") -> None:
         session.sink(Progress("application", seen.bytes_done, seen.bytes_total))
 
-    port = session.port()
-    if board:
-        with looking(port) as bench:
-            check_board(bench, board)
-    done = flash_application(port, files, progress=progress)
+    done = flash_application(session.port(), files, progress=progress)
     session.values |= {
         "written": list(done.written),
         "skipped": list(done.skipped),
@@ -101,14 +113,11 @@ def _flash(session: Session, files: "Sequence[BoardFile]", board: str) -> None:
     session.say("flashed", ", ".join(done.written) or "nothing to do: it was there")
 
 
-def _preview(session: Session, files: "Sequence[BoardFile]", board: str) -> None:
-    from workbench.identify import check_board
+def _preview(session: Session, files: "Sequence[BoardFile]") -> None:
     from workbench.looking import looking
     from workbench.plan import plan_flash
 
     with looking(session.port()) as bench:
-        if board:
-            check_board(bench, board)
         plan = plan_flash(bench, files)
     session.values |= {
         "write": list(plan.write),
