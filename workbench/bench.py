@@ -7,18 +7,27 @@ An application feeds a watchdog, and a watchdog cannot be stopped. So the tool l
 from __future__ import annotations
 
 import time
+from binascii import crc32
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from workbench.checked import Checked
-from workbench.errors import NoReplyError, NoSuchFileError, ReplyError
+from workbench.errors import DeviceError, NoReplyError, NoSuchFileError, ReplyError
 from workbench.files import BoardFiles
-from workbench.interpreter import Interpreter, recognise
+from workbench.interpreter import IS_OURS, Interpreter, enter, recognise
 from workbench.raw_repl import RawRepl
 
 STAY = "stay"
 RESET_TIMEOUT_S = 15.0
 ANSWER_TIMEOUT_S = 3.0
+# In one piece, because an application's watchdog goes on.
+_HOLD = f"""import sys
+if {IS_OURS}:
+    open({STAY!r}, 'w').close()
+    import machine
+    _bench = True
+    print('held')
+"""
 # An interrupt sooner than this could come before the reset and take it back.
 RESET_PAUSE_S = 0.05
 
@@ -38,9 +47,9 @@ def on_bench(port: str) -> Iterator[Bench]:
     """Holds the application back; at the end starts it with a reset. Raises ForeignBoardError
     before anything is written to what is no board of ours."""
     with RawRepl(port) as repl:
-        interpreter = recognise(repl)
+        enter(repl)
         _reset(repl)
-        bench = Bench(repl, interpreter)
+        bench = Bench(repl, recognise(repl))
         # main.py took it away, unless it was interrupted first. Power that goes during the work
         # must find a board that starts.
         with suppress(NoSuchFileError):
@@ -51,22 +60,32 @@ def on_bench(port: str) -> Iterator[Bench]:
             bench.repl.send("import machine; machine.reset()")
 
 
+def _sure(repl: RawRepl, code: str) -> bytes:
+    """Runs it only if it is what was sent: the tools' own means are not there yet."""
+    checked = f"import binascii\n_code = {code!r}\nif binascii.crc32(_code.encode()) == "
+    checked += f"{crc32(code.encode())}: exec(_code)\nelse: raise ValueError('damaged')"
+    return repl.exec(checked, timeout_s=ANSWER_TIMEOUT_S)
+
+
 def _reset(repl: RawRepl) -> None:
     deadline = time.monotonic() + RESET_TIMEOUT_S
     while time.monotonic() < deadline:
         try:
             if _was_reset(repl, deadline):
                 return
+        except DeviceError:
+            recognise(repl)  # it goes on where only the code was damaged on its way
         except (NoReplyError, ReplyError):
             # A board may start again by itself just now, as its watchdog has it: all over again.
-            repl.enter(timeout_s=max(0.0, deadline - time.monotonic()))
+            enter(repl, timeout_s=max(0.0, deadline - time.monotonic()))
     raise NoReplyError(f"{repl.port}: the board did not reset")
 
 
 def _was_reset(repl: RawRepl, deadline: float) -> bool:
     # Each time: a reset that came later than it was looked for has taken the file away.
-    code = f"open({STAY!r}, 'w').close()\nimport machine\n_bench = True"
-    repl.exec(code, timeout_s=ANSWER_TIMEOUT_S)
+    if _sure(repl, _HOLD).strip() != b"held":
+        recognise(repl)  # says what is wrong with it
+        return False
     repl.send("machine.reset()")
     time.sleep(RESET_PAUSE_S)
     repl.enter(timeout_s=max(0.0, deadline - time.monotonic()))
