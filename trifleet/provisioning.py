@@ -85,7 +85,7 @@ def _prepare_board(
     image = make_folder(layout.vehicle(slot.vehicle)) / "flash.img"
     try:
         with VirtualBoard(VirtualBoardSettings(image)) as board:
-            flash_application(board.tty, application.files())
+            flash_application(board.tty, application.files(), confirm=False)
             if identity is None:
                 configure(board.tty, config)
                 return None

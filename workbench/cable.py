@@ -21,9 +21,10 @@ CHECK_TIMEOUT_S = 35.0
 MOST_LINE_BYTES = 256
 _POLL_S = 0.2
 # A line of this form is meant as an answer; a wrong one is an error, not noise.
-_MEANT = re.compile(rb"(challenge|answer|refused) ")
+_MEANT = re.compile(rb"(challenge|answer|refused|software) ")
 _CHALLENGE = re.compile(rb"challenge ([0-9a-f]{32}) ([0-9]{1,5})")
 _ANSWER = re.compile(rb"answer (done|pending)")
+_SOFTWARE = re.compile(rb"software ([0-9A-Za-z.+-]{1,32}) ([0-9a-f]{64})?")
 _REFUSED = re.compile(rb"refused ([0-9]{1,3}) ([A-Z_]*)")
 
 
@@ -42,12 +43,25 @@ class CableAnswer:
     pending: bool = False
 
 
-def decode_line(line: bytes) -> CableChallenge | CableAnswer | None:
+@dataclass(frozen=True)
+class CableSoftware:
+    """`sealed` is the SHA-256 of what is sealed in the slot that runs, empty without a slot."""
+
+    version: str
+    sealed: bytes
+
+
+Reply = CableChallenge | CableAnswer | CableSoftware
+
+
+def decode_line(line: bytes) -> Reply | None:
     """A line without its end; None for noise. Raises CableError for a malformed answer."""
     if found := _CHALLENGE.fullmatch(line):
         return CableChallenge(bytes.fromhex(found[1].decode()), int(found[2]))
     if found := _ANSWER.fullmatch(line):
         return CableAnswer(0, pending=found[1] == b"pending")
+    if found := _SOFTWARE.fullmatch(line):
+        return CableSoftware(found[1].decode(), bytes.fromhex((found[2] or b"").decode()))
     if (found := _REFUSED.fullmatch(line)) and int(found[1]):
         return CableAnswer(int(found[1]), found[2].decode())
     if _MEANT.match(line):
@@ -80,7 +94,15 @@ class Cable:
         reply = self._ask(b"challenge", timeout_s)
         if isinstance(reply, CableChallenge):
             return reply
-        raise CableError(f"{self.port}: no challenge: {reply.name or reply}")
+        why = reply.name if isinstance(reply, CableAnswer) else ""
+        raise CableError(f"{self.port}: no challenge: {why or reply}")
+
+    def software(self, *, timeout_s: float = REPLY_TIMEOUT_S) -> CableSoftware:
+        """What runs. Versions before this question existed do not answer it."""
+        reply = self._ask(b"software", timeout_s)
+        if isinstance(reply, CableSoftware):
+            return reply
+        raise CableError(f"{self.port}: {reply} in answer to the question for the software")
 
     def present(self, presentation: bytes, *, timeout_s: float = CHECK_TIMEOUT_S) -> CableAnswer:
         """What became of it, a refusal included."""
@@ -88,9 +110,9 @@ class Cable:
         reply = self._ask(b"present " + text, timeout_s)
         if isinstance(reply, CableAnswer):
             return reply
-        raise CableError(f"{self.port}: a challenge in answer to a presentation")
+        raise CableError(f"{self.port}: {reply} in answer to a presentation")
 
-    def _ask(self, line: bytes, timeout_s: float) -> CableChallenge | CableAnswer:
+    def _ask(self, line: bytes, timeout_s: float) -> Reply:
         deadline = time.monotonic() + timeout_s
         # The first end of a line ends whatever was typed before.
         self._write(b"\r\n" + line + b"\r\n")

@@ -69,6 +69,14 @@ class ImageError(ApplicationError):
     """Not a ROMFS image of an application, or one that cannot be built; says why."""
 
 
+class ReleaseError(WorkbenchError):
+    """Not a release, or one that cannot be made of this; says why."""
+
+
+class ReleaseKeyError(WorkbenchError):
+    """Not a key that may sign a release, or it cannot be read."""
+
+
 class CableError(WorkbenchError):
     """The vehicle's line said something that is no answer of the cable's protocol."""
 

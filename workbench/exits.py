@@ -116,6 +116,16 @@ ADVICE: dict[type[errors.WorkbenchError], Advice] = {
         "The board has no application that can do this",
         "Run `trifleet bench flash` first.",
     ),
+    errors.ReleaseError: (
+        Exit.USAGE,
+        "This is no release",
+        "Get the file again from where it was published, or build it anew.",
+    ),
+    errors.ReleaseKeyError: (
+        Exit.USAGE,
+        "This key cannot sign a release",
+        "Use an RSA key of 3072 bits: `trifleet release key` makes one.",
+    ),
     errors.CableError: (
         Exit.INTERRUPTED,
         "The vehicle's answers on the serial line make no sense",

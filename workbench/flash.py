@@ -15,12 +15,16 @@ from pathlib import Path
 from workbench.application import BoardFile, application_image, collect_application, loose_files
 from workbench.bench import Bench, on_bench
 from workbench.errors import NoSuchFileError, VerifyError
+from workbench.identify import check_board, running_slot
 from workbench.romfs import read_seal
+from workbench.running import await_software
 from workbench.slots import SLOTS, Slots
 
 log = logging.getLogger("workbench")
 
 IMAGE = "application"  # its name in progress and result
+# Applications with this module say over the cable what they are.
+ANSWERS = "vcu/cable.mpy"
 # How often the board crashed early (firmware/vcu/flash/crashes.py): what was flashed begins anew.
 CRASHES = "crashes"
 
@@ -49,14 +53,28 @@ def flash_application(
     port: str,
     files: Sequence[BoardFile] | None = None,
     *,
+    board: str = "",
     progress: Progress | None = None,
+    confirm: bool = True,
 ) -> FlashResult:
-    """Writes what differs, verifies all of it, and starts the board. `files` as collected, or None
-    for the application of this checkout."""
+    """Writes what differs, verifies all of it, starts the board, and asks the application that
+    runs then which one it is.
+
+    `files` as collected, or None for the application of this checkout. `board` is a folder of
+    boards/: another board is refused before anything is written. `confirm` False: whoever goes on
+    with the board sees for himself whether it runs. Raises NotRunningError besides what on_bench
+    and flash_files raise.
+    """
     if files is None:
         files = collect_application(Path(__file__).resolve().parent.parent)
     with on_bench(port) as bench:
-        return flash_files(bench, files, progress=progress)
+        if board:
+            check_board(bench, board)
+        result = flash_files(bench, files, progress=progress)
+    image = application_image(files, 0)
+    if confirm and image is not None and ANSWERS in {file.path for file in files}:
+        await_software(port, read_seal(image).body)
+    return result
 
 
 def flash_files(
@@ -103,15 +121,11 @@ class _ImagePlan:
 
 def _plan_image(bench: Bench, files: Sequence[BoardFile]) -> _ImagePlan:
     slots = Slots(bench.checked)
-    found = {number: slots.sealed(number) for number in SLOTS}
-    # As boot.py chooses: the higher sequence, the lower slot of two equal ones.
-    running = max(
-        (number for number in SLOTS if found[number]),
-        key=lambda number: (seal.sequence if (seal := found[number]) else -1, -number),
-        default=None,
-    )
+    found = [slots.sealed(number) for number in SLOTS]
+    running = running_slot(bench, found)
     seal = None if running is None else found[running]
-    image = application_image(files, seal.sequence + 1 if seal else 0)
+    # Above both: one that did not pass its trial may lie beside the one that runs.
+    image = application_image(files, max(seal.sequence if seal else -1 for seal in found) + 1)
     target = 0 if running is None else 1 - running
     if image is None:
         return _ImagePlan(slots, target, b"", False, 0)

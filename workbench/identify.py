@@ -14,6 +14,7 @@ from workbench.interpreter import Interpreter
 from workbench.romfs import Sealed
 from workbench.slots import SLOTS, Slots
 
+_RUNNING = "import __main__; print(getattr(__main__, 'slot', None))"
 _VERSION = "from vcu import version; print(version.FIRMWARE)"
 
 
@@ -82,8 +83,12 @@ def check_board(bench: Bench, wanted: str) -> None:
         )
 
 
-def running_slot(sealed: Sequence[Sealed | None]) -> int | None:
-    """As boot.py chooses: the higher sequence, the lower slot of two equal ones."""
+def running_slot(bench: Bench, sealed: Sequence[Sealed | None]) -> int | None:
+    """As boot.py said when it ran; else as it chooses where nothing is on trial."""
+    said = bench.checked.exec(_RUNNING).strip()
+    for number in SLOTS:
+        if said == b"%d" % number and sealed[number]:
+            return number
     return max(
         (number for number in SLOTS if sealed[number]),
         key=lambda number: (seal.sequence if (seal := sealed[number]) else -1, -number),
@@ -97,7 +102,7 @@ def _slots(bench: Bench) -> tuple[tuple[Slot, ...], int]:
     except ApplicationError:
         return (), 0
     sealed = [slots.sealed(number) for number in SLOTS]
-    runs = running_slot(sealed)
+    runs = running_slot(bench, sealed)
     return tuple(
         Slot(
             number,

@@ -77,6 +77,10 @@ class Slots:
             sealed if self._hash(begin + body, begin + sealed.image_bytes) == sealed.body else None
         )
 
+    def clear(self, number: int) -> None:
+        """Afterwards the slot is no application."""
+        self._exec(f"_io(3, 0, {number * self.slot_bytes}, _block)")
+
     def write(self, number: int, image: bytes, progress: Callable[[int], None]) -> None:
         """`progress` gets the bytes that are there so far: blocks that were there already are not
         written again. Afterwards the slot holds the image."""
@@ -86,7 +90,7 @@ class Slots:
             )
         begin, first = number * self.slot_bytes, image[: self.block_bytes]
         # 1. The seal goes first: from here on the slot is no application.
-        self._exec(f"_io(3, 0, {begin}, _block)")
+        self.clear(number)
         # 2. Everything but the first block.
         at = begin + self.block_bytes
         rest = image[self.block_bytes :]

@@ -57,6 +57,7 @@ class Board:
         self.identifier = machine.unique_id()
         self.folder = ""  # the current folder is the root of the flash
         self.slots = find_slots
+        self.is_sound = is_sound
         self.reset_cause = reset_cause
         names = ("LOCK", "DRIVE_EN", "LIGHTS", "HORN")
         self._door = machine.Pin("DOOR", machine.Pin.OUT, value=0)
@@ -73,6 +74,13 @@ class Board:
         self._door.value(door)
 
 
+def is_sound(vehicle: Vcu, now_ms: int) -> bool:
+    """The self-test beside the application; loaded when software is on trial."""
+    from vcu import selftest
+
+    return selftest.is_sound(selftest.running(vehicle, now_ms))
+
+
 def _controller() -> "Device":
     from vcu.can import choice
 
@@ -81,7 +89,9 @@ def _controller() -> "Device":
 
 def find_slots() -> "Any":
     """The place for another application; None where boot.py does not say which one runs."""
-    running = getattr(sys.modules["__main__"], "slot", None)
+    import __main__  # type: ignore[import-not-found]  # in sys.modules of few ports only
+
+    running = getattr(__main__, "slot", None)
     if running is None:
         return None
     if sys.path[0] == "/rom":
@@ -132,6 +142,15 @@ def _forget(name: str) -> None:
         delattr(sys.modules[package], own)
 
 
+def _sealed_hash() -> bytes:
+    """Of what is sealed in the slot that runs, without its number; empty where there is no slot."""
+    slots = find_slots()
+    sealed = slots.running()[8:40] if slots is not None else b""
+    for name in ("vcu.update.rom_slots", "vcu.update.folder_slots"):
+        _forget(name)
+    return bytes(sealed)
+
+
 class Desk:
     """The vehicle's commands, as the cable needs them. One presentation at a time."""
 
@@ -163,7 +182,7 @@ class Keeper:
         self._vehicle = vehicle
         self._guard = power.Guard(slept, now_ms)
         desk = Desk(vehicle)
-        self._cable = Cable(desk.challenge, desk.offer, desk.outcome)
+        self._cable = Cable(desk.challenge, desk.offer, desk.outcome, _sealed_hash())
         typed = select.poll()
         typed.register(sys.stdin, select.POLLIN)
         # Asked on every turn: ipoll() takes no memory; CPython has only poll().

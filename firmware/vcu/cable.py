@@ -1,8 +1,9 @@
 """The serial line as a path for presentations: lines of text in, lines of text out. Pure.
 
 Asked `challenge`, it answers `challenge <hex> <seconds>`; asked `present <base64url>`, it answers
-`answer done`, `answer pending` or `refused <code> <name>`. Everything else on the line is none of
-its business and gets no answer. What was sent is never echoed.
+`answer done`, `answer pending` or `refused <code> <name>`; asked `software`, it answers
+`software <version> <hash of what is sealed in the slot that runs>`. Everything else on the line is
+none of its business and gets no answer. What was sent is never echoed.
 """
 
 import binascii
@@ -10,10 +11,13 @@ import binascii
 from protocol import refusal
 from protocol.presentation import MAX_BYTES
 
+from vcu.version import FIRMWARE
+
 CHALLENGE_MS = 30_000
 # Less than this is not worth signing against.
 _WORTH_MS = 10_000
 _ASK = b"challenge"
+_SOFTWARE = b"software"
 _PRESENT = b"present "
 _LONGEST_ASK = 16
 _DONE, _PENDING = b"answer done\r\n", b"answer pending\r\n"
@@ -30,7 +34,7 @@ class Cable:
 
     `challenge(life_ms, now_ms)` gives one, or None where nobody is obeyed. `offer(presentation,
     now_ms)` is false while another one is checked. `outcome()` is None until that check is over,
-    then 0 done, -1 pending, or the code of the refusal.
+    then 0 done, -1 pending, or the code of the refusal. `software` is a hash, or empty.
     """
 
     def __init__(
@@ -38,10 +42,12 @@ class Cable:
         challenge: "Callable[[int, int], bytes | None]",
         offer: "Callable[[bytes, int], bool]",
         outcome: "Callable[[], int | None]",
+        software: bytes,
     ) -> None:
         self._challenge = challenge
         self._offer = offer
         self._outcome = outcome
+        self._software = software
         self._state = _WORDS
         self._line = b""  # what of the line is not decoded yet
         self._data = b""  # what of a presentation is
@@ -107,6 +113,8 @@ class Cable:
         self._drop()
         self._state = _WORDS
         if state == _WORDS:
+            if line == _SOFTWARE:
+                return b"software %s %s\r\n" % (FIRMWARE.encode(), binascii.hexlify(self._software))
             return self._give(now_ms) if line == _ASK else b""
         if state == _NOISE:
             return _refused(refusal.MALFORMED) if line == _PRESENT else b""

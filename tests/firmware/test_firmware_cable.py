@@ -56,7 +56,7 @@ def cable(desk):
 
 
 def open_cable(desk):
-    return Cable(desk.challenge, desk.offer, desk.outcome)
+    return Cable(desk.challenge, desk.offer, desk.outcome, bytes(range(32)))
 
 
 def present(data):
@@ -207,3 +207,11 @@ def test_what_was_presented_is_never_said(cable, desk):
     said += cable.take(present(secret) + b"?", 0) + cable.poll()
     for form in (secret, base64.b64encode(secret)[:20], binascii.hexlify(secret)):
         assert form not in said
+
+
+def test_says_which_software_runs(cable):
+    said = b"software 0.1.0 " + bytes(range(32)).hex().encode() + b"\r\n"
+    assert cable.take(b"software\r", 0) == said
+    assert cable.take(b"softwares\rsoftwar\r software\r", 0) == b""
+    bare = Cable(None, None, None, b"")
+    assert bare.take(b"software\n", 0) == b"software 0.1.0 \r\n"

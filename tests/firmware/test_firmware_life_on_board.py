@@ -85,7 +85,7 @@ def test_after_ten_crashes_it_waits_for_a_tool_and_new_software_starts(make_stan
     # Nor after a reset, nor after the power was off.
     stand.board.power_cut()
     assert stand.is_silent(1.5)
-    flash_application(stand.board.tty, changed(tmp_path))
+    flash_application(stand.board.tty, changed(tmp_path), confirm=False)
     stand.talks()
 
 

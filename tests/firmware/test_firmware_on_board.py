@@ -222,7 +222,7 @@ def with_module(name, source):
 
 
 def test_unexpected_exception_resets_the_board_and_is_recorded(stand):
-    flash_application(stand.board.tty, with_module("vcu/telemetry.mpy", BROKEN))
+    flash_application(stand.board.tty, with_module("vcu/telemetry.mpy", BROKEN), confirm=False)
 
     def crashed():
         return any(m.kind == record.BOOT and m.body[1] == 6 for m in stand.gateway.records)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.cable import Cable, CableAnswer, CableChallenge, decode_line
+from workbench.cable import Cable, CableAnswer, CableChallenge, CableSoftware, decode_line
 from workbench.errors import CableError, PortError
 
 
@@ -16,6 +16,8 @@ from workbench.errors import CableError, PortError
         (b"answer pending", CableAnswer(0, pending=True)),
         (b"refused 15 SIGNATURE", CableAnswer(15, "SIGNATURE")),
         (b"refused 200 ", CableAnswer(200)),
+        (b"software 0.1.0 " + b"0a" * 32, CableSoftware("0.1.0", b"\x0a" * 32)),
+        (b"software 0.1.0 ", CableSoftware("0.1.0", b"")),
         (b"", None),
         (b">>> challenge", None),
         (b"MicroPython v1.28", None),
@@ -32,6 +34,8 @@ def test_reads_answers_and_passes_noise_over(line: bytes, reply: object) -> None
         b"challenge " + b"0A" * 16 + b" 30",
         b"challenge " + b"0a" * 16,
         b"answer done now",
+        b"software 0.1.0",
+        b"software 0.1.0 0a",
         b"answer maybe",
         b"refused 0 NONE",
         b"refused x SIGNATURE",
@@ -43,7 +47,10 @@ def test_refuses_half_an_answer(line: bytes) -> None:
         decode_line(line)
 
 
-@given(st.binary(max_size=80), st.sampled_from([b"", b"challenge ", b"answer ", b"refused "]))
+@given(
+    st.binary(max_size=80),
+    st.sampled_from([b"", b"challenge ", b"answer ", b"refused ", b"software "]),
+)
 def test_arbitrary_lines_raise_the_packages_error_only(line: bytes, begin: bytes) -> None:
     try:
         decode_line(begin + line)

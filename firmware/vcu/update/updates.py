@@ -33,6 +33,7 @@ class Updates:
         self._vehicle = vehicle
         self._folder = board.folder
         self._find_slots = getattr(board, "slots", None) or _nowhere
+        self._is_sound = getattr(board, "is_sound", None)
         self._kept = kept
         self._now_ms = 0
         self._allowed = b""
@@ -67,7 +68,7 @@ class Updates:
             self._kept.confirm()  # power went between the two writes
             self._tell(update.CONFIRMED, update.DONE, self._kept.number, self._kept.digest)
         else:
-            self._check = SelfCheck(self._vehicle, self._now_ms)
+            self._check = SelfCheck(self._vehicle, self._is_sound, self._now_ms)
             self._tell_trial(update.ON_TRIAL, update.DONE)
 
     def _give_up(self, slots: "Any", was_tried: bool) -> None:

@@ -1,0 +1,23 @@
+"""`trifleet release`: releases of the application, one file a group of commands."""
+
+import typer
+
+from trifleet.commands.release import keys, make, read
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Signed releases of the vehicle's application: docs/updates.md.",
+)
+
+
+@app.callback()
+def group() -> None:
+    """Signed releases of the vehicle's application: docs/updates.md."""
+
+
+app.command("key")(keys.key)
+app.command("trust")(keys.trust)
+app.command("build")(make.build)
+app.command("sign")(make.sign)
+app.command("verify")(read.verify)
+app.command("inspect")(read.inspect)
