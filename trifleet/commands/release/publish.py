@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from trifleet.commands.release.keys import ask_passphrase
 
 from trifleet.commands.common import DEFAULT_DATA, Data
+from trifleet.commands.release.keys import ask_passphrase
 from trifleet.commands.release.repository import Folder, folder_of
 
 
