@@ -136,14 +136,14 @@ def write_release(bench: Bench, release: bytes) -> bool:
     """Says whose releases the vehicle believes from now on; what it kept of those before goes, and
     with it their lowest number. True if it believed others, or nobody."""
     check_release(release)
-    if _read(bench, RELEASE_FILE) == release:
+    if read_file(bench, RELEASE_FILE) == release:
         return False
     # Power goes after one of these: it believes whom it believed, and forgot a number. So the file
     # comes last, and the same command finishes the job.
     for name in _KEPT_FILES:
         with suppress(NoSuchFileError):
             bench.files.remove(name)
-    _write(bench, RELEASE_FILE, release)
+    write_file(bench, RELEASE_FILE, release)
     return True
 
 
