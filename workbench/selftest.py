@@ -35,6 +35,13 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "bolt": ("the bolt moved and its switch followed", "free the bolt; look at actuator, switch"),
     "panel": ("the panel showed 888", "look at the panel and its connector"),
 }
+# Of the form that runs beside the application (docs/diagnosis.md); numbers go on from above.
+BESIDE: dict[str, tuple[str, str]] = {
+    "identity": ("the vehicle knows who it is and whom it obeys", "run `trifleet bench provision`"),
+    "cycle": ("cyclic frames went out in time", "read the counters: `trifleet bench diagnose`"),
+    "memory": ("the heap has room", "read the counters: `trifleet bench diagnose`"),
+}
+_NAMES = dict(enumerate((*MEANINGS, *BESIDE), 1))
 
 _CODE = """
 def _tell(step):
@@ -56,7 +63,7 @@ class TestStep:
     unit: str
 
     def line(self) -> str:
-        what, repair = MEANINGS.get(self.name, ("", ""))
+        what, repair = (MEANINGS | BESIDE).get(self.name, ("", ""))
         advice = f" -> {repair}" if self.result == FAIL and repair else ""
         return f"{RESULTS[self.result]}: {what}, {self.value} {self.unit}".rstrip() + advice
 
@@ -109,6 +116,19 @@ def judge(steps: Sequence[TestStep], fitted: frozenset[str]) -> SelfTest:
     absent = [name for name in sorted(fitted) if found.get(name, ABSENT) == ABSENT]
     failed = [step.name for step in steps if step.result == FAIL]
     return SelfTest(tuple(steps), tuple(failed + absent + missing))
+
+
+def of_results(results: Sequence[tuple[int, int, int]], sink: Sink = silent) -> SelfTest:
+    """What a running vehicle answered over UDS: number, result and value of each step. What is not
+    connected is no fault there."""
+    steps = []
+    for number, result, value in results:
+        if number not in _NAMES or result not in (PASS, FAIL, ABSENT):
+            raise ReplyError(f"step {number} with result {result} is none of the self-test")
+        steps.append(TestStep(number, _NAMES[number], result, value, ""))
+    for step in steps:
+        sink(Step(step.name, step.line()))
+    return SelfTest(tuple(steps), tuple(step.name for step in steps if step.result == FAIL))
 
 
 def decode_steps(output: bytes) -> list[TestStep]:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from protocol import command, cose, presentation
+from protocol import command
 from workbench.cable import Cable, CableChallenge
 from workbench.errors import CableError, NoReplyError, NotRunningError
 
@@ -58,12 +58,10 @@ def _command(
     cable: Cable, vehicle: str, owner: "RSAPrivateKey", action: int, given: CableChallenge
 ) -> None:
     """The owner commands her vehicle herself: no grant is needed."""
-    from fleet_backend.fleet import keys
+    from trifleet.permission import Permission
 
-    asked = command.encode(command.Command(vehicle, given.challenge, action, {}, b""))
-    signature = keys.sign_ps256(owner, command.signed_message(asked))
-    signed = cose.assemble(cose.PS256, asked, signature)
-    answer = cable.present(presentation.encode([], [keys.modulus(owner)], signed))
+    presented = Permission(owner).sign(vehicle, given.challenge, action, {})
+    answer = cable.present(presented)
     if answer.code:
         name = command.NAMES.get(action, str(action))
         raise CableError(f"{cable.port}: {name} by the owner is refused: {answer.name}")

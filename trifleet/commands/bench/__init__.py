@@ -4,6 +4,7 @@ import typer
 
 from trifleet.commands.bench import (
     application,
+    can,
     commission,
     devices,
     diagnose,
@@ -36,6 +37,7 @@ app.command("selftest")(selftest.selftest)
 app.command("diagnose")(diagnose.diagnose)
 app.command("logs")(diagnose.logs)
 app.command("commission")(commission.commission)
+app.add_typer(can.app, name="can")
 app.command("label")(label.label)
 app.command("report")(report.report)
 app.command("send")(report.send)

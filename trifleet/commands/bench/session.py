@@ -56,8 +56,20 @@ class Session:
         from workbench.devices import choose_device, find_devices, read_boards
 
         if self.options.sim:
-            return stack.enter_context(simulated_board(self._sim_folder() / name))
+            return stack.enter_context(simulated_board(self._sim_folder() / name)).port
         return choose_device(find_devices(read_boards()), port).port
+
+    def channel(self, named: str) -> str:
+        """Of the vehicle's bus; that of a virtual vehicle with --sim. Raises UsageError."""
+        from trifleet.commands.bench.simulated import simulated_board
+
+        if self.options.sim:
+            return self.stack.enter_context(simulated_board(self._sim_folder())).channel
+        if not named:
+            raise UsageError(
+                "say which bus: --channel can0, a serial adapter, or socket://HOST:PORT"
+            )
+        return named
 
     def confirm(self, question: str) -> bool:
         """Asks the mechanic; --yes answers. Raises UsageError where nobody can be asked."""

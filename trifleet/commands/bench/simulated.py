@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 IMAGE = "flash.img"
@@ -9,9 +10,17 @@ NEVER_S = 86_400.0
 SUPPLY = 41_700  # of 65,535: 12.6 V behind the divider
 
 
+@dataclass(frozen=True)
+class Simulated:
+    """Where it is reached: its serial port, and its bus as workbench/uds/bus.py takes it."""
+
+    port: str
+    channel: str
+
+
 @contextlib.contextmanager
-def simulated_board(folder: Path) -> Iterator[str]:
-    """Yields its port. The board is kept in `folder`."""
+def simulated_board(folder: Path) -> Iterator[Simulated]:
+    """Started when this begins. The board is kept in `folder`."""
     from boards.virtual import VirtualBoard, VirtualBoardSettings
     from hw.model.route import load_routes
     from hw.model.simulation import Simulation, SimulationSettings
@@ -32,4 +41,4 @@ def simulated_board(folder: Path) -> Iterator[str]:
         )
         board = stack.enter_context(VirtualBoard(settings))
         board.set_analog("VSENSE", SUPPLY)
-        yield board.tty
+        yield Simulated(board.tty, f"socket://{LOOPBACK}:{bus.port}")
