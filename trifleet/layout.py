@@ -139,6 +139,15 @@ class Layout:
         return self.root / "privacy.toml"
 
     @property
+    def releases(self) -> Path:
+        """The repository of releases, where `trifleet release repository init` made one."""
+        return self.root / "releases"
+
+    @property
+    def has_releases(self) -> bool:
+        return (self.releases / "metadata/timestamp.json").exists()
+
+    @property
     def backups(self) -> Path:
         """Which back-ups were made of this folder, and where."""
         return self.root / "backups.json"
