@@ -1,4 +1,4 @@
-"""A hostile bus: whatever is said on the diagnosis, the vehicle drives, and answers who is honest."""
+"""A hostile bus: whatever is said on the diagnosis, it drives, and answers who is honest."""
 
 import itertools
 import random
@@ -6,7 +6,7 @@ import random
 import pytest
 from signer import OWNER, by_owner
 from test_firmware_cycle import CYCLE_MS, SlowBench
-from uds_bench import DiagnosisBench, BenchTester
+from uds_bench import BenchTester, DiagnosisBench
 from uds_updates import fit
 from vcu_bench import identity
 

@@ -54,6 +54,8 @@ class Commissioned:
     made: SetUp | None = None
     test: SelfTest | None = None
     unlock: FirstUnlock | None = None
+    labels: list[str] = field(default_factory=list)
+    work_order: int | None = None
 
     @classmethod
     def begun(cls, vehicle: str) -> "Commissioned":

@@ -26,6 +26,8 @@ def result_of(done: Commissioned, failure: Failure | None = None) -> dict[str, o
         "config_sha256": made.config_sha256.hex() if made else None,
         "selftest": _test(done.test) if done.test else None,
         "unlocked": done.unlock.unlocked if done.unlock else None,
+        "labels": done.labels,
+        "work_order": done.work_order,
         "error": {"what": failure.what, "why": failure.why, "next": failure.next}
         if failure
         else None,

@@ -24,7 +24,9 @@ from workbench.uds.tester import PROGRAMMING, Signer, Tester, answered
 ATTEMPTS = 8
 PAUSE_S = 1.0
 BACK_WITHIN_S = 60.0
-_SEQUENCE, _COUNTER = 0x24, 0x73
+# An answer was lost, or the session ended; and: it restarted, and forgot what was allowed.
+_LOST = (0x24, 0x73, 0x7F)
+_DENIED = 0x33
 
 Progress = Callable[[int, int], None]
 
@@ -40,18 +42,21 @@ def install(
     """On return the vehicle has checked it, and resets to run it on trial. `digest` is the
     release's. Raises PresentationRefusedError, UpdateRefusedError, SilentVehicleError, BusError;
     the same call goes on then, also from another program."""
+    presents = True
     for attempt in range(ATTEMPTS):
         try:
-            _send(tester, bundle, digest, signer if attempt == 0 else None, progress)
+            _send(tester, bundle, digest, signer if presents else None, progress)
             break
         except SilentVehicleError:
             if attempt == ATTEMPTS - 1:
                 raise
+            presents = False
             time.sleep(PAUSE_S)
         except UdsRefusedError as error:
-            # An answer was lost, or the session ended meanwhile.
-            if error.code not in (_SEQUENCE, _COUNTER) or attempt == ATTEMPTS - 1:
+            known = error.code in _LOST or (error.code == _DENIED and not presents)
+            if type(error) is not UdsRefusedError or not known or attempt == ATTEMPTS - 1:
                 raise _explained(tester, error) from error
+            presents = error.code == _DENIED
     code = _check(tester)
     if code:
         raise UpdateRefusedError(f"the vehicle refuses it: {update.NAMES.get(code, code)}", code)

@@ -13,6 +13,7 @@ from trifleet.commands.bench.application import (
     application_files,
     check_source,
 )
+from trifleet.commands.bench.label import DEFAULT_NOTARY
 from trifleet.commands.bench.options import AsJson, DryRun, Options, Port, Sim, SimFolder, Yes
 from trifleet.commands.bench.selftest import InVehicle, check_clear, fitted, panel_seen
 from trifleet.commands.bench.session import Session, as_failure, at_bench
@@ -29,9 +30,11 @@ from trifleet.commands.bench.sheet_options import (
     Vehicle,
     sheet_of,
 )
+from trifleet.commissioning.errors import BatchError
 
 if TYPE_CHECKING:
     from trifleet.commissioning.commission import Job
+    from trifleet.commissioning.paperwork import Papers
     from trifleet.commissioning.sheet import Sheet
     from workbench.events import Failure
 
@@ -44,6 +47,15 @@ OwnerKey = Annotated[
     typer.Option(help="The owner's private key, where it is yours: unlocks once, and locks again."),
 ]
 Mechanic = Annotated[str, typer.Option(help="Who does the work, as it stands in the work order.")]
+Notary = Annotated[
+    Path, typer.Option("--notary", help="Folder of the notary that signs (`trifleet notary`).")
+]
+WorkOrder = Annotated[
+    bool, typer.Option("--work-order/--no-work-order", help="Sign what was done; not with --sim.")
+]
+Url = Annotated[
+    str, typer.Option(help="Of the riders' server, for the label; else that of the notary.")
+]
 
 
 def commission(
@@ -58,6 +70,9 @@ def commission(
     release_threshold: Threshold = 2,
     owner_key: OwnerKey = None,
     mechanic: Mechanic = "",
+    notary: Notary = DEFAULT_NOTARY,
+    work_order: WorkOrder = True,
+    url: Url = "",
     in_vehicle: InVehicle = False,
     out: Out = DEFAULT_OUT,
     replace: Replace = False,
@@ -71,6 +86,7 @@ def commission(
     """From a bare board to the first unlock: interpreter, application, vehicle, self-test, label,
     work order. Run again, it goes on where it stopped. Try it with --sim.
     """
+    from trifleet.commissioning.paperwork import Papers
     from trifleet.commissioning.sheet import read_batch
 
     options = Options(port, as_json, dry_run, sim, sim_folder, yes)
@@ -92,9 +108,11 @@ def commission(
                 )
             ]
         job = _job(session, checkout, owner_key, in_vehicle, out, replace)
+        papers = Papers(_notary(session, notary, work_order), url)
         if not dry_run:
+            papers.check(sheets)
             check_clear(session)
-        _all(session, sheets, job)
+        _all(session, sheets, job, papers)
 
 
 def _job(
@@ -123,19 +141,18 @@ def _job(
     )
 
 
-def _all(session: Session, sheets: "list[Sheet]", job: "Job") -> None:
+def _all(session: Session, sheets: "list[Sheet]", job: "Job", papers: "Papers") -> None:
     """One after another; what one of them fails of keeps no other from its turn."""
-    from trifleet.commissioning.errors import BatchError
-
     results: list[dict[str, object]] = []
     session.values["vehicles"] = results
     failures: list[Failure] = []
-    alone = len(sheets) == 1
     for at, sheet in enumerate(sheets, 1):
-        if not alone:
-            session.say("vehicle", f"{at} of {len(sheets)}: {sheet.vehicle}")
+        name = ""
+        if len(sheets) > 1:
+            name = sheet.vehicle
+            session.say("vehicle", f"{at} of {len(sheets)}: {name}")
             _ask_for_board(session, sheet)
-        result, failure = _one(session, sheet, job, alone)
+        result, failure = _one(session, sheet, job, papers, name)
         results.append(result)
         if failure is not None:
             failures.append(failure)
@@ -145,7 +162,7 @@ def _all(session: Session, sheets: "list[Sheet]", job: "Job") -> None:
 
 
 def _one(
-    session: Session, sheet: "Sheet", job: "Job", alone: bool
+    session: Session, sheet: "Sheet", job: "Job", papers: "Papers", name: str
 ) -> "tuple[dict[str, object], Failure | None]":
     from trifleet.commissioning.commission import Commissioned, commission, preview
     from trifleet.commissioning.result import keep_result, result_of
@@ -154,19 +171,25 @@ def _one(
     failure = None
     try:
         with ExitStack() as stack:
-            name = "" if alone else sheet.vehicle
             port = session.find_port(sheet.port or session.options.port, stack, name)
             if session.options.dry_run:
                 return {"vehicle": sheet.vehicle} | preview(port, sheet, job), None
             commission(port, sheet, job, done)
     except Exception as error:
         failure = as_failure(error)
-        if failure is None or alone:
+        if failure is None:
             raise
-    finally:
-        if not session.options.dry_run:
-            keep_result(job.folder, done, failure)
+    if not session.options.dry_run:
+        papers.finish(job, done, sheet.mechanic, failure)
+        keep_result(job.folder, done, failure)
     return result_of(done, failure), failure
+
+
+def _notary(session: Session, folder: Path, is_wanted: bool) -> Path | None:
+    """A simulated vehicle has no ledger to go to, unless somebody gave it a notary."""
+    if session.options.sim and folder == DEFAULT_NOTARY:
+        return None
+    return folder if is_wanted else None
 
 
 def _ask_for_board(session: Session, sheet: "Sheet") -> None:
