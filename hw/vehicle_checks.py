@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import fields
+from pathlib import Path
 
 from hw.errors import ConfigError
 from hw.model.rollover import Condition, lifts
@@ -14,6 +15,7 @@ BRAKING_MPS2 = 5.0
 DRIVING_MPS2 = 2.0
 PASSENGER_KG = 60.0
 _OVERHANG_M = 0.8
+BOARDS = Path(__file__).parent.parent / "boards"
 
 
 def centre_of_mass(config: VehicleConfig, load: float) -> tuple[float, float]:
@@ -27,7 +29,7 @@ def centre_of_mass(config: VehicleConfig, load: float) -> tuple[float, float]:
 
 def check(config: VehicleConfig, document: Document) -> None:
     """Raises ConfigError that names the line of the value to change."""
-    for rule in (_limits, _body, _motors, _packs, _balance):
+    for rule in (_limits, _body, _motors, _packs, _board, _balance):
         rule(config, document)
 
 
@@ -96,6 +98,18 @@ def _packs(config: VehicleConfig, document: Document) -> None:
         if abs(pack.left_m) > config.geometry.track_m / 2:
             words = f"lies outside of the track of {config.geometry.track_m} m"
             raise _refuse(document, f"pack[{number}].left_m", words)
+
+
+def board_names() -> list[str]:
+    """Every board that has its pins written down."""
+    return sorted(path.parent.name for path in BOARDS.glob("*/pins.csv"))
+
+
+def _board(config: VehicleConfig, document: Document) -> None:
+    board = config.harness.board
+    if not (BOARDS / board / "pins.csv").exists():
+        words = f"{board!r} is no folder of boards/; expected {', '.join(board_names())}"
+        raise _refuse(document, "harness.board", words)
 
 
 def _balance(config: VehicleConfig, document: Document) -> None:

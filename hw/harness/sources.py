@@ -13,27 +13,22 @@ from hw.harness.loom import loom
 from hw.harness.model import Harness
 from hw.harness.rules import breaches
 from hw.harness.source import yaml
+from hw.vehicle_checks import BOARDS, board_names
 from hw.vehicle_config import load_vehicle, vehicle_names
 from hw.vehicle_schema import VehicleConfig
 
 FOLDER = Path(__file__).parent
-BOARDS = FOLDER.parent.parent / "boards"
 
 
 def boards_in_use() -> list[str]:
     return sorted({load_vehicle(name).harness.board for name in vehicle_names()})
 
 
-def board_names() -> list[str]:
-    """Every board that has its pins written down."""
-    return sorted(path.parent.name for path in BOARDS.glob("*/pins.csv"))
-
-
 def box_of(board: str) -> Harness:
     """The VCU's box with a board of `boards/`. Raises ConfigError."""
     if board not in board_names():
         expected = ", ".join(board_names())
-        raise ConfigError(f"harness.board: {board!r} is no folder of boards/; expected {expected}")
+        raise ConfigError(f"board {board!r} is no folder of boards/; expected {expected}")
     try:
         return checked(box(read_description(BOARDS / board), read_pins(BOARDS / board)))
     except DescriptionError as error:

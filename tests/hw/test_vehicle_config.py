@@ -90,6 +90,7 @@ CASES = {
     "payload_kg = 225.0": ("payload_kg = 100.0", "mass.payload_kg: 2 passengers take at least 120"),
     'wheels = "pair"': ('wheels = "left"', "motor[1].wheels: one motor drives pair or single"),
     'board = "arduino-portenta-h7"': ('board = "../virtual"', "the name of a folder of boards/"),
+    'board = "arduino-portenta-h7" ': ('board = "nope"', "harness.board: 'nope' is no folder of"),
     'connectors = "sealed"': ('connectors = "none"', "expected sealed or open, got 'none'"),
     "from_front_m = 1.30": ("from_front_m = 4.0", "pack[1].from_front_m: lies outside of the"),
     "left_m = 0.00": ("left_m = 0.60", "pack[1].left_m: lies outside of the track of 1.12 m"),

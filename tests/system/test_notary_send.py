@@ -14,7 +14,7 @@ from fleet_backend.ledger.errors import LedgerError
 from fleet_backend.receipts.logged import check_logged, trusting
 from protocol import statement, workorder
 from protocol.errors import VerifyError
-from tests.notary.documents import head, order
+from tests.notary.documents import CONTENT, head, order
 from trifleet.notary.notary import Notary, open_notary
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,19 +53,17 @@ def states(folder: Path) -> list[str]:
 def test_from_a_code_to_receipts_that_hold(
     stack: RunningStack, enrolled: Path, tmp_path: Path
 ) -> None:
-    bundle_head, body = head(), workorder.encode(order("trike-1"))
+    body = workorder.encode(order("trike-1"))
     with open_notary(enrolled) as notary:
         assert notary.append(statement.WORK_ORDER, body) == 0
-        assert notary.append(statement.RELEASE, bundle_head) == 1
-        assert notary.append(statement.RELEASE, bundle_head) == 1
         policy = notary.policy
-    assert states(enrolled) == ["waiting"] * 2
+    assert states(enrolled) == ["waiting"]
     sent = trifleet("notary", "send", "--folder", str(enrolled))
-    assert sent.returncode == 0 and "2 sent, 2 receipts" in sent.stdout, sent.stderr
-    assert states(enrolled) == ["receipt"] * 2
-    receipts = [_receipt(enrolled, number, tmp_path) for number in range(2)]
-    _outsiders_verify(receipts[0], stack)
-    _check_release(bundle_head, receipts, policy)
+    assert sent.returncode == 0 and "1 sent, 1 receipts" in sent.stdout, sent.stderr
+    assert states(enrolled) == ["receipt"]
+    receipt = _receipt(enrolled, 0, tmp_path)
+    _outsiders_verify(receipt, stack)
+    _check_release([receipt, _log_release(enrolled, tmp_path)], policy)
     _operator_sees(stack)
     _forget(enrolled)
 
@@ -89,7 +87,25 @@ def _outsiders_verify(receipt: Path, stack: RunningStack) -> None:
     assert done.returncode == 0 and "THIS RECEIPT HOLDS" in done.stdout, done.stdout
 
 
-def _check_release(bundle_head: bytes, receipts: list[Path], policy: object) -> None:
+def _log_release(folder: Path, where: Path) -> Path:
+    """The ledger before any vehicle: the receipt beside the bundle."""
+    bundle = where / "app-1.0.tfr"
+    bundle.write_bytes(head() + CONTENT)
+    asked = ("release", "log", str(bundle), "--notary", str(folder))
+    for _ in range(2):  # the second time it is there, and only checked
+        done = trifleet(*asked)
+        assert done.returncode == 0 and "by workshop-1" in done.stdout, done.stderr
+    other = where / "other.tfr"
+    other.write_bytes(head(3) + CONTENT)
+    receipt = where / "app-1.0.tfr.receipt"
+    (where / "other.tfr.receipt").write_bytes(receipt.read_bytes())
+    refused = trifleet("release", "log", str(other), "--notary", str(folder))
+    assert refused.returncode == 1 and "another-release" in refused.stderr
+    return receipt
+
+
+def _check_release(receipts: list[Path], policy: object) -> None:
+    bundle_head = head()
     of_order, of_release = (path.read_bytes() for path in receipts)
     logged = check_logged(bundle_head, of_release, policy)  # type: ignore[arg-type]
     assert (logged.notary, logged.seq) == ("workshop-1", 1)

@@ -61,6 +61,7 @@ class FakeFleet:
         self.idempotent: dict[str, tuple[str, str]] = {}
         self.quarantine: list[dict[str, object]] = []
         self.gaps: list[dict[str, object]] = []
+        self.work_orders: list[dict[str, object]] = []
         self.rollouts: list[dict[str, object]] = []
         self.releases: list[dict[str, object]] = []
         self.down = False
@@ -293,6 +294,7 @@ class Handlers:
             self.route("/v1/fleet/vehicles", self.fleet_vehicles, operator=True),
             self.route("/v1/fleet/vehicles/{id}/events", self.events, operator=True),
             self.route("/v1/fleet/vehicles/{id}/telemetry", self.telemetry, operator=True),
+            self.route("/v1/vehicles/{id}/work-orders", self.work_orders, operator=True),
             self.route("/v1/fleet/refusals", self.refusals, operator=True),
             self.route("/v1/fleet/gaps", self.gaps, operator=True),
             self.route("/v1/fleet/rollouts", self.rollouts, operator=True),
@@ -364,6 +366,12 @@ class Handlers:
         part = vehicle.entries[max(0, end - 20) : end]
         items = [vehicle.event_item(entry) for entry in reversed(part)]
         return JSONResponse({"items": items, "next": str(end - 20) if end > 20 else None})
+
+    async def work_orders(self, asked: Request) -> Response:
+        made = [one for one in self.fleet.work_orders if one["vehicle"] == asked.path_params["id"]]
+        start = int(asked.query_params.get("cursor", 0))
+        rest = str(start + 2) if len(made) > start + 2 else None
+        return JSONResponse({"items": made[start : start + 2], "next": rest})
 
     async def telemetry(self, asked: Request) -> Response:
         vehicle = self.fleet.vehicle(asked.path_params["id"])

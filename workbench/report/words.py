@@ -26,7 +26,7 @@ TITLES: dict[str, tuple[str, str]] = {
 SENTENCES: dict[str, tuple[str, str]] = {
     "done": ("done", "terminé"),
     "not-done": ("NOT finished (exit code {n})", "NON terminé (code de sortie {n})"),
-    "none": ("none", "aucun"),
+    "none": ("–", "–"),
     "no-clock": ("not known: the clock was not set", "inconnu : l’horloge n’était pas réglée"),
     "no-tests": ("no self-test was run", "aucun autotest n’a été fait"),
     "logged": (

@@ -1,20 +1,14 @@
 """`trifleet bench commission`: everything, in order, for one board or for the boards of a day."""
 
-import functools
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trifleet.commands.bench.application import (
-    BoardName,
-    Checkout,
-    application_files,
-    check_source,
-)
-from trifleet.commands.bench.label import DEFAULT_NOTARY
+from trifleet.commands.bench.application import BoardName
 from trifleet.commands.bench.options import AsJson, DryRun, Options, Port, Sim, SimFolder, Yes
+from trifleet.commands.bench.paper import Notary, notary_folder, sign
 from trifleet.commands.bench.selftest import InVehicle, check_clear, fitted, panel_seen
 from trifleet.commands.bench.session import Session, as_failure, at_bench
 from trifleet.commands.bench.sheet_options import (
@@ -30,12 +24,20 @@ from trifleet.commands.bench.sheet_options import (
     Vehicle,
     sheet_of,
 )
+from trifleet.commands.bench.source import (
+    Checkout,
+    Policy,
+    Release,
+    ReplaceRelease,
+    Wanted,
+    wanted,
+)
 from trifleet.commissioning.errors import BatchError
 
 if TYPE_CHECKING:
     from trifleet.commissioning.commission import Job
-    from trifleet.commissioning.paperwork import Papers
     from trifleet.commissioning.sheet import Sheet
+    from workbench.bench import Bench
     from workbench.events import Failure
 
 Batch = Annotated[
@@ -47,18 +49,13 @@ OwnerKey = Annotated[
     typer.Option(help="The owner's private key, where it is yours: unlocks once, and locks again."),
 ]
 Mechanic = Annotated[str, typer.Option(help="Who does the work, as it stands in the work order.")]
-Notary = Annotated[
-    Path, typer.Option("--notary", help="Folder of the notary that signs (`trifleet notary`).")
-]
-WorkOrder = Annotated[
-    bool, typer.Option("--work-order/--no-work-order", help="Sign what was done; not with --sim.")
-]
 Url = Annotated[
     str, typer.Option(help="Of the riders' server, for the label; else that of the notary.")
 ]
 
 
 def commission(
+    release: Release = None,
     vehicle: Vehicle = "",
     owner: Owner = "",
     configuration: Configuration = DEFAULT_CONFIGURATION,
@@ -70,8 +67,9 @@ def commission(
     release_threshold: Threshold = 2,
     owner_key: OwnerKey = None,
     mechanic: Mechanic = "",
-    notary: Notary = DEFAULT_NOTARY,
-    work_order: WorkOrder = True,
+    policy: Policy = None,
+    replace_release: ReplaceRelease = False,
+    notary: Notary = None,
     url: Url = "",
     in_vehicle: InVehicle = False,
     out: Out = DEFAULT_OUT,
@@ -86,7 +84,6 @@ def commission(
     """From a bare board to the first unlock: interpreter, application, vehicle, self-test, label,
     work order. Run again, it goes on where it stopped. Try it with --sim.
     """
-    from trifleet.commissioning.paperwork import Papers
     from trifleet.commissioning.sheet import read_batch
 
     options = Options(port, as_json, dry_run, sim, sim_folder, yes)
@@ -107,17 +104,17 @@ def commission(
                     mechanic=mechanic,
                 )
             ]
-        job = _job(session, checkout, owner_key, in_vehicle, out, replace)
-        papers = Papers(_notary(session, notary, work_order), url)
+        asked = wanted(session, release, checkout, policy, notary, replace_release)
+        job = _job(session, asked, owner_key, in_vehicle, out, replace)
+        job.notary, job.address = notary_folder(session, notary, sheets), url
         if not dry_run:
-            papers.check(sheets)
             check_clear(session)
-        _all(session, sheets, job, papers)
+        _all(session, sheets, job)
 
 
 def _job(
     session: Session,
-    checkout: bool,
+    asked: Wanted,
     owner_key: Path | None,
     in_vehicle: bool,
     out: Path,
@@ -125,13 +122,19 @@ def _job(
 ) -> "Job":
     from fleet_backend.fleet import keys
     from trifleet.commissioning.commission import Job
+    from trifleet.commissioning.releases import Believed
 
     key = keys.load_rsa(owner_key) if owner_key else None
     if session.options.sim and key is None:
         key = session.sim_owner()
-    check_source(session, checkout)
+
+    def check(bench: "Bench", sheet: "Sheet") -> None:
+        asked.believed = Believed(sheet.release_keys, sheet.release_threshold)
+        asked.check(bench)
+
     return Job(
-        functools.cache(lambda: application_files(session)),
+        asked.source,
+        check,
         session.sink,
         out,
         fitted=fitted(in_vehicle),
@@ -141,7 +144,7 @@ def _job(
     )
 
 
-def _all(session: Session, sheets: "list[Sheet]", job: "Job", papers: "Papers") -> None:
+def _all(session: Session, sheets: "list[Sheet]", job: "Job") -> None:
     """One after another; what one of them fails of keeps no other from its turn."""
     results: list[dict[str, object]] = []
     session.values["vehicles"] = results
@@ -152,7 +155,7 @@ def _all(session: Session, sheets: "list[Sheet]", job: "Job", papers: "Papers") 
             name = sheet.vehicle
             session.say("vehicle", f"{at} of {len(sheets)}: {name}")
             _ask_for_board(session, sheet)
-        result, failure = _one(session, sheet, job, papers, name)
+        result, failure = _one(session, sheet, job, name)
         results.append(result)
         if failure is not None:
             failures.append(failure)
@@ -162,7 +165,7 @@ def _all(session: Session, sheets: "list[Sheet]", job: "Job", papers: "Papers") 
 
 
 def _one(
-    session: Session, sheet: "Sheet", job: "Job", papers: "Papers", name: str
+    session: Session, sheet: "Sheet", job: "Job", name: str
 ) -> "tuple[dict[str, object], Failure | None]":
     from trifleet.commissioning.commission import Commissioned, commission, preview
     from trifleet.commissioning.result import keep_result, result_of
@@ -180,16 +183,9 @@ def _one(
         if failure is None:
             raise
     if not session.options.dry_run:
-        papers.finish(job, done, sheet.mechanic, failure)
+        sign(session, sheet, job, done, failure)
         keep_result(job.folder, done, failure)
     return result_of(done, failure), failure
-
-
-def _notary(session: Session, folder: Path, is_wanted: bool) -> Path | None:
-    """A simulated vehicle has no ledger to go to, unless somebody gave it a notary."""
-    if session.options.sim and folder == DEFAULT_NOTARY:
-        return None
-    return folder if is_wanted else None
 
 
 def _ask_for_board(session: Session, sheet: "Sheet") -> None:

@@ -8,9 +8,10 @@ import typer
 from trifleet.commands.bench.label import DEFAULT_NOTARY
 from trifleet.commands.bench.options import AsJson, Options
 from trifleet.commands.bench.session import Session, at_bench
-from trifleet.commands.common import print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from workbench.report.facts import Report
 
 Folder = Annotated[Path, typer.Option("--notary", help="The notary's folder.")]
@@ -82,6 +83,20 @@ def _show(found: "Report", language: Language) -> None:
     from workbench.report import facts
     from workbench.report.words import TITLES, say
 
-    print_table((say(TITLES, "title", language), ""), facts.rows(found, language))
-    titles = (say(TITLES, name, language) for name in ("step", "result", "measured"))
-    print_table(titles, facts.tests(found, language))
+    _table([say(TITLES, "title", language), ""], facts.rows(found, language))
+    titles = [say(TITLES, name, language) for name in ("step", "result", "measured")]
+    _table(titles, facts.tests(found, language))
+
+
+def _table(titles: list[str], rows: "Sequence[Sequence[str]]") -> None:
+    """Digests go on in the next line: half of one proves nothing. A name is no markup."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table()
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console().print(table)
