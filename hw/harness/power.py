@@ -60,7 +60,7 @@ def _add_pack(wiring: Wiring, number: int, pack: Pack) -> None:
     current = electrical.drive_current_a(wiring.config)
     wiring.harness.add(_pack(wiring, number, pack))
     wiring.fuse(fuse, electrical.fuse_for(current))
-    words = f"{electrical.contactor_for(current):g} A, coil {wiring.pack_v:.0f} V with its own suppressor"
+    words = f"{electrical.contactor_for(current):g} A, coil {wiring.pack_v:.0f} V with suppressor"
     pins = ("1", "2", "A1", "A2")
     wiring.harness.add(Part(contactor, "Contactor", words, pins, "power distribution"))
     for net in (
