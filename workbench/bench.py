@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from binascii import crc32
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from workbench.checked import Checked
-from workbench.errors import DeviceError, NoReplyError, NoSuchFileError, ReplyError
+from workbench.errors import DeviceError, NoReplyError, ReplyError
 from workbench.files import BoardFiles
 from workbench.interpreter import IS_OURS, Interpreter, enter, recognise
 from workbench.raw_repl import RawRepl
@@ -20,12 +20,18 @@ from workbench.raw_repl import RawRepl
 STAY = "stay"
 RESET_TIMEOUT_S = 15.0
 ANSWER_TIMEOUT_S = 3.0
-# In one piece, because an application's watchdog goes on.
-_HOLD = f"""import sys
+# In one piece: no cut comes between, and no watchdog.
+_HOLD = f"""import machine, sys
 if {IS_OURS}:
     open({STAY!r}, 'w').close()
-    import machine
-    _bench = True
+    machine.reset()
+"""
+_HELD = f"""import os
+if '_bench' not in globals():
+    try:
+        os.remove({STAY!r})
+    except OSError:
+        pass
     print('held')
 """
 # An interrupt sooner than this could come before the reset and take it back.
@@ -50,21 +56,19 @@ def on_bench(port: str) -> Iterator[Bench]:
         enter(repl)
         _reset(repl)
         bench = Bench(repl, recognise(repl))
-        # main.py took it away, unless it was interrupted first. Power that goes during the work
-        # must find a board that starts.
-        with suppress(NoSuchFileError):
-            bench.files.remove(STAY)
         try:
             yield bench
         finally:
             bench.repl.send("import machine; machine.reset()")
 
 
-def _sure(repl: RawRepl, code: str) -> bytes:
-    """Runs it only if it is what was sent: the tools' own means are not there yet."""
-    checked = f"import binascii\n_code = {code!r}\nif binascii.crc32(_code.encode()) == "
-    checked += f"{crc32(code.encode())}: exec(_code)\nelse: raise ValueError('damaged')"
-    return repl.exec(checked, timeout_s=ANSWER_TIMEOUT_S)
+def _sure(code: str) -> str:
+    """Runs only as it was sent: the tools' own means are not there yet."""
+    return (
+        f"import binascii\n_code = {code!r}\n"
+        f"if binascii.crc32(_code.encode()) != {crc32(code.encode())}:\n"
+        "    raise ValueError('damaged')\nexec(_code)"
+    )
 
 
 def _reset(repl: RawRepl) -> None:
@@ -82,12 +86,16 @@ def _reset(repl: RawRepl) -> None:
 
 
 def _was_reset(repl: RawRepl, deadline: float) -> bool:
+    if repl.exec("_bench = True\nprint(_bench)", timeout_s=ANSWER_TIMEOUT_S).strip() != b"True":
+        raise ReplyError(f"{repl.port}: an answer to something else")
     # Each time: a reset that came later than it was looked for has taken the file away.
-    if _sure(repl, _HOLD).strip() != b"held":
-        recognise(repl)  # says what is wrong with it
-        return False
-    repl.send("machine.reset()")
+    repl.send(_sure(_HOLD))
     time.sleep(RESET_PAUSE_S)
     repl.enter(timeout_s=max(0.0, deadline - time.monotonic()))
-    held = repl.exec("print('_bench' in globals())", timeout_s=ANSWER_TIMEOUT_S)
-    return held.strip() == b"False"
+    # Taken away at once, where main.py was interrupted before it did: power that goes from here on
+    # finds a board that starts.
+    held = repl.exec(_HELD, timeout_s=ANSWER_TIMEOUT_S)
+    if held.strip() == b"held":
+        return True
+    recognise(repl)  # says what is wrong with it
+    return False

@@ -20,6 +20,7 @@ MEASUREMENTS = (
     "ledger",
     "gateway",
     "stack",
+    "commission",
     "ota",
 )
 
