@@ -194,7 +194,7 @@ ADVICE: dict[type[errors.WorkbenchError], Advice] = {
         "Lock it, let it stand, and run this again; docs/diagnosis.md has each reason.",
     ),
     errors.PresentationRefusedError: (
-        Exit.NOT_SIGNED,
+        Exit.REFUSED,
         "The vehicle does not obey this signature",
         "Ask the owner for a grant with the actions UPDATE and DIAGNOSE for this vehicle.",
     ),
