@@ -11,7 +11,8 @@ from boards.description import BoardDescription
 from boards.pins import BoardPin
 from hw.errors import ConfigError
 from hw.harness.model import Component, Harness, Net, Part
-from hw.harness.signals import OUTPUTS_A, SWITCH_LIMIT_A, VCU_PINS
+from hw.harness.supply import OUTPUTS_A, VCU_PINS
+from hw.harness.wiring import SWITCH_LIMIT_A
 
 PULL = "Resistor 10 kΩ, 1 %, 0.25 W"
 # Inputs: strong enough for an RP2350, whose pins leak (erratum E9).
@@ -76,7 +77,7 @@ class Box:
         labels = [self.label(signal) for signal in self._pins]
         ports = ("5V", "3V3", "GND")
         self.harness.add(Part("BOARD", "Board", board.title, (*labels, *ports)))
-        self.harness.add(Part("X1", "Plug of the box", "20 pins", VCU_PINS))
+        self.harness.add(Part("X1", "Plug of the box", f"{len(VCU_PINS)} contacts", VCU_PINS))
         for name, what in (("R5V", "5 V"), ("R3V3", "3.3 V"), ("RGND", "ground")):
             self.harness.bar(name, "Rail", what)
 

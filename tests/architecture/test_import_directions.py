@@ -27,7 +27,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
             "fleet_backend.receipts",
             "fleet_backend.tracing",
         },
-        {"can", "isotp", "paho", "cryptography"},
+        {"can", "isotp", "paho", "cryptography", "tuf", "udsoncan"},
     ),
     "fleet_backend.ledger": (set(), {"cryptography"}),
     "fleet_backend.receipts": ({"protocol", "fleet_backend.ledger"}, {"cryptography"}),

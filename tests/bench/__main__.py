@@ -20,6 +20,7 @@ MEASUREMENTS = (
     "ledger",
     "gateway",
     "stack",
+    "ota",
 )
 
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 from cantools.database import load_file
+from hypothesis import given
+from hypothesis import strategies as st
 
 from boards.description import read_description
 from boards.pins import read_pins
@@ -12,7 +14,7 @@ from hw.can.database import DBC
 from hw.electrical import AMPACITY_A, FUSES_A
 from hw.errors import ConfigError
 from hw.harness.box import box
-from hw.harness.loom import loom
+from hw.harness.loom import loom, terminals
 from hw.harness.model import Cable, Harness
 from hw.harness.rules import breaches
 from hw.harness.sources import box_of, loom_of
@@ -235,6 +237,64 @@ def spoilt(change: str) -> Harness:
 def test_a_fault_is_named(change: str, words: str) -> None:
     assert breaches(loom(PASSENGER)) == []
     assert words in "; ".join(breaches(spoilt(change)))
+
+
+@st.composite
+def any_vehicle(draw: st.DrawFn) -> VehicleConfig:
+    """Whatever is fitted, wherever it lies: one or two motors and packs, with or without."""
+    config = draw(st.sampled_from(CONFIGS))
+    cells, power = draw(st.integers(6, 31)), draw(st.floats(100, 60_000))
+    pack = replace(config.packs[0], cells=cells, capacity_ah=draw(st.floats(1, 400)))
+    other = replace(pack, left_m=draw(st.floats(-0.5, 0.5)))
+    motor = replace(config.motors[0], power_w=power)
+    pair = tuple(replace(motor, wheels=wheels) for wheels in ("left", "right"))
+    one = replace(motor, wheels=draw(st.sampled_from(["pair", "single"])))
+    sensors = replace(
+        config.sensors,
+        gnss=draw(st.booleans()),
+        steering=draw(st.booleans()),
+        motor_thermistors=draw(st.integers(1, 2)),
+    )
+    return replace(
+        config,
+        packs=draw(st.sampled_from([(pack,), (pack, other)])),
+        motors=draw(st.sampled_from([(one,), pair])),
+        sensors=sensors,
+        geometry=replace(config.geometry, wheelbase_m=draw(st.floats(0.8, 5))),
+    )
+
+
+@given(any_vehicle())
+def test_any_vehicle_gets_a_whole_harness_or_a_reason(config: VehicleConfig) -> None:
+    try:
+        harness = loom(config)
+    except ConfigError as error:
+        assert "take more cells in series or less power" in str(error)
+        return
+    assert breaches(harness) == []
+    counted = Counter(name for sheet in harness.sheets() for name in shown(harness, sheet))
+    assert counted == Counter(dict.fromkeys(harness.parts, 1))
+
+
+def shown(harness: Harness, sheet: str) -> list[str]:
+    """The parts that a sheet has in its bill of materials."""
+    return [part.name for part in harness.on_sheet(sheet).parts.values() if part.counted]
+
+
+def test_mains_share_no_plug_with_the_low_voltage() -> None:
+    harness = loom_of(PASSENGER)
+    assert [cable.wires[0].colour for cable in between(harness, "INLET", "CHG")] == ["BN"]
+    assert terminals(harness)["Ferrule, 2.5 mm²"] == 6
+    assert harness.parts["CHG"].plug == "Plug, sealed, IP67, 2 pins"
+    assert "Mains plug, 3 poles, touch-proof" in [c.name for c in harness.parts["CHG"].components]
+
+
+@each_vehicle
+def test_every_wire_s_end_is_crimped_once(config: VehicleConfig) -> None:
+    harness = loom_of(config)
+    ends = sum(2 * len(cable.wires) for cable in harness.cables)
+    shared = 2 * sum(1 for part in harness.parts.values() if part.node)  # the bus passes
+    assert sum(terminals(harness).values()) == ends - shared
 
 
 def test_a_vehicle_that_no_wire_carries_is_refused() -> None:

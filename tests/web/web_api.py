@@ -62,6 +62,8 @@ class FakeFleet:
         self.quarantine: list[dict[str, object]] = []
         self.gaps: list[dict[str, object]] = []
         self.work_orders: list[dict[str, object]] = []
+        self.rollouts: list[dict[str, object]] = []
+        self.releases: list[dict[str, object]] = []
         self.down = False
         self.grant_delay_s = 0.2
         self.grant_refusal: str | None = None
@@ -295,6 +297,8 @@ class Handlers:
             self.route("/v1/vehicles/{id}/work-orders", self.work_orders, operator=True),
             self.route("/v1/fleet/refusals", self.refusals, operator=True),
             self.route("/v1/fleet/gaps", self.gaps, operator=True),
+            self.route("/v1/fleet/rollouts", self.rollouts, operator=True),
+            self.route("/v1/fleet/releases", self.releases, operator=True),
             self.route("/v1/fleet/receipts/{leaf:int}", self.leaf_receipt, operator=True),
             self.route("/v1/fleet/stream", self.fleet_stream, operator=True),
         ]
@@ -384,6 +388,12 @@ class Handlers:
         ]
         items.sort(key=lambda item: -int(str(item["id"])))
         return JSONResponse({"items": self.fleet.quarantine + items, "next": None})
+
+    async def rollouts(self, _: Request) -> Response:
+        return JSONResponse({"items": self.fleet.rollouts})
+
+    async def releases(self, _: Request) -> Response:
+        return JSONResponse({"items": self.fleet.releases})
 
     async def gaps(self, _: Request) -> Response:
         return JSONResponse({"items": self.fleet.gaps, "next": "7" if self.fleet.gaps else None})

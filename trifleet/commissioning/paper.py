@@ -36,7 +36,7 @@ def work_order_of(done: Commissioned, mechanic: str, outcome: int, now: int) -> 
         done.begin,
         max(now, done.begin),
         str(board.interpreter)[: workorder.MAX_VERSION],
-        b"",
+        done.release,
         sorted((path, bytes.fromhex(digest)) for path, digest in done.files.items()),
         made.config_sha256 if made else b"",
         made.fingerprint if made else b"",

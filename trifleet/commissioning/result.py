@@ -20,6 +20,7 @@ def result_of(done: Commissioned, failure: Failure | None = None) -> dict[str, o
         "board": board.board if board else None,
         "board_id": board.interpreter.unique_id.hex() if board else None,
         "interpreter": ".".join(map(str, board.interpreter.version)) if board else None,
+        "release": done.release.hex() or None,
         "files": done.files,
         "written": list(done.flashed.written) if done.flashed else None,
         "key_fingerprint": made.fingerprint.hex() if made else None,

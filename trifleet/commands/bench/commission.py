@@ -1,18 +1,12 @@
 """`trifleet bench commission`: everything, in order, for one board or for the boards of a day."""
 
-import functools
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trifleet.commands.bench.application import (
-    BoardName,
-    Checkout,
-    application_files,
-    check_source,
-)
+from trifleet.commands.bench.application import BoardName
 from trifleet.commands.bench.options import AsJson, DryRun, Options, Port, Sim, SimFolder, Yes
 from trifleet.commands.bench.paper import Notary, notary_folder, sign
 from trifleet.commands.bench.selftest import InVehicle, check_clear, fitted, panel_seen
@@ -30,11 +24,20 @@ from trifleet.commands.bench.sheet_options import (
     Vehicle,
     sheet_of,
 )
+from trifleet.commands.bench.source import (
+    Checkout,
+    Policy,
+    Release,
+    ReplaceRelease,
+    Wanted,
+    wanted,
+)
 from trifleet.commissioning.errors import BatchError
 
 if TYPE_CHECKING:
     from trifleet.commissioning.commission import Job
     from trifleet.commissioning.sheet import Sheet
+    from workbench.bench import Bench
     from workbench.events import Failure
 
 Batch = Annotated[
@@ -52,6 +55,7 @@ Url = Annotated[
 
 
 def commission(
+    release: Release = None,
     vehicle: Vehicle = "",
     owner: Owner = "",
     configuration: Configuration = DEFAULT_CONFIGURATION,
@@ -63,6 +67,8 @@ def commission(
     release_threshold: Threshold = 2,
     owner_key: OwnerKey = None,
     mechanic: Mechanic = "",
+    policy: Policy = None,
+    replace_release: ReplaceRelease = False,
     notary: Notary = None,
     url: Url = "",
     in_vehicle: InVehicle = False,
@@ -98,7 +104,8 @@ def commission(
                     mechanic=mechanic,
                 )
             ]
-        job = _job(session, checkout, owner_key, in_vehicle, out, replace)
+        asked = wanted(session, release, checkout, policy, notary, replace_release)
+        job = _job(session, asked, owner_key, in_vehicle, out, replace)
         job.notary, job.address = notary_folder(session, notary, sheets), url
         if not dry_run:
             check_clear(session)
@@ -107,7 +114,7 @@ def commission(
 
 def _job(
     session: Session,
-    checkout: bool,
+    asked: Wanted,
     owner_key: Path | None,
     in_vehicle: bool,
     out: Path,
@@ -115,13 +122,19 @@ def _job(
 ) -> "Job":
     from fleet_backend.fleet import keys
     from trifleet.commissioning.commission import Job
+    from trifleet.commissioning.releases import Believed
 
     key = keys.load_rsa(owner_key) if owner_key else None
     if session.options.sim and key is None:
         key = session.sim_owner()
-    check_source(session, checkout)
+
+    def check(bench: "Bench", sheet: "Sheet") -> None:
+        asked.believed = Believed(sheet.release_keys, sheet.release_threshold)
+        asked.check(bench)
+
     return Job(
-        functools.cache(lambda: application_files(session)),
+        asked.source,
+        check,
         session.sink,
         out,
         fitted=fitted(in_vehicle),

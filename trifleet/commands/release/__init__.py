@@ -2,7 +2,7 @@
 
 import typer
 
-from trifleet.commands.release import keys, make, read
+from trifleet.commands.release import keys, log, make, publish, read, repository, rollout
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,3 +21,7 @@ app.command("build")(make.build)
 app.command("sign")(make.sign)
 app.command("verify")(read.verify)
 app.command("inspect")(read.inspect)
+app.command("log")(log.log)
+app.command("publish")(publish.publish)
+app.add_typer(repository.app, name="repository")
+app.add_typer(rollout.app, name="rollout")
