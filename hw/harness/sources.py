@@ -1,5 +1,5 @@
-"""Every WireViz source of the project by its name: the loom of each vehicle, the box of each board
-that a vehicle takes.
+"""Every WireViz source of the project by its name: the loom of each vehicle, and the VCU's box
+with each board.
 """
 
 from pathlib import Path
@@ -20,8 +20,9 @@ from hw.vehicle_schema import VehicleConfig
 FOLDER = Path(__file__).parent
 
 
-def boards_in_use() -> list[str]:
-    return sorted({load_vehicle(name).harness.board for name in vehicle_names()})
+def drawn_boards() -> list[str]:
+    """Every board that one can hold in one's hands."""
+    return [name for name in board_names() if name != "virtual"]
 
 
 def box_of(board: str) -> Harness:
@@ -53,7 +54,7 @@ def sources() -> dict[str, str]:
     found: dict[str, str] = {}
     for name in vehicle_names():
         found |= sheets(name, loom_of(load_vehicle(name)), f"hw/vehicles/{name}.toml")
-    for board in boards_in_use():
+    for board in drawn_boards():
         found |= sheets(f"vcu-box-{board}", box_of(board), f"boards/{board}")
     return found
 
