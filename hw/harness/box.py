@@ -11,7 +11,7 @@ from boards.description import BoardDescription
 from boards.pins import BoardPin
 from hw.errors import ConfigError
 from hw.harness.model import Component, Harness, Net, Part
-from hw.harness.supply import OUTPUTS_A, VCU_PINS
+from hw.harness.supply import LIGHT_PINS, OUTPUTS_A, vcu_pins
 from hw.harness.wiring import SWITCH_LIMIT_A
 
 PULL = "Resistor 10 kΩ, 1 %, 0.25 W"
@@ -31,6 +31,7 @@ SWITCHED = {
     "lights": ("LAMPF", "LAMPR"),
     "horn": ("HORN",),
 }
+LED, ON_BOARD = "led", "on the board"
 PLUG = {"lock_sense": "SENSE", "wake_button": "WAKE"}
 # An MCP2518FD between board and transceiver, and what it needs of the board.
 CONTROLLER = {
@@ -55,6 +56,11 @@ def box(board: BoardDescription, pins: tuple[BoardPin, ...]) -> Harness:
     return wired.harness
 
 
+def has_light_outside(pins: tuple[BoardPin, ...]) -> bool:
+    """Not where the board's light is soldered to it."""
+    return all(pin.header != ON_BOARD for pin in pins if pin.signal == LED)
+
+
 def board_transceiver(board: BoardDescription) -> str:
     """The virtual board has none: any transceiver for 5 V then."""
     named = board.can.transceiver
@@ -74,10 +80,13 @@ class Box:
         self._resistors = 0
         self._external = any(signal in CONTROLLER for signal in self._pins)
         self._check()
-        labels = [self.label(signal) for signal in self._pins]
+        self._light = has_light_outside(pins)
+        labels = [self.label(one) for one in self._pins if one != LED or self._light]
         ports = ("5V", "3V3", "GND")
-        self.harness.add(Part("BOARD", "Board", board.title, (*labels, *ports)))
-        self.harness.add(Part("X1", "Plug of the box", f"{len(VCU_PINS)} contacts", VCU_PINS))
+        note = "" if self._light else "Its own light is the status light: the box has a window."
+        self.harness.add(Part("BOARD", "Board", board.title, (*labels, *ports), note=note))
+        plug = vcu_pins(self._light)
+        self.harness.add(Part("X1", "Plug of the box", f"{len(plug)} contacts", plug))
         for name, what in (("R5V", "5 V"), ("R3V3", "3.3 V"), ("RGND", "ground")):
             self.harness.bar(name, "Rail", what)
 
@@ -161,7 +170,7 @@ class Box:
         for pin in ("LOCK-", "DOOR-"):
             wire = ("BK", pin, "*")
             self._thick("X1", "RGND", wire, OUT_MM2, max(OUTPUTS_A.values()), SWITCH_LIMIT_A)
-        for pin in ("EN_GND", "LED-"):
+        for pin in ("EN_GND", LIGHT_PINS[1]) if self._light else ("EN_GND",):
             self._wire("X1", "RGND", ("BK", pin, "*"))
 
     def inputs(self) -> None:
@@ -175,9 +184,13 @@ class Box:
             self.harness.add(Part(name, "Resistor 1 kΩ, 1 %, 0.25 W", "in series", ("1", "2")))
             self._wire("R3V3", name, ("PK", "*", "1"))
             self._wire(name, "X1", ("PK", "2", pin))
+        if self._light:
+            self._add_light()
+
+    def _add_light(self) -> None:
         self.harness.add(Part("RLED", "Resistor 330 Ω, 1 %, 0.25 W", "in series", ("1", "2")))
-        self._signal("led", "RLED", "1", "VT")
-        self._wire("RLED", "X1", ("VT", "2", "LED+"))
+        self._signal(LED, "RLED", "1", "VT")
+        self._wire("RLED", "X1", ("VT", "2", LIGHT_PINS[0]))
 
     def _pull(self, signal: str, part: str, pin: str) -> None:
         self._resistors += 1
@@ -234,7 +247,7 @@ class Box:
     def _check(self) -> None:
         """Every signal leads somewhere, and every part gets its own."""
         bus = {"can_standby", "can_rx", *(CONTROLLER if self._external else {"can_tx"})}
-        needed = {*bus, *SWITCHED, *PLUG, "supply_sense", "led"}
+        needed = {*bus, *SWITCHED, *PLUG, "supply_sense", LED}
         for signal in sorted(needed - set(self._pins)):
             raise ConfigError(f"board {self._board.name}: pins.csv: signal {signal} is missing")
         for signal in sorted(set(self._pins) - needed - {WAKE}):
