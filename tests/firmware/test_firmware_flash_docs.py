@@ -14,9 +14,10 @@ from vcu.flash.pair import Pair
 from vcu.flash.segments import SEGMENT_BYTES
 from vcu.flash.store import Store
 from vcu.uds import troubles
-from vcu.update import kept, trial
+from vcu.update import kept
+from vcu.update.desk import RELEASE_FILE
 from vcu.update.folder_slots import FolderSlots
-from vcu.update.updates import RELEASE_FILE
+from vcu.update.updates import TRIAL_FILE
 from vcu_bench import NOW_S, Bench, configure, identity
 
 from workbench.application import AS_SOURCE
@@ -55,7 +56,7 @@ def written():
         START["SLEEP_FILE"],
     }
     names |= {pair + letter for pair in (kept.PAIR, troubles.PAIR) for letter in (".a", ".b")}
-    names |= {trial._FILE, RELEASE_FILE}
+    names |= {TRIAL_FILE, RELEASE_FILE}
     for running in (0, 1):
         slots = FolderSlots(running)
         names |= {slots._path + "/", slots._seals[1]}
