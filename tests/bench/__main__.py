@@ -14,6 +14,7 @@ MEASUREMENTS = (
     "heap",
     "day",
     "wear",
+    "uds",
     "ingest",
     "load",
     "telemetry",
