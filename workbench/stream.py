@@ -118,7 +118,10 @@ class Stream:
     def _run(self, pieces: Sequence[Piece], begin: int, ahead: int) -> Iterator[int]:
         """Yields how many pieces are acknowledged."""
         self._checked.send(f"_stream({self._sink})")
-        self._expect(b"go", _STARTED_WITHIN_S)
+        try:
+            self._expect(b"go", _STARTED_WITHIN_S)
+        except DeviceError as error:  # the sink was not called yet
+            raise ReplyError(f"{self._repl.port}: damaged on its way: {error}") from error
         sent = begin
         for done in range(begin, len(pieces)):
             while sent < min(len(pieces), done + ahead):
