@@ -37,7 +37,7 @@ def check_description(board: BoardDescription, refuse: Refuse) -> None:
     _check_can(board, refuse)
     _check_memory(board, refuse)
     pins = set(board.wake.pins)
-    if not ("BUTTON" in pins and pins & BUS_PINS or board.wake.missing):
+    if not (("BUTTON" in pins and pins & BUS_PINS) or board.wake.missing):
         refuse("wake.missing", "must say what does not wake the board, and why")
 
 

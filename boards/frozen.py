@@ -1,6 +1,7 @@
 """`trifleet_board.py`, the module of a board's interpreter that says what board it is.
 
-Made from board.toml; firmware/vcu/can/choice.py reads it. `python -m boards.frozen BOARD` prints it.
+Made from board.toml; firmware/vcu/can/choice.py reads it. `python -m boards.frozen BOARD` prints
+it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The pins.csv that MicroPython's build wants, from ours: `python -m boards.micropython_pins BOARD`.
+"""The pins.csv that MicroPython's build wants, from ours, so that `machine.Pin("LOCK")` finds its
+pin on a real board: `python -m boards.micropython_pins BOARD`.
 
-So `machine.Pin("LOCK")` finds its pin on a real board. With `--micropython CHECKOUT` the rows of
-MicroPython's own definition of the board come first, because its mpconfigboard.h needs their names.
+With `--micropython CHECKOUT` the rows of MicroPython's own definition of the board come first,
+because its mpconfigboard.h needs their names.
 """
 
 from __future__ import annotations
@@ -23,26 +24,31 @@ PORTS = {
     "rp2": re.compile(r"GPIO(0|[1-9][0-9]?)"),
     "esp32": re.compile(r"GPIO(0|[1-9][0-9]?)"),
 }
+# Ports whose mpconfigboard.h uses names of pins.csv.
+NAMES_IN_C = frozenset({"stm32"})
 
 
 def micropython_pins(board: BoardDescription, pins: Sequence[BoardPin], theirs: str = "") -> str:
     """`name,pin` a line, after the text of MicroPython's own file. Raises DescriptionError for a
-    pin that the port cannot name, and for a name that means another pin there."""
-    form = PORTS.get(board.interpreter.port)
+    pin that the port cannot name, and where a name that C code of the port uses has another pin."""
+    port = board.interpreter.port
+    form = PORTS.get(port)
     if form is None:
-        raise DescriptionError(f"{board.name}: port {board.interpreter.port} has no pins.csv")
-    known = _rows(theirs)
-    lines = [theirs if not theirs or theirs.endswith("\n") else theirs + "\n"]
+        raise DescriptionError(f"{board.name}: port {port} has no pins.csv")
     for pin in pins:
         if form.fullmatch(pin.pin) is None:
-            raise DescriptionError(f"{board.name}: {pin.pin} is no pin of {board.interpreter.port}")
-        if known.get(pin.name, pin.pin) != pin.pin:
-            raise DescriptionError(
-                f"{board.name}: {pin.name} is {known[pin.name]} in MicroPython's own pins.csv"
-            )
-        if pin.name not in known:
-            lines.append(f"{pin.name},{pin.pin}\n")
-    return "".join(lines)
+            raise DescriptionError(f"{board.name}: {pin.pin} is no pin of {port}")
+    ours = {pin.name: pin.pin for pin in pins}
+    lines = []
+    for line in theirs.splitlines():
+        name, their = _row(line)
+        if port in NAMES_IN_C and ours.get(name, their) != their:
+            raise DescriptionError(f"{board.name}: {name} is {their} in MicroPython's own pins.csv")
+        if name not in ours:
+            lines.append(line)
+    return "".join(f"{line}\n" for line in lines) + "".join(
+        f"{name},{chip}\n" for name, chip in ours.items()
+    )
 
 
 def definition(board: BoardDescription, micropython: Path) -> Path:
@@ -59,9 +65,11 @@ def their_pins(board: BoardDescription, micropython: Path) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
-def _rows(text: str) -> dict[str, str]:
-    rows = [line.split(",") for line in text.splitlines() if not line.startswith("#")]
-    return {row[0].lstrip("-"): row[1].lstrip("-") for row in rows if len(row) == 2}
+def _row(line: str) -> tuple[str, str]:
+    fields = line.split(",")
+    if line.startswith("#") or len(fields) != 2:
+        return "", ""
+    return fields[0].lstrip("-"), fields[1].lstrip("-")  # a hyphen hides it
 
 
 def main(arguments: list[str]) -> int:

@@ -60,6 +60,9 @@ class Exchange:
         self._gossip = gossip
         self._tell = tell
         self.tracer: Tracer = OFF
+        # Where there are updates: an answer about releases, and a command on its way.
+        self.on_release: Callable[[bytes], None] | None = None
+        self.on_delivery: Callable[[str, bytes], None] | None = None
         self._lanes = Lanes(
             limits.statements_in_flight, limits.first_resend_s, limits.longest_resend_s
         )
@@ -104,6 +107,9 @@ class Exchange:
                 self._on_command(event.payload)
             elif event.topic == courier.topic(self._gateway, courier.DOWN_CHECKPOINT):
                 self._on_checkpoint(event.payload)
+            elif event.topic == courier.topic(self._gateway, courier.DOWN_RELEASE):
+                if self.on_release is not None:
+                    self.on_release(event.payload)
             else:
                 self.counters["unknown topic"] += 1
         except (DecodeError, VerifyError) as error:
@@ -146,6 +152,8 @@ class Exchange:
         decided = self._commands.receive(unverified, self._clock.read().time)
         if isinstance(decided, Delivery):
             self.tracer.begin(ids.DELIVER, decided.command_id)
+            if self.on_delivery is not None:
+                self.on_delivery(decided.vehicle, decided.presentation)
         if isinstance(decided, Report):
             self._reports.append(decided)
         elif isinstance(decided, Delivery) and not self._buses[decided.vehicle].deliver(decided):

@@ -5,13 +5,14 @@ import threading
 import time
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge_gateway import key_rotation
 from edge_gateway.checkpoints import Checkpoints
 from edge_gateway.clock import Clock
-from edge_gateway.errors import CheckpointsError, GatewayError
+from edge_gateway.errors import CheckpointsError, GatewayError, SettingsError
 from edge_gateway.events import Inbox
 from edge_gateway.gateway import Gateway
 from edge_gateway.gossip import Gossip
@@ -24,6 +25,9 @@ from edge_gateway.settings import GatewaySettings
 from edge_gateway.uplink import Uplink
 from edge_gateway.vehicle_bus import VehicleBus
 from fleet_backend.tracing.tracer import from_environment
+
+if TYPE_CHECKING:
+    from edge_gateway.updates.worker import Updates
 
 log = logging.getLogger("edge_gateway")
 
@@ -75,11 +79,14 @@ def _run(
     notifier = Notifier()
     gateway.exchange.public_key = public_key
     tracer = gateway.exchange.tracer = from_environment("gateway")
+    updates = _make_updates(settings, gateway, buses, uplink)
     gateway.start()
     log.info("gateway %s for %s", settings.gateway, ", ".join(buses))
     for bus in buses.values():
         bus.start()
     uplink.start()
+    if updates is not None:
+        updates.start()
     if page is not None:
         page.start()
     notifier.ready()
@@ -95,6 +102,8 @@ def _run(
         if page is not None:
             page.stop()
         notifier.close()
+        if updates is not None:
+            updates.stop()
         for bus in buses.values():
             bus.stop()
         uplink.stop()
@@ -109,7 +118,40 @@ def _make_buses(settings: GatewaySettings, outbox: Outbox, inbox: Inbox) -> dict
         "SoftwareHash": _software_hash(),
     }
     waiting = settings.limits.commands_waiting
-    return {one.vehicle: VehicleBus(one, waiting, inbox, heartbeat) for one in settings.buses}
+    diagnoses = settings.updates is not None
+    return {
+        one.vehicle: VehicleBus(one, waiting, inbox, heartbeat, diagnoses=diagnoses)
+        for one in settings.buses
+    }
+
+
+def _make_updates(
+    settings: GatewaySettings, gateway: Gateway, buses: dict[str, VehicleBus], uplink: Uplink
+) -> "Updates | None":
+    """Raises SettingsError where the first root cannot be read."""
+    if settings.updates is None:
+        return None
+    from edge_gateway.updates.worker import Updates  # late: its libraries are large
+
+    try:
+        root = settings.updates.root_file.read_bytes()
+    except OSError as error:
+        reason = error.strerror or "readable"
+        raise SettingsError(settings.updates.root_file, "updates.root_file", reason) from error
+    clock = Clock(settings.clock)
+    exchange, most = gateway.exchange, settings.limits.statements_in_flight
+    updates = Updates(
+        settings.updates,
+        root,
+        uplink,
+        {name: bus.diagnostics for name, bus in buses.items() if bus.diagnostics is not None},
+        settings.logs,
+        lambda: clock.read().time > 0,
+        # More under way than the live lane alone carries: what waited is being sent.
+        lambda: exchange.in_flight > most,
+    )
+    exchange.on_release, exchange.on_delivery = updates.arrived, updates.commanded
+    return updates
 
 
 def _turn(gateway: Gateway, inbox: Inbox, notifier: Notifier) -> None:
@@ -123,6 +165,6 @@ def _turn(gateway: Gateway, inbox: Inbox, notifier: Notifier) -> None:
 def _software_hash() -> int:
     """CRC-32 over this package's files: tells on the bus which build runs."""
     crc = 0
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
         crc = zlib.crc32(file.read_bytes(), crc)
     return crc

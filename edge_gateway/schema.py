@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge_gateway import bus_settings, mqtt_settings, settings, tables
 from edge_gateway.tables import Check
+from edge_gateway.updates import settings as updates_settings
 
 FILE = Path(__file__).parent / "gateway.schema.json"
 
@@ -29,6 +30,9 @@ _WORDS = {
     "acceptance_filter": "Set the adapter's filter (M and m), plain identifiers.",
     "reference": "What disciplines the clock of this computer.",
     "jump_s": "A leap of the clock from this many seconds on is told in the chain.",
+    "root_file": "First root of the release repository; with it the gateway brings updates.",
+    "folder": "What was fetched of releases.",
+    "check_s": "Between two questions which releases are wanted.",
     "outbox_mb": "Bound of the outbox in MiB; telemetry is thinned near it.",
     "event_ms": "How long an event may wait for others to share its statement.",
     "telemetry_ms": "How long telemetry may wait for others to share its statement.",
@@ -49,6 +53,7 @@ def document() -> dict[str, object]:
         "limits": _numbers(settings.LIMITS_MOST, settings.Limits),
         "clock": _table(settings.CLOCK_CHECKS, settings.CLOCK_DEFAULTS),
         "health": _table(settings.HEALTH_CHECKS, {"port": 0}),
+        "updates": _table(updates_settings.CHECKS, updates_settings.DEFAULTS),
     }
     top = _table(settings.TOP_CHECKS, settings.OPTIONAL)
     properties = top["properties"]

@@ -10,6 +10,8 @@ from edge_gateway.clock import REFERENCES, ClockSettings
 from edge_gateway.errors import SettingsError
 from edge_gateway.mqtt_settings import MqttSettings
 from edge_gateway.tables import Check, Faults, Place
+from edge_gateway.updates import settings as updates_settings
+from edge_gateway.updates.settings import UpdateSettings
 from fleet_backend.ledger.errors import NoteError
 from fleet_backend.ledger.note import ED25519, Verifier, parse_vkey
 
@@ -71,6 +73,8 @@ class GatewaySettings:
     limits: Limits = Limits()
     clock: ClockSettings = ClockSettings()  # noqa: RUF009 - frozen
     health: HealthSettings = HealthSettings()
+    # None: this gateway brings no updates.
+    updates: UpdateSettings | None = None
 
 
 def load(file: Path, *, has_buses: bool = True) -> GatewaySettings:
@@ -111,6 +115,9 @@ def read(file: Path, value: dict[str, object], *, has_buses: bool = True) -> Gat
     health = faults.of(
         lambda: tables.table(Place(file, "health"), given["health"], HEALTH_CHECKS, {"port": 0})
     )
+    updates = None
+    if given["updates"] is not None:
+        updates = faults.of(lambda: updates_settings.read(file, given["updates"]))
     faults.raise_any()
     assert top and mqtt and clock and health
     return GatewaySettings(
@@ -126,6 +133,7 @@ def read(file: Path, value: dict[str, object], *, has_buses: bool = True) -> Gat
         limits=Limits(**(limits or {})),
         clock=ClockSettings(**clock),  # type: ignore[arg-type]
         health=HealthSettings(**health),  # type: ignore[arg-type]
+        updates=updates,
     )
 
 
@@ -192,6 +200,7 @@ TOP_CHECKS: dict[str, Check] = {
     "limits": tables.anything,
     "clock": tables.anything,
     "health": tables.anything,
+    "updates": tables.anything,
 }
 OPTIONAL: dict[str, object] = {
     "flush": {},
@@ -199,6 +208,7 @@ OPTIONAL: dict[str, object] = {
     "clock": {},
     "health": {},
     "log": [],
+    "updates": None,
     "checkpoints_file": "checkpoints.db",
 }
 LOG_CHECKS: dict[str, Check] = {"vkey": _vkey}

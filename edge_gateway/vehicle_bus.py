@@ -18,6 +18,8 @@ from edge_gateway.adapters import (
     RECORD_ID,
     REQUEST_FC_ID,
     REQUEST_ID,
+    UDS_ANSWER_ID,
+    UDS_REQUEST_ID,
     handle_of,
     open_bus,
 )
@@ -27,6 +29,7 @@ from edge_gateway.downlink import Delivery, Report
 from edge_gateway.errors import CanLostError
 from edge_gateway.events import Inbox, LinkMessage
 from edge_gateway.isotp_channel import MAX_BYTES, IsoTpChannel
+from edge_gateway.updates.port import Port
 from edge_gateway.window import Name
 from protocol import can as codec
 from protocol import courier, link
@@ -53,8 +56,10 @@ class VehicleBus:
         inbox: Inbox,
         heartbeat: Mapping[str, int],
         wall_s: Callable[[], float] = time.time,
+        *,
+        diagnoses: bool = False,
     ) -> None:
-        """`heartbeat`: the signals of GW_Heartbeat."""
+        """`heartbeat`: the signals of GW_Heartbeat. `diagnoses`: there is a `diagnostics` port."""
         self.counters: Counter[str] = Counter()
         self.connected = False
         self.heartbeat = dict(heartbeat)
@@ -64,6 +69,7 @@ class VehicleBus:
         self._wall_s = wall_s
         self._stop = threading.Event()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.diagnostics = Port(self._wake) if diagnoses else None
         self._deliveries: deque[Delivery] = deque()
         # A slot of one: a higher name says what a lower one, not sent yet, would say.
         self._stored: Name | None = None
@@ -118,7 +124,7 @@ class VehicleBus:
         backoff = Backoff(0.2, 5.0)
         while not self._stop.is_set():
             try:
-                bus = open_bus(self._settings)
+                bus = open_bus(self._settings, diagnoses=self.diagnostics is not None)
             except CanLostError as error:
                 self._pause(error, backoff)
                 continue
@@ -201,6 +207,8 @@ class _Session:
         self._bus = bus
         self._requests = IsoTpChannel(REQUEST_ID, REQUEST_FC_ID, self._send)
         self._records = IsoTpChannel(RECORD_FC_ID, RECORD_ID, self._send)
+        self._diagnostics = IsoTpChannel(UDS_REQUEST_ID, UDS_ANSWER_ID, self._send)
+        self._channels = (self._requests, self._records, self._diagnostics)
         self._sending: Delivery | None = None
         self._alive = 0
         self._heartbeat_at = 0.0
@@ -216,6 +224,7 @@ class _Session:
                 self._receive()
                 self._take_outcome()
                 self._send_next()
+                self._diagnose()
                 self._send_heartbeat()
         finally:
             if self._sending is not None:
@@ -224,7 +233,7 @@ class _Session:
     def _wait(self) -> None:
         now = time.monotonic()
         waits = [_IDLE_S, self._heartbeat_at - now]
-        waits += [w for c in (self._requests, self._records) if (w := c.wait_s()) is not None]
+        waits += [w for c in self._channels if (w := c.wait_s()) is not None]
         if not self._greeted:
             waits.append(self._hello_at - now)
         handle = handle_of(self._bus)
@@ -241,7 +250,7 @@ class _Session:
         while (message := self._bus.recv(0)) is not None:
             if message.is_error_frame or message.is_remote_frame or message.is_extended_id:
                 continue
-            for channel in (self._requests, self._records):
+            for channel in self._channels:
                 channel.accept(message.arbitration_id, bytes(message.data))
         self._requests.process()
         for data in self._records.process():
@@ -250,9 +259,20 @@ class _Session:
                 # The inbox may hold records that came before it: no reason to ask again.
                 self._hello_at = time.monotonic() + _HELLO_AGAIN_S
             self._owner.received(data)
-
         if self._owner.take_greet():
             self._greeted = False
+
+    def _diagnose(self) -> None:
+        """Answers to the updates, and their next question. Never before a command or a record."""
+        port = self._owner.diagnostics
+        if port is None:
+            return
+        for answer in self._diagnostics.process():
+            port.came(answer)
+        self._diagnostics.outcome()
+        if self._diagnostics.idle and (question := port.take()) is not None:
+            self._diagnostics.start(question)
+            self._diagnostics.process()
 
     def _take_outcome(self) -> None:
         transferred = self._requests.outcome()

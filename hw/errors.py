@@ -47,3 +47,11 @@ class BusClosedError(BusError):
 
 class BusTimeoutError(BusError):
     """The frame that was waited for did not come."""
+
+
+class DrawingError(HwError):
+    """A tool that draws is missing or failed; names the source and says what to install."""
+
+
+class TableError(HwError):
+    """A table that is read strictly says something that it must not."""

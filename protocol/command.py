@@ -16,9 +16,12 @@ RAISE_GENERATION = 3
 REVOKE_GRANT = 4
 RAISE_TIME = 5
 TRANSFER = 6
-_UNUSED = 7  # it stands in vectors as an action that is none
+# 7 is not used: it stands in vectors as an action that is none.
 DEPOSIT_CODES = 8
 LIMIT_SPEED = 9
+# 10 is not used: its bit stands in vectors as one that no grant carries.
+UPDATE = 11
+DIAGNOSE = 12
 NAMES = {
     UNLOCK: "UNLOCK",
     LOCK: "LOCK",
@@ -28,6 +31,8 @@ NAMES = {
     TRANSFER: "TRANSFER",
     DEPOSIT_CODES: "DEPOSIT_CODES",
     LIMIT_SPEED: "LIMIT_SPEED",
+    UPDATE: "UPDATE",
+    DIAGNOSE: "DIAGNOSE",
 }
 # 6 km/h, a walking pace. A limit below it would be a way to stop a vehicle in traffic.
 MIN_ZONE_MMPS = 1_700
@@ -98,10 +103,10 @@ def command_id(sign1: bytes) -> bytes:
 
 def check_args(action: int, args: dict[int, object]) -> None:
     """Raises RefusedError: ACTION for an unknown action, ARGUMENT for wrong arguments."""
-    if not UNLOCK <= action <= LIMIT_SPEED or action == _UNUSED:
+    if action not in NAMES:
         raise RefusedError(refusal.ACTION)
     try:
-        if action in (UNLOCK, LOCK, DEPOSIT_CODES):
+        if action in (UNLOCK, LOCK, DEPOSIT_CODES, DIAGNOSE):
             fields.map_of(args, "args", ())
             return
         if action == LIMIT_SPEED:
@@ -110,7 +115,7 @@ def check_args(action: int, args: dict[int, object]) -> None:
         fields.map_of(args, "args", (0,))
         if action == REVOKE_GRANT:
             fields.octets(args[0], "args.0", ID_BYTES)
-        elif action == TRANSFER:
+        elif action in (TRANSFER, UPDATE):
             fields.octets(args[0], "args.0", 32)
         else:
             fields.uint(args[0], "args.0", fields.MAX_TIME)

@@ -11,12 +11,14 @@ UP_CHALLENGE = "up/challenge"
 UP_STATUS = "up/status"
 UP_COMMAND = "up/command"
 UP_SIGHTING = "up/sighting"
+UP_RELEASE = "up/release"
 DOWN_ACK = "down/ack"
 DOWN_COMMAND = "down/command"
 DOWN_CHECKPOINT = "down/checkpoint"
+DOWN_RELEASE = "down/release"
 # Quality of service of what comes down. Who misses an answer asks again, so a broker need not keep
 # one; a command is asked for once.
-DOWN_QOS = {DOWN_ACK: 0, DOWN_COMMAND: 1, DOWN_CHECKPOINT: 0}
+DOWN_QOS = {DOWN_ACK: 0, DOWN_COMMAND: 1, DOWN_CHECKPOINT: 0, DOWN_RELEASE: 0}
 MAX_SIZE = 0x7FFFFFFFFFFFFFFF
 
 DELIVERED = 1

@@ -18,6 +18,8 @@ GRANTABLE = (
     | 1 << (command.RAISE_TIME - 1)
     | 1 << (command.DEPOSIT_CODES - 1)
     | 1 << (command.LIMIT_SPEED - 1)
+    | 1 << (command.UPDATE - 1)
+    | 1 << (command.DIAGNOSE - 1)
     | DELEGATE
 )
 # A code opens one ride: a grant with codes carries these two actions, and never DELEGATE.

@@ -23,8 +23,10 @@ from trifleet.commands import (
     load,
     notary,
     privacy,
+    release,
     ride,
     run,
+    vehicle,
     witness,
 )
 from trifleet.commands.common import known_errors
@@ -74,6 +76,8 @@ app.add_typer(gateway.app, name="gateway")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(notary.app, name="notary")
+app.add_typer(release.app, name="release")
+app.add_typer(vehicle.app, name="vehicle")
 app.add_typer(witness.app, name="witness")
 app.add_typer(privacy.app, name="privacy")
 

@@ -139,6 +139,20 @@ class Layout:
         return self.root / "privacy.toml"
 
     @property
+    def releases(self) -> Path:
+        """The repository of releases, where `trifleet release repository init` made one."""
+        return self.root / "releases"
+
+    @property
+    def release_trust(self) -> Path:
+        """Whose releases new vehicles believe (`trifleet release trust`); may be missing."""
+        return self.root / "owner/release"
+
+    @property
+    def has_releases(self) -> bool:
+        return (self.releases / "metadata/timestamp.json").exists()
+
+    @property
     def backups(self) -> Path:
         """Which back-ups were made of this folder, and where."""
         return self.root / "backups.json"

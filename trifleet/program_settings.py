@@ -12,6 +12,9 @@ from trifleet.ports import LOOPBACK, free_port
 from trifleet.privacy.keeping import retention
 from trifleet.slots import Slot
 
+# A simulated fleet is asked for more often than one on mobile lines.
+_UPDATES_CHECK_S = 10
+
 
 @dataclasses.dataclass(frozen=True)
 class BoardWish:
@@ -54,6 +57,7 @@ class ProgramSettings:
                 **self._way_of(name),
                 "worker": {"notes": str(layout.ingest_notes)},
                 **of_log,
+                **({"releases": str(layout.releases)} if layout.has_releases else {}),
                 "retention": dataclasses.asdict(retention(layout)),
                 "metrics": {"port": self.metrics_ports[name]},
             },
@@ -165,6 +169,7 @@ class ProgramSettings:
                     }
                 ],
                 "log": [{"vkey": vkey} for vkey in installation.log_vkeys(self._layout)],
+                **self._updates(),
                 "mqtt": {
                     "host": LOOPBACK,
                     "port": self._mqtt_port,
@@ -172,6 +177,13 @@ class ProgramSettings:
                 },
             },
         )
+
+    def _updates(self) -> Settings:
+        """Where there is a repository, gateways get its first root with their settings."""
+        if not self._layout.has_releases:
+            return {}
+        root = self._layout.releases / "metadata/1.root.json"
+        return {"updates": {"root_file": str(root), "check_s": _UPDATES_CHECK_S}}
 
 
 def _tls(party: Party) -> Settings:

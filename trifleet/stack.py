@@ -8,10 +8,12 @@ import json
 import os
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fleet_backend.fleet.metricserver import served
@@ -33,6 +35,9 @@ LEAST_VEHICLES = 3
 # A vehicle tells its challenge once a minute: the first one may have got lost.
 _READY_S = 90.0
 _TEND_S = 0.1
+# How often we look, and when a timestamp is signed anew.
+_FRESHEN_S = 600.0
+_TIMESTAMP_LEFT = timedelta(hours=18)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +64,7 @@ class Stack:
         self.slots: list[Slot] = []
         self._lock: int | None = None
         self._mqtt_port = 0
+        self._freshen_s = 0.0
         self._ends = ExitStack()
         self._transport: Transport | None = None
         self._broker: AnyBroker | None = None
@@ -120,6 +126,7 @@ class Stack:
                 self._write_run_file()
             if self._transport is not None and self._broker is not None:
                 self._transport.tend(self._broker)
+            self._freshen_releases()
 
     def stop(self) -> None:
         """End every process; safe to call twice."""
@@ -130,6 +137,16 @@ class Stack:
             self.layout.metrics.unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
+
+    def _freshen_releases(self) -> None:
+        """Gateways are told every few hours that nothing newer is kept from them."""
+        now = time.monotonic()
+        if now < self._freshen_s or not self.layout.has_releases:
+            return
+        from trifleet.releases.repository import Repository  # late: few need its library
+
+        self._freshen_s = now + _FRESHEN_S
+        Repository(self.layout.releases).refresh_timestamp(datetime.now(UTC), _TIMESTAMP_LEFT)
 
     def _start_broker(self, say: Say) -> AnyBroker:
         gateways = [slot.gateway for slot in self.slots]

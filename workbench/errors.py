@@ -69,6 +69,14 @@ class ImageError(ApplicationError):
     """Not a ROMFS image of an application, or one that cannot be built; says why."""
 
 
+class ReleaseError(WorkbenchError):
+    """Not a release, or one that cannot be made of this; says why."""
+
+
+class ReleaseKeyError(WorkbenchError):
+    """Not a key that may sign a release, or it cannot be read."""
+
+
 class CableError(WorkbenchError):
     """The vehicle's line said something that is no answer of the cable's protocol."""
 
@@ -109,6 +117,14 @@ class NoApplicationError(ApplicationError):
     """The board has no application, or one from before this command was there."""
 
 
+class OlderError(WorkbenchError):
+    """The board takes no release with so low a number any more. Nothing was written."""
+
+
+class ReleaseOnlyError(WorkbenchError):
+    """The board takes signed releases only, and this is none. Nothing was written."""
+
+
 class SelfTestError(WorkbenchError):
     """A step of the self-test failed; says which."""
 
@@ -123,3 +139,31 @@ class UnsignedError(WorkbenchError):
 
 class NetworkError(WorkbenchError):
     """What was asked for needs the network, and there is none."""
+
+
+class LabelError(WorkbenchError):
+    """A label that nobody could read, or that cannot be made; says what to change."""
+
+
+class BusError(WorkbenchError):
+    """The CAN bus, or the adapter to it, cannot be opened or went away."""
+
+
+class SilentVehicleError(NoReplyError):
+    """The vehicle's controller does not answer on the CAN bus."""
+
+
+class UdsRefusedError(WorkbenchError):
+    """The vehicle does not do what the tester asked for; `code` is the negative answer's."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class PresentationRefusedError(UdsRefusedError):
+    """The vehicle does not obey the one who signed; says by which of its checks."""
+
+
+class UpdateRefusedError(UdsRefusedError):
+    """The vehicle does not take this release; says why."""

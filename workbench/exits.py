@@ -116,6 +116,16 @@ ADVICE: dict[type[errors.WorkbenchError], Advice] = {
         "The board has no application that can do this",
         "Run `trifleet bench flash` first.",
     ),
+    errors.ReleaseError: (
+        Exit.USAGE,
+        "This is no release",
+        "Get the file again from where it was published, or build it anew.",
+    ),
+    errors.ReleaseKeyError: (
+        Exit.USAGE,
+        "This key cannot sign a release",
+        "Use an RSA key of 3072 bits: `trifleet release key` makes one.",
+    ),
     errors.CableError: (
         Exit.INTERRUPTED,
         "The vehicle's answers on the serial line make no sense",
@@ -137,6 +147,16 @@ ADVICE: dict[type[errors.WorkbenchError], Advice] = {
         "Take a blank board. If this one is to become another vehicle, take it out of the fleet "
         "first, then use --replace.",
     ),
+    errors.OlderError: (
+        Exit.REFUSED,
+        "This release is older than what the board may still run",
+        "Use a newer one. With --replace-release the owner's mechanic goes back all the same.",
+    ),
+    errors.ReleaseOnlyError: (
+        Exit.REFUSED,
+        "This board runs signed releases, and this application is signed by nobody",
+        "Flash a release. On a board for development: --replace-release.",
+    ),
     errors.SelfTestError: (
         Exit.SELF_TEST_FAILED,
         "The self-test found a fault",
@@ -151,6 +171,37 @@ ADVICE: dict[type[errors.WorkbenchError], Advice] = {
         Exit.NOT_SIGNED,
         "This release is not one that may be installed",
         "Get the release and its receipt again from where it was published.",
+    ),
+    errors.LabelError: (
+        Exit.USAGE,
+        "This label cannot be made",
+        "Correct what is named and run this again. Nothing was written.",
+    ),
+    errors.BusError: (
+        Exit.INTERRUPTED,
+        "The CAN bus cannot be used",
+        "Check the adapter and its cable, close other programs that have it open, and run the same "
+        "command again.",
+    ),
+    errors.SilentVehicleError: (
+        Exit.NO_REPLY,
+        "The vehicle's controller does not answer on the CAN bus",
+        "Check its supply, CAN-H and CAN-L, and that 60 ohms lie between them with the supply off.",
+    ),
+    errors.UdsRefusedError: (
+        Exit.REFUSED,
+        "The vehicle refused",
+        "Lock it, let it stand, and run this again; docs/diagnosis.md has each reason.",
+    ),
+    errors.PresentationRefusedError: (
+        Exit.NOT_SIGNED,
+        "The vehicle does not obey this signature",
+        "Ask the owner for a grant with the actions UPDATE and DIAGNOSE for this vehicle.",
+    ),
+    errors.UpdateRefusedError: (
+        Exit.REFUSED,
+        "The vehicle does not take this release",
+        "What runs goes on running. Use the release that is meant for this board and is not older.",
     ),
     errors.NetworkError: (
         Exit.NO_NETWORK,

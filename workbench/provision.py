@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from protocol import release as releases
 from protocol import vehicle
 from protocol.errors import DecodeError
 from workbench.bench import Bench, on_bench
@@ -29,6 +31,9 @@ log = logging.getLogger("workbench")
 
 IDENTITY_FILE = "identity"
 CONFIG_FILE = "config"
+RELEASE_FILE = "release"
+# What the vehicle keeps of releases: numbers of another publisher say nothing.
+_KEPT_FILES = ("software.a", "software.b")
 
 
 @dataclass(frozen=True)
@@ -43,16 +48,24 @@ class ProvisionResult:
 
 
 def provision(
-    port: str, identity: Identity, *, config: bytes | None = None, replace: bool = False
+    port: str,
+    identity: Identity,
+    *,
+    config: bytes | None = None,
+    release: bytes | None = None,
+    replace: bool = False,
 ) -> ProvisionResult:
     """Makes the board at `port` this vehicle, and starts it. Raises a ProvisionError that says
     why not; `replace` overwrites another vehicle's identity. `config` is the file of its numbers
-    (protocol.vehicle); None leaves what is there."""
+    (protocol.vehicle), `release` the one that says whose releases it believes
+    (protocol.release.encode_trust); None leaves what is there."""
     check_identity(identity)
     if config is not None:
         check_config(config)
+    if release is not None:
+        check_release(release)
     with on_bench(port) as bench:
-        return write_identity(bench, identity, config=config, replace=replace)
+        return write_identity(bench, identity, config=config, release=release, replace=replace)
 
 
 def configure(port: str, config: bytes) -> bool:
@@ -71,7 +84,12 @@ def check_config(config: bytes) -> None:
 
 
 def write_identity(
-    bench: Bench, identity: Identity, *, config: bytes | None = None, replace: bool = False
+    bench: Bench,
+    identity: Identity,
+    *,
+    config: bytes | None = None,
+    release: bytes | None = None,
+    replace: bool = False,
 ) -> ProvisionResult:
     check_identity(identity)
     present = read_identity(bench)
@@ -82,6 +100,8 @@ def write_identity(
     # First the numbers: a board that is cut off here has no identity yet, and drives nowhere.
     if config is not None:
         write_config(bench, config)
+    if release is not None:
+        write_release(bench, release)
     if not same:
         write_file(bench, IDENTITY_FILE, encode_identity(identity))
     set_clock(bench)
@@ -101,6 +121,29 @@ def write_config(bench: Bench, config: bytes) -> bool:
     if read_file(bench, CONFIG_FILE) == config:
         return False
     write_file(bench, CONFIG_FILE, config)
+    return True
+
+
+def check_release(release: bytes) -> None:
+    """Raises ConfigurationError."""
+    try:
+        releases.decode_trust(release)
+    except DecodeError as error:
+        raise ConfigurationError(f"not a file of release keys: {error}") from error
+
+
+def write_release(bench: Bench, release: bytes) -> bool:
+    """Says whose releases the vehicle believes from now on; what it kept of those before goes, and
+    with it their lowest number. True if it believed others, or nobody."""
+    check_release(release)
+    if read_file(bench, RELEASE_FILE) == release:
+        return False
+    # Power goes after one of these: it believes whom it believed, and forgot a number. So the file
+    # comes last, and the same command finishes the job.
+    for name in _KEPT_FILES:
+        with suppress(NoSuchFileError):
+            bench.files.remove(name)
+    write_file(bench, RELEASE_FILE, release)
     return True
 
 

@@ -54,8 +54,10 @@ class Board:
         self.wall = WallClock(machine.RTC(), 0)
         self.uptime = Uptime(time.ticks_ms, time.ticks_diff)
         self.random = os.urandom
+        self.identifier = machine.unique_id()
         self.folder = ""  # the current folder is the root of the flash
         self.slots = find_slots
+        self.is_sound = is_sound
         self.reset_cause = reset_cause
         names = ("LOCK", "DRIVE_EN", "LIGHTS", "HORN")
         self._door = machine.Pin("DOOR", machine.Pin.OUT, value=0)
@@ -70,6 +72,13 @@ class Board:
     def release(self, door: bool) -> None:
         """The emergency egress, beside everything else."""
         self._door.value(door)
+
+
+def is_sound(vehicle: Vcu, now_ms: int) -> bool:
+    """The self-test beside the application; loaded when software is on trial."""
+    from vcu import selftest
+
+    return selftest.is_sound(selftest.running(vehicle, now_ms))
 
 
 def _controller() -> "Device":
@@ -219,6 +228,9 @@ class Keeper:
 
     def tend(self, now_ms: int) -> None:
         self._serve_cable(now_ms)
+        desk = self._vehicle.diagnosis.desk
+        if desk is not None and desk.wants_reset(now_ms):
+            start.reset()
         if now_ms < self._look_ms:
             return
         self._look_ms = now_ms + LOOK_MS

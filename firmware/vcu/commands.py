@@ -39,6 +39,8 @@ class Commands:
             command.TRANSFER: self._transfer,
             command.DEPOSIT_CODES: self._deposit_codes,
             command.LIMIT_SPEED: self._limit_speed,
+            command.UPDATE: self._update,
+            command.DIAGNOSE: self._diagnose,
         }
 
     def has_work(self) -> bool:
@@ -207,6 +209,16 @@ class Commands:
         except RefusedError:
             state.zone_until = before
             raise
+        return record.DONE
+
+    def _update(self, authorized: "Any", now_ms: int) -> int:
+        if not self._vehicle.drive.is_parked():
+            raise RefusedError(refusal.STATE)
+        self._vehicle.updates.allow(authorized.command.args[0], now_ms)
+        return record.DONE
+
+    def _diagnose(self, authorized: "Any", now_ms: int) -> int:
+        self._vehicle.diagnosis.open(now_ms)
         return record.DONE
 
     def persist(self, name: str, value: "Any") -> None:

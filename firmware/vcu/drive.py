@@ -88,6 +88,10 @@ class Drive:
         """Was the standstill confirmed at the last step?"""
         return self._state.still_ms >= safety.STILL_MS
 
+    def is_parked(self) -> bool:
+        """Locked, and confirmed to stand."""
+        return self.lock == lock.LOCKED and self.is_still()
+
     def step(self, now_ms: int) -> None:
         """What happens by itself; once a cycle of VCU_Drive."""
         self._take(self._ask(None, now_ms))

@@ -8,6 +8,8 @@ from protocol.can_table import MESSAGES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Callable
+
     from vcu.can.port import Port
     from vcu.can.signals import Signals
     from vcu.flash.records import Outbox
@@ -48,8 +50,9 @@ _REPORTS = ((2, "MC_Status2"), (3, "BMS_Temp"))
 class Faults:
     """Which faults are present, each with the time when it was last seen."""
 
-    def __init__(self, outbox: "Outbox") -> None:
+    def __init__(self, outbox: "Outbox", came: "Callable[[int, int], None] | None" = None) -> None:
         self._outbox = outbox
+        self._came = came  # told of each that comes: node, code
         self._seen: dict[tuple[int, int], int] = {}
         self._next_ms = CHECK_MS
         self._appeared = False
@@ -84,6 +87,10 @@ class Faults:
         """How many are present."""
         return len(self._seen)
 
+    def names(self) -> list[tuple[int, int]]:
+        """Node and code of those that are present."""
+        return list(self._seen)
+
     def _reported(self, node: int, values: dict[str, int] | None, now_ms: int) -> None:
         if values is None:
             return
@@ -109,6 +116,8 @@ class Faults:
         if len(self._seen) < MOST and self._record(name, True, now_ms):
             self._seen[name] = now_ms
             self._appeared = True
+            if self._came:
+                self._came(name[0], name[1])
         else:
             self.untold += 1
 

@@ -11,6 +11,8 @@ from vcu.can.port import Port
 from vcu.can.signals import Signals
 from vcu.challenges import Online
 from vcu.commands import Commands
+from vcu.diagnosis import BROADCAST, Diagnosis
+from vcu.diagnosis import REQUEST as DIAGNOSIS
 from vcu.drive import Drive
 from vcu.errors import StateError
 from vcu.flash.memory import Memory
@@ -57,12 +59,15 @@ class Vcu:
         self.fault = provision.fault
         self.state = provision.state
         # As the heartbeat's signal lies on the bus.
+        self.software = software
         self._software = bytes((software[3], software[2], software[1], software[0]))
         self._now_ms = self._second_ms = now_ms
         self.rest = 0  # of power.py: whoever watches the supply sets it
+        self.folder = board.folder
+        self.board_id = board.identifier
         self._build(board, now_ms)
         self._build_gate(board, provision)
-        self.updates = Updates(self, board, self.memory.software)
+        self.updates = Updates(self, board)
         self.watch = None if minimal else Watch(self, self._odd_config)
         self._report_start(board, provision, self.outbox.restore(), now_ms)
         self._resume(board.reset_cause, now_ms)
@@ -104,6 +109,8 @@ class Vcu:
             self.state.revoked,
         )
         self.gate = access.Gate(authority, challenges)
+        self.diagnosis = Diagnosis(self)
+        self._diagnosed = False  # was the last piece of work of a tester?
         self.commands = Commands(self)
         self.hmi = Hmi(self, self.commands.persist, self._now_ms)
         self.link = Link(
@@ -222,17 +229,22 @@ class Vcu:
         return due_ms
 
     def transmit(self, now_ms: int) -> bool:
-        """The channels to the gateway. True if a frame left."""
-        return self.link.pump(now_ms)
+        """The channels to the gateway, and to a tester. True if a frame left."""
+        left = self.link.pump(now_ms)
+        desk = self.diagnosis.desk
+        return (desk is not None and desk.pump(now_ms)) or left
 
     def has_work(self) -> bool:
-        checks = self.commands.has_work() or self.hmi.codes.is_checking()
-        return bool(checks or self.updates.has_work())
+        if self.commands.has_work() or self.hmi.codes.is_checking():
+            return True
+        return bool(self.updates.has_work() or self.diagnosis.has_work(self._now_ms))
 
     def wakes(self) -> bool:
         """Does somebody want something of it, by whatever path, or is it open?"""
-        used = self.has_work() or self.drive.lock != lock.LOCKED or self.hmi.typed()
-        return used or self.updates.holds()
+        if self.commands.has_work() or self.hmi.codes.is_checking() or self.hmi.typed():
+            return True
+        used = self.drive.lock != lock.LOCKED or self.updates.has_work() or self.updates.holds()
+        return used or self.diagnosis.wakes(self._now_ms)
 
     def work(self, now_ms: int) -> None:
         """One piece of what may take a while."""
@@ -240,10 +252,19 @@ class Vcu:
         # Codes come first: their back-off bounds them, so they hold nothing up for long.
         if self.hmi.codes.is_checking():
             self.hmi.codes.step(now_ms)
+        elif self.diagnosis.has_work(now_ms) and not self._diagnosed:
+            # Every other piece at most: who asks without a pause holds no command up for long.
+            self._diagnosed = self.commands.has_work() or self.updates.has_work()
+            self.diagnosis.work(now_ms)
         elif self.commands.has_work():
+            self._diagnosed = False
             self.commands.step(now_ms)
+            if self.diagnosis.desk is not None:
+                self.diagnosis.desk.settle(self.commands.outcome)
         else:
-            self.updates.step(now_ms)
+            self._diagnosed = False
+            if self.updates.has_work():
+                self.updates.step(now_ms)
 
     def housekeeping(self, now_ms: int) -> None:
         """What has seconds of time."""
@@ -279,6 +300,9 @@ class Vcu:
         frame = bus.frame
         if frame.identifier in (REQUEST, RECORD_FLOW):
             self.link.take(frame.identifier, bytes(frame.data)[: frame.length], now_ms)
+            return
+        if frame.identifier in (DIAGNOSIS, BROADCAST):
+            self.diagnosis.came(frame.identifier, bytes(frame.data)[: frame.length], now_ms)
             return
         slot = self.signals.take(bus.row, frame.data, frame.length, bus.at_ms)
         if slot == self._status:

@@ -24,7 +24,7 @@ class Watch:
         self._check = CrossCheck()
         self._flags = 0
         self.telemetry = Telemetry(vehicle)
-        self.faults = Faults(vehicle.outbox)
+        self.faults = Faults(vehicle.outbox, vehicle.diagnosis.came)
         self.health = Health(vehicle.outbox, vehicle.bus, vehicle.health_sources())
         self.health.add(25, self.faults, "untold")
         self.health.add(28, self.telemetry, "supply_mv")

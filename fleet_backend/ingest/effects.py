@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from fleet_backend.fleet import commands, events, records
+from fleet_backend.fleet import commands, events, records, releases
 from fleet_backend.fleet.commands import CommandRow
 from fleet_backend.fleet.errors import LifecycleError
 from fleet_backend.fleet.events import NewEvent
@@ -32,6 +32,8 @@ def apply_record(connection: Connection, entry: record.Record, statement_id: int
         _refused(connection, row, now)
     elif row.kind == record.LOCK and row.body["state"] == lock.LOCKED:
         _locked(connection, row, now)
+    elif row.kind == record.UPDATE:
+        releases.recorded(connection, row.vehicle, row.body, (row.boot, row.seq), now)
 
 
 _FOR_THE_OPERATOR = (

@@ -22,6 +22,7 @@ from fleet_backend.ingest.metering import measure_log, watch_queue
 from fleet_backend.ingest.meters import IngestMeters
 from fleet_backend.ingest.patience import patiently
 from fleet_backend.ingest.publishing import read_policy
+from fleet_backend.ingest.releasefiles import Question, ReleaseFiles
 from fleet_backend.ingest.sequencer import Sequencer
 from fleet_backend.ingest.settings import IngestSettings, LedgerSettings
 from fleet_backend.ingest.sightings import Asked
@@ -57,6 +58,12 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
         if answers is not None:
             answers.start()
             ends.callback(answers.stop)
+        questions: Callable[[Iterable[Question]], None] = _no_releases
+        if settings.releases is not None:
+            files = ReleaseFiles(settings.releases, adapter.send)
+            files.start()
+            ends.callback(files.stop)
+            questions = files.ask
         worker = Worker(
             database,
             adapter,
@@ -65,6 +72,7 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
             retention=settings.retention,
             committed=committed,
             asked=_unanswered if answers is None else answers.ask,
+            questions=questions,
             meters=meters,
             tracer=tracer,
         )
@@ -116,3 +124,7 @@ def _nothing() -> None:
 
 def _unanswered(asked: Iterable[Asked]) -> None:
     """Sightings are kept; another worker, or nobody, answers them."""
+
+
+def _no_releases(questions: Iterable[Question]) -> None:
+    """This worker was given no repository; gateways ask again, and get no answer."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fleet_backend.ingest.adapter import Message
+from fleet_backend.ingest.releasefiles import Question
 from fleet_backend.ingest.sightings import Heard
 from fleet_backend.ingest.verdicts import Accepted, Duplicate, Refused
 from protocol import ack
@@ -18,6 +19,8 @@ class Outcome:
     refused: list[tuple[Message, Refused]] = field(default_factory=list)
     durably_refused: list[Refused] = field(default_factory=list)
     heard: Heard = field(default_factory=Heard)
+    # About releases, to be answered after the commit.
+    questions: list[Question] = field(default_factory=list)
 
     def counts(self, not_kept: int) -> dict[str, int]:
         """What the batch adds to the counters; `not_kept` refusals found no room."""

@@ -91,6 +91,8 @@ class IngestSettings:
     amqp: AmqpSettings | None = None
     ledger: LedgerSettings | None = None
     answers: AnswerSettings | None = None
+    # The release repository that gateways get their files from; without it they get none.
+    releases: Path | None = None
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)

@@ -11,6 +11,7 @@ from fleet_backend.ingest.adapter import Message
 from fleet_backend.ingest.judging import MAYBE_NEW, Judge, Judgement, newest_id
 from fleet_backend.ingest.limits import QuarantineLimits, RateLimit, SightingLimits
 from fleet_backend.ingest.outcome import Outcome
+from fleet_backend.ingest.releasedesk import ReleaseDesk, ReleaseLimits
 from fleet_backend.ingest.sightings import SightingDesk
 from fleet_backend.ingest.store import store
 from fleet_backend.ingest.verdicts import Accepted, Duplicate, Refused
@@ -20,12 +21,19 @@ from protocol import courier
 class Transaction:
     """Keeps to the bounds on what is refused. One thread."""
 
-    def __init__(self, judge: Judge, limits: QuarantineLimits, sightings: SightingLimits) -> None:
+    def __init__(
+        self,
+        judge: Judge,
+        limits: QuarantineLimits,
+        sightings: SightingLimits,
+        releases: ReleaseLimits,
+    ) -> None:
         self._judge = judge
         self._limits = limits
         self._rate = RateLimit(limits, time.monotonic)
         self._record_rate = RateLimit(limits, time.monotonic)
         self._sightings = SightingDesk(sightings, time.monotonic)
+        self._releases = ReleaseDesk(releases, time.monotonic)
 
     def apply(
         self, connection: Connection, batch: Sequence[Message], judgement: Judgement, now: int
@@ -85,7 +93,21 @@ class Transaction:
             return Refused(message.gateway, None, reasons.UNKNOWN_GATEWAY)
         if message.name == courier.UP_SIGHTING:
             return self._sightings.take(connection, message, verify, outcome.heard, now)
+        if message.name == courier.UP_RELEASE:
+            return self._about_releases(connection, message, outcome, now)
         return couriers.apply(connection, message, known.vehicles, now)
+
+    def _about_releases(
+        self, connection: Connection, message: Message, outcome: Outcome, now: int
+    ) -> Refused | None:
+        found = self._releases.take(connection, message, self._judge.registry.vehicles, now)
+        if isinstance(found, Refused):
+            return found
+        if isinstance(found, str):
+            outcome.heard.counts[found] += 1
+        else:
+            outcome.questions.append(found)
+        return None
 
 
 def _sorted(batch: Sequence[Message], judgement: Judgement) -> Outcome:

@@ -30,6 +30,8 @@ from fleet_backend.ingest.meters import IngestMeters
 from fleet_backend.ingest.outcome import Outcome
 from fleet_backend.ingest.patience import patiently
 from fleet_backend.ingest.poison import PoisonLimits, Suspicion
+from fleet_backend.ingest.releasedesk import ReleaseLimits
+from fleet_backend.ingest.releasefiles import Question
 from fleet_backend.ingest.retainer import Retainer
 from fleet_backend.ingest.sightings import Asked
 from fleet_backend.ingest.signatures import MOST_THREADS, SignaturePool, signing_key
@@ -55,6 +57,7 @@ class WorkerSettings:
     patience_max_s: Annotated[float, Bounds(0.05, 60)] = 5.0
     quarantine: QuarantineLimits = field(default_factory=QuarantineLimits)
     sightings: SightingLimits = field(default_factory=SightingLimits)
+    releases: ReleaseLimits = field(default_factory=ReleaseLimits)
     poison: PoisonLimits = field(default_factory=PoisonLimits)
     gaps: GapLimits = field(default_factory=GapLimits)
 
@@ -73,6 +76,7 @@ class Worker:
         now: Callable[[], int] = lambda: int(time.time()),
         committed: Callable[[], None] = lambda: None,
         asked: Callable[[Sequence[Asked]], None] = lambda _: None,
+        questions: Callable[[Sequence[Question]], None] = lambda _: None,
         meters: IngestMeters | None = None,
         tracer: Tracer = OFF,
     ) -> None:
@@ -84,11 +88,14 @@ class Worker:
         self._committed = committed
         self._retainer = Retainer(database, retention)
         self._asked = asked
+        self._questions = questions
         self._meters = meters or IngestMeters()
         self._tracer = tracer
         self._pool = SignaturePool(settings.threads, self._meters.checking_signatures)
         self._judge = Judge(database, self._pool)
-        self._transaction = Transaction(self._judge, settings.quarantine, settings.sightings)
+        self._transaction = Transaction(
+            self._judge, settings.quarantine, settings.sightings, settings.releases
+        )
         note: Note = NoNote() if settings.notes is None else NoteFile(settings.notes)
         self._suspicion = Suspicion(note, settings.poison, now)
 
@@ -169,6 +176,8 @@ class Worker:
         self._committed()
         if outcome.heard.asked:
             self._asked(outcome.heard.asked)
+        if outcome.questions:
+            self._questions(outcome.questions)
 
     def _take_apart(self, part: Sequence[Message], error: Exception, tries: int) -> None:
         told = {"messages": len(part), "fault": faults.where(error)}

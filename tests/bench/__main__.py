@@ -21,6 +21,8 @@ MEASUREMENTS = (
     "ledger",
     "gateway",
     "stack",
+    "commission",
+    "ota",
 )
 
 

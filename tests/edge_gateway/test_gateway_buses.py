@@ -334,7 +334,7 @@ def test_a_driver_that_fails_costs_its_own_bus_only(
         def shutdown(self) -> None:
             Broken.shut += 1
 
-    monkeypatch.setattr("edge_gateway.vehicle_bus.open_bus", lambda settings: Broken())
+    monkeypatch.setattr("edge_gateway.vehicle_bus.open_bus", lambda settings, **_: Broken())
     bus = VehicleBus(
         settings.buses[0], 8, Inbox(8), {"State": 2, "BootCount": 1, "SoftwareHash": 0}
     )

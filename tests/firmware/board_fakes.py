@@ -247,6 +247,7 @@ class FakeBoard:
         self.wall = wall
         self.random = FakeRandom()
         self.folder = folder
+        self.identifier = b"\x0b\x0a\x0d"
         self.reset_cause = reset_cause
         self.outputs = None
         self.bolt = False

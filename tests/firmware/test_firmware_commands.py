@@ -387,3 +387,36 @@ def test_unreadable_state_denies_and_says_so(folder, tmp_path):
 
 def test_key_is_the_vehicles_own():
     assert len(set(KEY)) == 32
+
+
+def test_an_update_is_allowed_while_locked_and_standing(bench):
+    allowed = []
+    bench.vcu.updates.allow = lambda digest, now_ms: allowed.append(digest)
+    digest = bytes(range(32))
+    assert bench.present(by_owner(current(bench), command.UPDATE, {0: digest})) == DONE
+    assert allowed == [digest]
+    bench.speed(1_000)
+    bench.run(200)
+    rolling = by_owner(current(bench), command.UPDATE, {0: digest})
+    assert bench.present(rolling) == refused(refusal.STATE)
+    bench.speed(0)
+    bench.run(1_000)
+    assert bench.present(by_owner(current(bench))) == DONE
+    unlocked = by_owner(current(bench), command.UPDATE, {0: digest})
+    assert bench.present(unlocked) == refused(refusal.STATE)
+    assert allowed == [digest]
+
+
+def test_diagnosis_is_open_for_a_quarter_of_an_hour(bench):
+    assert not bench.vcu.diagnosis.left_ms(bench.now_ms)
+    allowed = by_rider(current(bench), command.DIAGNOSE, actions=1 << command.DIAGNOSE - 1)
+    assert bench.present(allowed) == DONE
+    assert bench.vcu.diagnosis.left_ms(bench.now_ms + 895_000)
+    assert not bench.vcu.diagnosis.left_ms(bench.now_ms + 900_000)
+
+
+def test_a_grant_to_ride_opens_neither_update_nor_diagnosis(bench):
+    for action, args in ((command.UPDATE, {0: bytes(32)}), (command.DIAGNOSE, {})):
+        asked = by_rider(current(bench), action, args, actions=3)
+        assert bench.present(asked) == refused(refusal.ACTION)
+    assert not bench.vcu.diagnosis.left_ms(bench.now_ms)

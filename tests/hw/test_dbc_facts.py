@@ -64,7 +64,8 @@ def test_the_table_has_every_message_and_signal(database: Database) -> None:
 
 def test_iso_tp_messages_are_raw(database: Database) -> None:
     raw = {name for name, row in MESSAGES.items() if not row[5]}
-    assert raw == {"GW_Request", "VCU_RequestFlow", "GW_RecordFlow", "VCU_Record"}
+    gateway = {"GW_Request", "VCU_RequestFlow", "GW_RecordFlow", "VCU_Record"}
+    assert raw == gateway | {"UDS_Broadcast", "UDS_Request", "VCU_UdsAnswer"}
 
 
 def test_the_words_of_the_lock_are_those_of_the_protocol(database: Database) -> None:

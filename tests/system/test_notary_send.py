@@ -14,8 +14,10 @@ from fleet_backend.ledger.errors import LedgerError
 from fleet_backend.receipts.logged import check_logged, trusting
 from protocol import statement, workorder
 from protocol.errors import VerifyError
-from tests.notary.documents import head, order
+from tests.notary.documents import CONTENT, head, order
 from trifleet.notary.notary import Notary, open_notary
+from trifleet.releases.errors import ReleaseError
+from trifleet.releases.notaries import log_beside
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 90.0
@@ -53,19 +55,16 @@ def states(folder: Path) -> list[str]:
 def test_from_a_code_to_receipts_that_hold(
     stack: RunningStack, enrolled: Path, tmp_path: Path
 ) -> None:
-    bundle_head, body = head(), workorder.encode(order("trike-1"))
+    body = workorder.encode(order("trike-1"))
     with open_notary(enrolled) as notary:
         assert notary.append(statement.WORK_ORDER, body) == 0
-        assert notary.append(statement.RELEASE, bundle_head) == 1
-        assert notary.append(statement.RELEASE, bundle_head) == 1
         policy = notary.policy
-    assert states(enrolled) == ["waiting"] * 2
     sent = trifleet("notary", "send", "--folder", str(enrolled))
-    assert sent.returncode == 0 and "2 sent, 2 receipts" in sent.stdout, sent.stderr
-    assert states(enrolled) == ["receipt"] * 2
-    receipts = [_receipt(enrolled, number, tmp_path) for number in range(2)]
-    _outsiders_verify(receipts[0], stack)
-    _check_release(bundle_head, receipts, policy)
+    assert sent.returncode == 0 and "1 sent, 1 receipts" in sent.stdout, sent.stderr
+    assert states(enrolled) == ["receipt"]
+    receipt = _receipt(enrolled, 0, tmp_path)
+    _outsiders_verify(receipt, stack)
+    _check_release([receipt, _log_release(enrolled, tmp_path)], policy)
     _operator_sees(stack)
     _forget(enrolled)
 
@@ -74,7 +73,6 @@ def _receipt(folder: Path, number: int, where: Path) -> Path:
     out = where / f"{number}.receipt"
     given = ("notary", "receipt", str(number), "--folder", str(folder), "--out", str(out))
     assert trifleet(*given).returncode == 0
-    assert trifleet(*given).returncode == 2  # never over another file
     return out
 
 
@@ -89,7 +87,24 @@ def _outsiders_verify(receipt: Path, stack: RunningStack) -> None:
     assert done.returncode == 0 and "THIS RECEIPT HOLDS" in done.stdout, done.stdout
 
 
-def _check_release(bundle_head: bytes, receipts: list[Path], policy: object) -> None:
+def _log_release(folder: Path, where: Path) -> Path:
+    """The ledger before any vehicle: the receipt beside the bundle."""
+    bundle = where / "app-1.0.tfr"
+    bundle.write_bytes(head() + CONTENT)
+    done = trifleet("release", "log", str(bundle), "--notary", str(folder))
+    assert done.returncode == 0 and "by workshop-1" in done.stdout, done.stderr
+    assert log_beside(bundle, folder)[0].seq == 1  # it is there, and only checked
+    other = where / "other.tfr"
+    other.write_bytes(head(3) + CONTENT)
+    receipt = where / "app-1.0.tfr.receipt"
+    (where / "other.tfr.receipt").write_bytes(receipt.read_bytes())
+    with pytest.raises(ReleaseError, match="another-release"):
+        log_beside(other, folder)
+    return receipt
+
+
+def _check_release(receipts: list[Path], policy: object) -> None:
+    bundle_head = head()
     of_order, of_release = (path.read_bytes() for path in receipts)
     logged = check_logged(bundle_head, of_release, policy)  # type: ignore[arg-type]
     assert (logged.notary, logged.seq) == ("workshop-1", 1)

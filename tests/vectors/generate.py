@@ -350,6 +350,9 @@ def grant_code_cases(decode):
         decode(f"refuse-{name}", coded(actions, value), error("field"))
     limit = {**good, "actions": 0x0100}
     decode("limit-speed", cbor.encode(grant_map(actions=0x0100)), limit)
+    workshop = {**good, "actions": 0x0C00}
+    decode("workshop", cbor.encode(grant_map(actions=0x0C00)), workshop)
+    decode("refuse-actions-bit-12", cbor.encode(grant_map(actions=0x1000)), error("field"))
     decode("refuse-actions-bit-9", cbor.encode(grant_map(actions=0x0200)), error("field"))
 
 
@@ -470,6 +473,7 @@ def access_cases():
     signature_cases()
     code_cases()
     zone_cases()
+    workshop_cases()
 
 
 def owner_command(action, args):
@@ -604,6 +608,30 @@ def zone_cases():
     operator = make_grant(OWNER, actions=0x0100)
     allowed = presentation.encode([operator], [OWNER.modulus, RIDER.modulus], asked)
     check("limit-speed-by-an-operator", [(allowed, 0)], [{"action": 9, "limits": {"map": []}}])
+
+
+def workshop_cases():
+    digest = hashlib.sha256(b"release").digest()
+    for name, action, args, expect in (
+        ("update", 11, {0: digest}, [owner_answer(11)]),
+        ("update-digest-31", 11, {0: digest[:31]}, refused(18)),
+        ("update-no-digest", 11, {}, refused(18)),
+        ("update-more", 11, {0: digest, 1: 0}, refused(18)),
+        ("diagnose", 12, {}, [owner_answer(12)]),
+        ("diagnose-more", 12, {0: digest}, refused(18)),
+        ("action-10", 10, {}, refused(14)),
+        ("action-13", 13, {}, refused(14)),
+    ):
+        check(name, [(owner_command(action, args), 0)], expect)
+    asked = make_command(RIDER, action=11, args={0: digest})
+    for name, actions, expect in (
+        ("update-by-a-rider", UNLOCK_AND_LOCK, refused(14)),
+        ("update-by-a-diagnostician", 0x0800, refused(14)),
+        ("update-by-a-mechanic", 0x0C00, [owner_answer(11)]),
+    ):
+        chain = [make_grant(OWNER, actions=actions)]
+        shown = presentation.encode(chain, [OWNER.modulus, RIDER.modulus], asked)
+        check(name, [(shown, 0)], expect)
 
 
 def signature_cases():

@@ -61,6 +61,9 @@ class FakeFleet:
         self.idempotent: dict[str, tuple[str, str]] = {}
         self.quarantine: list[dict[str, object]] = []
         self.gaps: list[dict[str, object]] = []
+        self.work_orders: list[dict[str, object]] = []
+        self.rollouts: list[dict[str, object]] = []
+        self.releases: list[dict[str, object]] = []
         self.down = False
         self.grant_delay_s = 0.2
         self.grant_refusal: str | None = None
@@ -291,8 +294,11 @@ class Handlers:
             self.route("/v1/fleet/vehicles", self.fleet_vehicles, operator=True),
             self.route("/v1/fleet/vehicles/{id}/events", self.events, operator=True),
             self.route("/v1/fleet/vehicles/{id}/telemetry", self.telemetry, operator=True),
+            self.route("/v1/vehicles/{id}/work-orders", self.work_orders, operator=True),
             self.route("/v1/fleet/refusals", self.refusals, operator=True),
             self.route("/v1/fleet/gaps", self.gaps, operator=True),
+            self.route("/v1/fleet/rollouts", self.rollouts, operator=True),
+            self.route("/v1/fleet/releases", self.releases, operator=True),
             self.route("/v1/fleet/receipts/{leaf:int}", self.leaf_receipt, operator=True),
             self.route("/v1/fleet/stream", self.fleet_stream, operator=True),
         ]
@@ -361,6 +367,12 @@ class Handlers:
         items = [vehicle.event_item(entry) for entry in reversed(part)]
         return JSONResponse({"items": items, "next": str(end - 20) if end > 20 else None})
 
+    async def work_orders(self, asked: Request) -> Response:
+        made = [one for one in self.fleet.work_orders if one["vehicle"] == asked.path_params["id"]]
+        start = int(asked.query_params.get("cursor", 0))
+        rest = str(start + 2) if len(made) > start + 2 else None
+        return JSONResponse({"items": made[start : start + 2], "next": rest})
+
     async def telemetry(self, asked: Request) -> Response:
         vehicle = self.fleet.vehicle(asked.path_params["id"])
         names = ("time", "speed_mmps", "soc_permille", "pack_mv", "odometer_m")
@@ -376,6 +388,12 @@ class Handlers:
         ]
         items.sort(key=lambda item: -int(str(item["id"])))
         return JSONResponse({"items": self.fleet.quarantine + items, "next": None})
+
+    async def rollouts(self, _: Request) -> Response:
+        return JSONResponse({"items": self.fleet.rollouts})
+
+    async def releases(self, _: Request) -> Response:
+        return JSONResponse({"items": self.fleet.releases})
 
     async def gaps(self, _: Request) -> Response:
         return JSONResponse({"items": self.fleet.gaps, "next": "7" if self.fleet.gaps else None})

@@ -12,8 +12,10 @@ from protocol.courier import (
     DOWN_ACK,
     DOWN_CHECKPOINT,
     DOWN_COMMAND,
+    DOWN_RELEASE,
     UP_CHALLENGE,
     UP_COMMAND,
+    UP_RELEASE,
     UP_SIGHTING,
     UP_STATEMENT,
     UP_STATUS,
@@ -120,8 +122,16 @@ class Broker(Protocol):
 
 
 # Of a gateway, one by one: it may leave a retained message on each.
-_UP = (UP_STATEMENT, UP_STATUS, UP_COMMAND, UP_SIGHTING, UP_CHALLENGE, f"{UP_CHALLENGE}/+")
-_DOWN = (DOWN_ACK, DOWN_COMMAND, DOWN_CHECKPOINT)
+_UP = (
+    UP_STATEMENT,
+    UP_STATUS,
+    UP_COMMAND,
+    UP_SIGHTING,
+    UP_RELEASE,
+    UP_CHALLENGE,
+    f"{UP_CHALLENGE}/+",
+)
+_DOWN = (DOWN_ACK, DOWN_COMMAND, DOWN_CHECKPOINT, DOWN_RELEASE)
 
 
 def topics_of(user: User) -> tuple[list[str], list[str]]:
@@ -129,7 +139,8 @@ def topics_of(user: User) -> tuple[list[str], list[str]]:
     if user.role is Role.GATEWAY:
         return [topic(user.name, one) for one in _UP], [topic(user.name, one) for one in _DOWN]
     if user.role is Role.INGEST:
-        return [topic("+", one) for one in (DOWN_ACK, DOWN_CHECKPOINT)], [topic("+", "up/#")]
+        answers = (DOWN_ACK, DOWN_CHECKPOINT, DOWN_RELEASE)
+        return [topic("+", one) for one in answers], [topic("+", "up/#")]
     return [topic("+", DOWN_COMMAND)], []
 
 

@@ -15,6 +15,42 @@ def group() -> None:
     """Boards; the virtual one needs no hardware."""
 
 
+@app.command("list")
+def list_boards(
+    as_json: Annotated[bool, typer.Option("--json", help="One object a board.")] = False,
+) -> None:
+    """The boards of boards/, and how much of its room the application of this checkout takes."""
+    import json
+
+    from boards.tables import read_boards, size
+    from trifleet.commands.common import print_table
+    from workbench.application import collect_application
+    from workbench.room import needed, room
+
+    files = collect_application(Path(__file__).resolve().parents[2])
+    found = [(board, room(board), needed(board, files)) for board, _ in read_boards()]
+    if as_json:
+        for board, most, taken in found:
+            row = {"board": board.name, "status": board.status, "can": board.can.controller}
+            row |= {"radio": board.radio}
+            print(json.dumps({**row, "room_bytes": most, "application_bytes": taken}))
+        return
+    print_table(
+        ("board", "status", "CAN", "radio", "room", "application"),
+        (
+            (
+                board.name,
+                board.status,
+                board.can.controller,
+                board.radio or "none",
+                size(most),
+                f"{size(taken)}, {100 * taken // most} %",
+            )
+            for board, most, taken in found
+        ),
+    )
+
+
 @app.command("virtual")
 def virtual(config: Config) -> None:
     """Run one virtual vehicle: its bus, its simulated nodes, and the firmware in MicroPython."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # The vehicle's own bus. A port that does not know its bus is given others as well:
 # (500_000, 250_000, 125_000, 1_000_000).
 BITRATES = (500_000,)
-_CHANNELS = ("GW_Request", "GW_RecordFlow")  # ISO-TP
+_CHANNELS = ("GW_Request", "GW_RecordFlow", "UDS_Request", "UDS_Broadcast")  # ISO-TP
 _OURS = "VCU_"
 # The names of what `counters` returns.
 COUNTERS = (

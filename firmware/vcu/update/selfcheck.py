@@ -10,11 +10,13 @@ if TYPE_CHECKING:
 
 
 class SelfCheck:
-    """Passed: for five seconds no cyclic frame was missed, the bus is there or silent, and flash
-    takes records. `vehicle` is the Vcu."""
+    """Passed: for five seconds no cyclic frame was missed, the bus is there or silent, flash takes
+    records, and the self-test is sound. `vehicle` is the Vcu, `is_sound(vehicle, now_ms)` None
+    where there is no self-test."""
 
-    def __init__(self, vehicle: "Any", now_ms: int) -> None:
+    def __init__(self, vehicle: "Any", is_sound: "Any", now_ms: int) -> None:
         self._vehicle = vehicle
+        self._is_sound = is_sound
         self._begin_ms = now_ms
         self._missed = 0
         self._quiet_from_ms = now_ms
@@ -28,6 +30,9 @@ class SelfCheck:
         if missed != self._missed or not well:
             self._missed, self._quiet_from_ms = missed, now_ms
         waited = now_ms - self._begin_ms >= _LEAST_MS
-        if waited and now_ms - self._quiet_from_ms >= _QUIET_MS:
+        if waited and now_ms - self._quiet_from_ms >= _QUIET_MS and self._passes(now_ms):
             return True
         return False if now_ms - self._begin_ms >= DEADLINE_MS else None
+
+    def _passes(self, now_ms: int) -> bool:
+        return not self._is_sound or bool(self._is_sound(self._vehicle, now_ms))

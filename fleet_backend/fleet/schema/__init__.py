@@ -23,6 +23,7 @@ from fleet_backend.fleet.schema.people import (
     riders,
     vehicles,
 )
+from fleet_backend.fleet.schema.rollouts import rollout_vehicles, rollouts, vehicle_releases
 from fleet_backend.fleet.schema.statements import (
     bodies,
     disagreements,
@@ -75,6 +76,8 @@ __all__ = [
     "quarantine",
     "records",
     "riders",
+    "rollout_vehicles",
+    "rollouts",
     "rollups_due",
     "schema_version",
     "sightings",
@@ -83,6 +86,7 @@ __all__ = [
     "telemetry_1h",
     "telemetry_1min",
     "telemetry_1s",
+    "vehicle_releases",
     "vehicle_state",
     "vehicles",
     "work_orders",

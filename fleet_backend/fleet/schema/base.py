@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Column, Integer, MetaData
 
 # Raised with every migration (fleet/migrations/), which then has the new number.
-VERSION = 10
+VERSION = 11
 
 metadata = MetaData()
 

@@ -8,7 +8,9 @@ from trifleet.commands.bench import (
     devices,
     diagnose,
     exits,
+    label,
     provision,
+    report,
     selftest,
 )
 
@@ -27,10 +29,14 @@ def group() -> None:
 app.command("devices")(devices.devices)
 app.command("identify")(devices.identify)
 app.command("flash")(application.flash)
+app.command("rollback")(application.rollback)
 app.command("verify")(application.verify)
 app.command("provision")(provision.provision)
 app.command("selftest")(selftest.selftest)
 app.command("diagnose")(diagnose.diagnose)
 app.command("logs")(diagnose.logs)
 app.command("commission")(commission.commission)
+app.command("label")(label.label)
+app.command("report")(report.report)
+app.command("send")(report.send)
 app.command("exits")(exits.exits)

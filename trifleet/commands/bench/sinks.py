@@ -11,6 +11,7 @@ from workbench.events import Event, Failure, Progress, Result, Step, as_json
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+FREE_TEXT = {"text", "what", "why"}  # may repeat what was typed, or what a file holds
 LINE_EVERY = 0.25  # of the whole, where there is no terminal for a bar
 
 
@@ -21,8 +22,10 @@ class JsonSink:
         self._begin = time.monotonic()
 
     def __call__(self, event: Event, /) -> None:
-        line = json.dumps(as_json(event, time.monotonic() - self._begin))
-        print(scrub(line), flush=True)
+        seen = as_json(event, time.monotonic() - self._begin)
+        for name in FREE_TEXT & set(seen):
+            seen[name] = scrub(str(seen[name]))
+        print(json.dumps(seen), flush=True)
 
     def close(self) -> None:
         """Nothing is open."""

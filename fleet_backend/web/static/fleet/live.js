@@ -47,7 +47,7 @@ export async function start() {
   running?.abort();
   running = new AbortController();
   const { signal } = running;
-  await Promise.all([loadVehicles(), loadRefusals(), loadGaps()]);
+  await Promise.all([loadVehicles(), loadRefusals(), loadGaps(), refreshUpdates()]);
   if (!state.token.value || signal.aborted) return;
   follow("/v1/fleet/stream", {
     token: state.token.value, signal, onEvent,
@@ -90,6 +90,21 @@ async function loadGaps() {
   } catch (error) {
     failed(error);
   }
+}
+
+/** Roll-outs and vehicles; what was shown stays while the server is away. */
+export async function loadUpdates() {
+  try {
+    const [rollouts, vehicles] = await Promise.all([fetchFleet("rollouts"), fetchFleet("releases")]);
+    const found = { rollouts: rollouts.items, vehicles: vehicles.items };
+    state.updates.value = { ...found, loading: false, error: null };
+  } catch (error) {
+    state.updates.value = { ...state.updates.value, loading: false, error: failed(error) };
+  }
+}
+
+export function refreshUpdates() {
+  if (state.token.value && state.route.value.page === "updates") loadUpdates();
 }
 
 function noteUnseen(found, known) {

@@ -20,7 +20,10 @@ export const unseen = signal(0);
 /** Statements that are missing: {id, gateway, first, last, since} each; `more`: not all are here. */
 export const gaps = signal({ items: [], more: false });
 
-/** {page: "overview" | "vehicle" | "refusals", id} */
+/** Roll-outs newest first, and of each vehicle what it has and shall have. */
+export const updates = signal({ rollouts: [], vehicles: [], loading: true, error: null });
+
+/** {page: "overview" | "vehicle" | "refusals" | "updates", id} */
 export const route = signal({ page: "overview", id: null });
 
 /** The open vehicle's page: events newest first, and columns of its telemetry. */

@@ -12,6 +12,7 @@ import { KINDS, describe, named } from "/static/ui/records.js";
 import { recordText } from "/static/ui/sentences.js";
 import * as live from "./live.js";
 import { events, loading, series, token, vehicles } from "./state.js";
+import { WorkOrders } from "./workorders.js";
 
 export function VehiclePage({ id }) {
   const item = vehicles.value.get(id);
@@ -25,6 +26,7 @@ export function VehiclePage({ id }) {
       <${Chart} name="speed" unit="km/h" range=${[0, 30]} scale=${0.0036} column="speed_mmps" />
       <${Chart} name="battery" unit="%" range=${[0, 100]} scale=${0.1} column="soc_permille" />
     </div>
+    <${WorkOrders} key=${`work-${id}`} id=${id} />
     <${Events} id=${id} />
   </section>`;
 }

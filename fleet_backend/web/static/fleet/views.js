@@ -23,6 +23,7 @@ export function FleetHeader() {
       ${tab("refusals", "#/refusals", html`${t("fleet.refusals")}
         ${unseen.value > 0 && html`<span class="badge" data-testid="unseen">
           ${number(unseen.value)}<span class="visually-hidden"> ${t("fleet.new")}</span></span>`}`)}
+      ${tab("updates", "#/updates", t("updates.title"))}
     </nav>`}`;
 }
 

@@ -9,7 +9,7 @@ export const LOCK = 2;
 export const DEPOSIT_CODES = 8;
 export const ACTIONS = {
   1: "UNLOCK", 2: "LOCK", 3: "RAISE_GENERATION", 4: "REVOKE_GRANT", 5: "RAISE_TIME", 6: "TRANSFER",
-  8: "DEPOSIT_CODES", 9: "LIMIT_SPEED",
+  8: "DEPOSIT_CODES", 9: "LIMIT_SPEED", 11: "UPDATE", 12: "DIAGNOSE",
 };
 const CODES = 10; // the one key of a grant that may be missing
 const MAX_PRESENTATION_BYTES = 4094;

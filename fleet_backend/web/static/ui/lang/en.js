@@ -175,6 +175,8 @@ export default {
   "action.TRANSFER": "change the owner",
   "action.DEPOSIT_CODES": "keep one-time codes",
   "action.LIMIT_SPEED": "limit the speed",
+  "action.UPDATE": "allow one release to be installed",
+  "action.DIAGNOSE": "open the workshop’s diagnosis",
   "action.UNKNOWN": "unknown command",
   "reason.START": "at power-up",
   "reason.COMMAND": "by command",

@@ -182,6 +182,8 @@ export default {
   "action.TRANSFER": "changer de propriétaire",
   "action.DEPOSIT_CODES": "conserver des codes à usage unique",
   "action.LIMIT_SPEED": "limiter la vitesse",
+  "action.UPDATE": "permettre l’installation d’une version",
+  "action.DIAGNOSE": "ouvrir le diagnostic de l’atelier",
   "action.UNKNOWN": "commande inconnue",
   "reason.START": "à la mise sous tension",
   "reason.COMMAND": "par commande",

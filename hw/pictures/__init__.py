@@ -1,0 +1,1 @@
+"""Pictures of the vehicles, drawn from their numbers."""

@@ -1,0 +1,190 @@
+"""`trifleet bench ...` as a mechanic uses it, on virtual boards of its own."""
+
+import json
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import ROOT, trifleet
+
+from fleet_backend.registrar import registrations
+from workbench.events import KINDS
+
+FIELDS = {
+    "step": {"name", "text"},
+    "progress": {"name", "done", "total", "unit"},
+    "error": {"exit", "what", "why", "next"},
+    "result": {"command", "exit", "values"},
+}
+
+
+def bench(*words: object) -> tuple[int, list[dict[str, Any]]]:
+    """Exit code and events; the lines that a machine reads are what is documented, all of them."""
+    done = trifleet("bench", *words, "--json")
+    assert done.stderr == ""
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    for event in events:
+        assert event["v"] == 1
+        assert event["t_s"] >= 0
+        assert set(event) - {"v", "t_s", "event"} == FIELDS[event["event"]]
+    assert set(FIELDS) == set(KINDS.values())
+    assert [one["event"] for one in events].count("result") == 1
+    last = events[-1]
+    assert (last["event"], last["command"], last["exit"]) == ("result", words[0], done.returncode)
+    assert [one["event"] for one in events].count("error") == (done.returncode != 0)
+    return done.returncode, events
+
+
+def image(folder: Path) -> bytes:
+    return (folder / "flash.img").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[dict[str, Any]]]:
+    """A board that `commission` brought from bare to the first unlock: its folder, the results."""
+    folder, out = tmp_path_factory.mktemp("board"), tmp_path_factory.mktemp("out")
+    code, events = bench(
+        "commission", "--sim", "--sim-folder", folder, "--out", out, "--in-vehicle"
+    )
+    assert code == 0, events[-2]
+    return folder, out, events
+
+
+def test_a_bare_board_becomes_a_vehicle_that_obeys_its_owner(
+    finished: tuple[Path, Path, list[dict[str, Any]]],
+) -> None:
+    _, out, events = finished
+    progress = [one for one in events if one["event"] == "progress"]
+    assert progress[-1]["done"] == progress[-1]["total"] > 100_000
+    (vehicle,) = events[-1]["values"]["vehicles"]
+    assert (vehicle["vehicle"], vehicle["done"], vehicle["exit"]) == ("trike-1", True, 0)
+    assert vehicle["unlocked"] is True
+    assert vehicle["selftest"]["failed"] == []
+    assert set(vehicle["selftest"]["results"].values()) == {"pass"}
+    assert len(vehicle["selftest"]["results"]) == 11
+    # What the fleet gets, and what the workshop keeps; nobody else reads either.
+    kept = registrations.read(out / "trike-1.registration")
+    assert kept.key_fingerprint.hex() == vehicle["key_fingerprint"]
+    assert json.loads((out / "trike-1.json").read_text()) == vehicle
+    assert {path.stat().st_mode & 0o777 for path in out.iterdir()} == {0o600}
+    said = json.dumps(events)
+    assert kept.record_key.hex() not in said
+
+
+def test_run_again_it_writes_nothing_and_diagnosis_and_logs_find_it_well(
+    finished: tuple[Path, Path, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    folder, out, _ = finished
+    sim = ("--sim", "--sim-folder", folder)
+    before = (out / "trike-1.registration").read_bytes()
+    code, again = bench("provision", *sim, "--out", out)
+    assert (code, again[-1]["values"]["written"]) == (0, [])
+    assert (out / "trike-1.registration").read_bytes() == before
+    code, again = bench("verify", *sim)
+    assert (code, again[-1]["values"]["different"]) == (0, [])
+    code, again = bench("diagnose", *sim)
+    assert (code, again[-1]["values"]["worst"]) == (0, "ok")
+    code, again = bench("logs", *sim, "--out", tmp_path)
+    text = (tmp_path / "trike-1.records.ndjson").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [one["kind"] for one in lines].count("ANSWER") == 2  # unlock and lock at the first time
+    assert again[-1]["values"]["records"] == len(lines)
+
+
+def test_another_vehicle_another_board_and_no_board_are_refused_unharmed(
+    finished: tuple[Path, Path, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    folder, _, _ = finished
+    sim = ("--sim", "--sim-folder", folder)
+    code, events = bench("provision", *sim, "--vehicle", "trike-2", "--out", tmp_path)
+    assert code == 15
+    assert "the board is trike-1, not trike-2" in events[-2]["why"]
+    assert not list(tmp_path.iterdir())
+    code, events = bench("provision", *sim, "--owner", "ab" * 32, "--out", tmp_path)
+    assert code == 15
+    code, events = bench("flash", *sim, "--board", "weact-h743")
+    assert code == 14
+    port = ("--port", tmp_path / "no-port")
+    code, events = bench("flash", "--checkout", "--board", "virtual", *port)
+    assert code == 10
+    assert (events[-2]["what"], events[-2]["next"][:4]) == (
+        "The serial port cannot be used",
+        "Plug",
+    )
+    code, events = bench("flash", *port)
+    assert code == 2  # neither a release nor --checkout
+    code, events = bench("provision", *sim, "--owner", folder / "owner.key", "--out", tmp_path)
+    assert code == 2
+    assert "is a private key" in events[-2]["why"]
+
+
+def test_a_dry_run_says_what_it_would_write_and_writes_not_one_byte(tmp_path: Path) -> None:
+    folder = tmp_path / "board"
+    sim = ("--sim", "--sim-folder", folder)
+    assert bench("identify", *sim)[0] == 0
+    blank = image(folder)
+    day = tmp_path / "day.toml"
+    day.write_text(
+        f'owner = "{"5a" * 32}"\nconfiguration = "tadpole-cargo"\n'
+        '[[vehicle]]\nname = "veh-1"\nboard = "weact-h743"\n[[vehicle]]\nname = "veh-2"\n'
+    )
+    # Two boards of a day, of which the first is none that was asked for.
+    code, events = bench("commission", *sim, "--batch", day, "--dry-run", "--out", tmp_path / "out")
+    wrong, vehicle = events[-1]["values"]["vehicles"]
+    assert (code, wrong["exit"]) == (14, 14)
+    assert vehicle["write"] == ["application", "boot.py", "main.py", "config", "identity"]
+    assert vehicle["bytes"] > 100_000
+    code, events = bench("provision", *sim, "--dry-run")
+    assert events[-1]["values"]["write"] == ["config", "identity"]
+    assert image(folder) == image(folder / "veh-1") == image(folder / "veh-2") == blank
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.faults
+def test_the_boards_of_a_day_each_have_their_result(tmp_path: Path) -> None:
+    day = tmp_path / "day.toml"
+    day.write_text(
+        f'owner = "{"5a" * 32}"\nconfiguration = "tadpole-cargo"\n'
+        '[[vehicle]]\nname = "veh-1"\nboard = "weact-h743"\n'
+        '[[vehicle]]\nname = "veh-2"\n'
+    )
+    out = tmp_path / "out"
+    code, events = bench(
+        "commission", "--batch", day, "--sim", "--sim-folder", tmp_path, "--out", out
+    )
+    first, second = events[-1]["values"]["vehicles"]
+    assert code == 14
+    assert "2 of 2" in events[-2]["what"]
+    assert (first["vehicle"], first["done"], first["exit"]) == ("veh-1", False, 14)
+    assert first["written"] is None
+    # Its owner is not the simulated one, so her key cannot unlock it: that is told, too.
+    assert (second["vehicle"], second["done"]) == ("veh-2", False)
+    assert "refused" in second["error"]["why"]
+    assert second["selftest"]["failed"] == []
+    assert (out / "veh-2.registration").exists()
+    assert image(tmp_path / "veh-1") != image(tmp_path / "veh-2")
+
+
+def test_a_terminal_shows_bars_with_rate_and_remaining_time(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-m", "trifleet.cli", "bench", "flash", "--sim"]
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(words, stdout=theirs, stderr=theirs, stdin=theirs, env=env) as process:
+        os.close(theirs)
+        shown = b""
+        while select.select([ours], [], [], 60)[0]:
+            try:
+                shown += os.read(ours, 65_536)
+            except OSError:
+                break
+        assert process.wait() == 0
+    os.close(ours)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert re.search(r"application +━+.* [kM]?B/s \d:\d\d:\d\d", text)
+    assert "signed by nobody" in text

@@ -1,0 +1,1 @@
+"""The vehicle controller from the other side of the bus: a tester that speaks UDS."""
