@@ -132,7 +132,7 @@ def _slots(bench: Bench) -> tuple[tuple[Slot, ...], int]:
 
 def _version(bench: Bench) -> str:
     try:
-        text = bench.repl.exec(_VERSION).decode().strip()
+        text = bench.checked.exec(_VERSION).decode().strip()
     except DeviceError:
         return ""  # no application, or not this one
     except UnicodeDecodeError as error:
