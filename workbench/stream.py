@@ -20,7 +20,7 @@ from workbench.errors import DeviceError, NoReplyError, ReplyError
 
 BLOCK_BYTES = 4096
 # What may be on its way unacknowledged: USB holds the rest back, and so does a terminal.
-FRAMES_AHEAD = 2
+FRAMES_AHEAD = 3
 RESTARTS = 8
 # A sector of 128 KiB takes so long to erase.
 ACKNOWLEDGED_WITHIN_S = 5.0
