@@ -64,7 +64,7 @@ def _over_can(session: Session, channel: str, language: str) -> None:
         known = tester.identify()
         troubles = tester.troubles()
     for name, value in known.items():
-        session.say("ok", f"{name}: {value}")
+        session.say("ok", f"{name}: {'unknown' if value is None else value}")
     for one in troubles:
         level = "FAULT" if one.is_present else "WARNING"
         session.say(level, f"{one.code}: {one.says(language)} -> {one.advice}")
