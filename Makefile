@@ -86,6 +86,9 @@ generated: setup-dev ## are the generated files what their sources say?
 	@$(BIN)/python -m fleet_backend.api.openapi --check
 	@$(BIN)/python -m fleet_backend.web.vendor --check
 	@$(BIN)/python -m trifleet.envelope --check
+	@$(BIN)/python -m hw.harness --check
+	@$(BIN)/python -m hw.harness.draw --check
+	@$(BIN)/python -m hw.pictures --check
 	@$(BIN)/python -m edge_gateway.schema --check
 	@$(BIN)/python -m fleet_backend.anchors.contract.compile --check
 

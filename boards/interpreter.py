@@ -13,9 +13,11 @@ import sys
 from pathlib import Path
 
 from boards.description import read_description
-from boards.errors import BoardError
+from boards.errors import BoardError, DescriptionError
 from boards.frozen import MODULE, find_board, frozen_module
 from boards.micropython_pins import definition, micropython_pins, their_pins
+from boards.parts import read_part
+from boards.pin_checks import pin_flaws
 from boards.pins import read_pins
 
 OURS = ("mpconfigboard.h", "mpconfigboard.mk", "mpconfigboard.cmake", "manifest.py", "flash.ld")
@@ -26,11 +28,15 @@ def make_folder(name: str, micropython: Path, out: Path) -> tuple[str, ...]:
     """Writes `out`, which must be new or empty; returns the names of its files. BoardError."""
     folder = find_board(name)
     board = read_description(folder)
+    pins = read_pins(folder)
+    flaws = pin_flaws(board, pins, read_part(board.chip.package) if board.chip.package else {})
+    if flaws:
+        raise DescriptionError(f"{folder / 'pins.csv'}: {'; '.join(flaws)}")
     theirs = definition(board, micropython)
     if out.exists() and any(out.iterdir()):
         raise BoardError(f"{out} is not empty: choose another folder")
     texts = {
-        "pins.csv": micropython_pins(board, read_pins(folder), their_pins(board, micropython)),
+        "pins.csv": micropython_pins(board, pins, their_pins(board, micropython)),
         MODULE: frozen_module(board),
     }
     for path in sorted(theirs.iterdir()):

@@ -8,15 +8,14 @@ Three rules, applied in this order:
 """
 
 import math
-from dataclasses import dataclass
 
 from hw.errors import ConfigError
+from hw.vehicle_checks import LOWEST_CELL_V
 from hw.vehicle_schema import VehicleConfig
 
 FUSE_FACTOR = 1.25
 MOST_DROP = 0.03
 OHM_MM2_PER_M = 0.0164
-LOWEST_CELL_V = 3.0  # an almost empty cell that is driven hard
 NOMINAL_CELL_V = 3.6
 SUPPLY_V = 12.0
 STANDBY_A = 1.0
@@ -44,15 +43,6 @@ AMPACITY_A = {
 # Blade fuses (ISO 8820-3), then bolted ones (ISO 8820-5).
 FUSES_A = (2, 3, 5, 7.5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 100, 125, 150, 200, 250, 300)
 CONTACTORS_A = (50, 100, 150, 200, 250, 300)
-
-
-@dataclass(frozen=True)
-class Feed:
-    """One protected wire there and back: its current, its fuse, its cross-section."""
-
-    current_a: float
-    fuse_a: float
-    gauge_mm2: float
 
 
 def nominal_v(config: VehicleConfig) -> float:
@@ -98,10 +88,10 @@ def gauge_for(current_a: float, protected_a: float, length_m: float, voltage_v: 
     )
 
 
-def feed(current_a: float, length_m: float, voltage_v: float) -> Feed:
-    """Fuse and wire for a current. Raises ConfigError."""
+def feed(current_a: float, length_m: float, voltage_v: float) -> tuple[float, float]:
+    """Fuse in ampere and wire in mm² for a current. Raises ConfigError."""
     fuse = fuse_for(current_a)
-    return Feed(current_a, fuse, gauge_for(current_a, fuse, length_m, voltage_v))
+    return fuse, gauge_for(current_a, fuse, length_m, voltage_v)
 
 
 def _next(ratings: tuple[float, ...], least_a: float, what: str) -> float:

@@ -26,6 +26,7 @@ from trifleet.commands import (
     release,
     ride,
     run,
+    vehicle,
     witness,
 )
 from trifleet.commands.common import known_errors
@@ -76,6 +77,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(notary.app, name="notary")
 app.add_typer(release.app, name="release")
+app.add_typer(vehicle.app, name="vehicle")
 app.add_typer(witness.app, name="witness")
 app.add_typer(privacy.app, name="privacy")
 

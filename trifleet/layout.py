@@ -144,6 +144,11 @@ class Layout:
         return self.root / "releases"
 
     @property
+    def release_trust(self) -> Path:
+        """Whose releases new vehicles believe (`trifleet release trust`); may be missing."""
+        return self.root / "owner/release"
+
+    @property
     def has_releases(self) -> bool:
         return (self.releases / "metadata/timestamp.json").exists()
 

@@ -85,12 +85,14 @@ def _prepare_board(
     image = make_folder(layout.vehicle(slot.vehicle)) / "flash.img"
     try:
         with VirtualBoard(VirtualBoardSettings(image)) as board:
-            flash_application(board.tty, application.files(), confirm=False)
+            flash_application(board.tty, application.files())
             if identity is None:
                 configure(board.tty, config)
                 return None
             # A vehicle that is not registered may have been left by an interrupted set-up.
-            return provision(board.tty, identity, config=config, replace=True)
+            trust = layout.release_trust
+            believed = trust.read_bytes() if trust.exists() else None
+            return provision(board.tty, identity, config=config, release=believed, replace=True)
     except (BoardError, WorkbenchError) as error:
         raise InstallationError(f"{slot.vehicle}: {error}") from error
 

@@ -164,7 +164,9 @@ def _records(logs: Logs) -> Iterator[Finding]:
         yield Finding(OK, "records", f"{waiting} that no gateway has taken yet")
     present: dict[tuple[object, object], bool] = {}
     for one in logs.records:
-        if one.kind == record.FAULT:
+        if one.kind == record.BOOT:
+            present.clear()  # each start finds its faults anew
+        elif one.kind == record.FAULT:
             present[one.body[0], one.body[1]] = bool(one.body[2])
     for node, code in (key for key, there in present.items() if there):
         yield _fault(node, code)

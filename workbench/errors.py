@@ -117,6 +117,14 @@ class NoApplicationError(ApplicationError):
     """The board has no application, or one from before this command was there."""
 
 
+class OlderError(WorkbenchError):
+    """The board takes no release with so low a number any more. Nothing was written."""
+
+
+class ReleaseOnlyError(WorkbenchError):
+    """The board takes signed releases only, and this is none. Nothing was written."""
+
+
 class SelfTestError(WorkbenchError):
     """A step of the self-test failed; says which."""
 

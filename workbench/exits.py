@@ -147,6 +147,16 @@ ADVICE: dict[type[errors.WorkbenchError], Advice] = {
         "Take a blank board. If this one is to become another vehicle, take it out of the fleet "
         "first, then use --replace.",
     ),
+    errors.OlderError: (
+        Exit.REFUSED,
+        "This release is older than what the board may still run",
+        "Use a newer one. With --replace-release the owner's mechanic goes back all the same.",
+    ),
+    errors.ReleaseOnlyError: (
+        Exit.REFUSED,
+        "This board runs signed releases, and this application is signed by nobody",
+        "Flash a release. On a board for development: --replace-release.",
+    ),
     errors.SelfTestError: (
         Exit.SELF_TEST_FAILED,
         "The self-test found a fault",

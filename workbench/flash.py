@@ -47,6 +47,8 @@ class FlashResult:
 
 
 Progress = Callable[[FlashProgress], None]
+# The image with this number in its seal; None where there is none.
+MakeImage = Callable[[int], bytes | None]
 
 
 def flash_application(
@@ -56,13 +58,15 @@ def flash_application(
     board: str = "",
     progress: Progress | None = None,
     confirm: bool = True,
+    image: MakeImage | None = None,
 ) -> FlashResult:
     """Writes what differs, verifies all of it, starts the board, and asks the application that
     runs then which one it is.
 
     `files` as collected, or None for the application of this checkout. `board` is a folder of
     boards/: another board is refused before anything is written. `confirm` False: whoever goes on
-    with the board sees for himself whether it runs. Raises NotRunningError besides what on_bench
+    with the board sees for himself whether it runs. `image` makes the image where it is not that
+    of `files`, as a release has it. Raises NotRunningError besides what on_bench
     and flash_files raise.
     """
     if files is None:
@@ -70,19 +74,23 @@ def flash_application(
     with on_bench(port) as bench:
         if board:
             check_board(bench, board)
-        result = flash_files(bench, files, progress=progress)
-    image = application_image(files, 0)
-    if confirm and image is not None and ANSWERS in {file.path for file in files}:
-        await_software(port, read_seal(image).body)
+        result = flash_files(bench, files, progress=progress, image=image)
+    wanted = image(0) if image else application_image(files, 0)
+    if confirm and wanted is not None and ANSWERS in {file.path for file in files}:
+        await_software(port, read_seal(wanted).body)
     return result
 
 
 def flash_files(
-    bench: Bench, files: Sequence[BoardFile], *, progress: Progress | None = None
+    bench: Bench,
+    files: Sequence[BoardFile],
+    *,
+    progress: Progress | None = None,
+    image: MakeImage | None = None,
 ) -> FlashResult:
     """Order of durable writes: power may go after any of them."""
     loose = [file for file in loose_files(files) if not _is_there(bench, file)]
-    plan = _plan_image(bench, files)
+    plan = _plan_image(bench, image or (lambda sequence: application_image(files, sequence)))
     report = _Report(progress, sum(len(file.data) for file in loose) + plan.bytes_to_write)
     # 1. The image, into the slot that does not run; the seal last. With it the new modules are what
     #    the next start finds; `boot.py` and `main.py` of any version start any image.
@@ -119,13 +127,13 @@ class _ImagePlan:
     bytes_to_write: int
 
 
-def _plan_image(bench: Bench, files: Sequence[BoardFile]) -> _ImagePlan:
+def _plan_image(bench: Bench, make: MakeImage) -> _ImagePlan:
     slots = Slots(bench.checked)
     found = [slots.sealed(number) for number in SLOTS]
     running = running_slot(bench, found)
     seal = None if running is None else found[running]
     # Above both: one that did not pass its trial may lie beside the one that runs.
-    image = application_image(files, max(seal.sequence if seal else -1 for seal in found) + 1)
+    image = make(max(seal.sequence if seal else -1 for seal in found) + 1)
     target = 0 if running is None else 1 - running
     if image is None:
         return _ImagePlan(slots, target, b"", False, 0)

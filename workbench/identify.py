@@ -15,6 +15,7 @@ from workbench.romfs import Sealed
 from workbench.slots import SLOTS, Slots
 
 _RUNNING = "import __main__; print(getattr(__main__, 'slot', None))"
+_BUILT_FOR = "try:\n import trifleet_board\n print(trifleet_board.NAME)\nexcept ImportError:\n pass"
 _VERSION = "from vcu import version; print(version.FIRMWARE)"
 
 
@@ -80,6 +81,20 @@ def check_board(bench: Bench, wanted: str) -> None:
         raise WrongBoardError(
             f"{bench.repl.port}: {found or 'a board without a description'}"
             f" ({bench.interpreter}), and not {wanted}"
+        )
+    # The virtual board's interpreter is nobody's build, and knows its pins by itself.
+    if next(board for board in known if board.name == wanted).status != "virtual":
+        _check_built_for(bench, wanted)
+
+
+def _check_built_for(bench: Bench, wanted: str) -> None:
+    # Without the names of boards/NAME/pins.csv the application would crash at each start.
+    built_for = bench.checked.exec(_BUILT_FOR).strip().decode("utf-8", "replace")
+    if built_for != wanted:
+        raise WrongBoardError(
+            f"{bench.repl.port}: its MicroPython ({bench.interpreter}) was built"
+            f" {'for ' + built_for if built_for else 'elsewhere'} and does not know the pins of"
+            f" {wanted}: boards/{wanted}/README.md says how to build and write it"
         )
 
 

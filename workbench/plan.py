@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workbench.application import BoardFile, application_image, loose_files
+from workbench.application import BoardFile, loose_files
 from workbench.bench import Bench
 from workbench.errors import NoSuchFileError
 from workbench.flash import IMAGE
 from workbench.identify import Slot, identify_bench
 from workbench.romfs import read_seal
+from workbench.source import Source
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,11 @@ class Plan:
     bytes_to_write: int
 
 
-def plan_flash(bench: Bench, files: Sequence[BoardFile]) -> Plan:
+def plan_flash(bench: Bench, source: Source) -> Plan:
     """Compares by hashes that the board computes. Writes nothing."""
-    wanted = [(file.path, len(file.data), _holds(bench, file)) for file in loose_files(files)]
-    image = application_image(files, 0)
+    loose = loose_files(source.files)
+    wanted = [(file.path, len(file.data), _holds(bench, file)) for file in loose]
+    image = source.image(0)
     if image is not None:
         slots = identify_bench(bench).slots
         wanted.insert(0, (IMAGE, len(image), _runs(slots, read_seal(image).body)))

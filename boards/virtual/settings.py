@@ -28,7 +28,7 @@ class VirtualBoardSettings:
     image: Path
     image_bytes: int = 1 << 20
     rom_bytes: int = 1 << 19
-    heap: str = "192k"
+    heap: str = "224k"
     can_host: str = "127.0.0.1"
     can_port: int | None = None
     tty_link: Path | None = None
@@ -47,7 +47,7 @@ class VirtualBoardSettings:
                 f"up to {MOST_ROM_BYTES}"
             )
         if not re.fullmatch(r"[1-9][0-9]*[kKmM]?", self.heap):
-            raise SettingsError(f"heap: {self.heap!r} is not a size such as 192k")
+            raise SettingsError(f"heap: {self.heap!r} is not a size such as 224k")
         if self.can_port is not None and not 0 < self.can_port < 65536:
             raise SettingsError(f"can_port: {self.can_port} is not a TCP port")
 

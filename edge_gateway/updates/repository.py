@@ -5,6 +5,7 @@ not signed by enough keys, what is older than what it has seen, what has expired
 fit together (specification 1.0, section 5). The metadata that it accepted is kept on disk.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from tuf.ngclient.updater import Updater
 from edge_gateway.updates.errors import FetchError, UntrustedError, UpdateError
 from edge_gateway.updates.line import MOST_METADATA, Line, MissingFileError
 from protocol import delivery
+
+# It tells each signature that a root of two out of three keys has not; what fails is an error.
+logging.getLogger("tuf").setLevel(logging.WARNING)
 
 METADATA = "metadata/"
 TARGETS = "targets/"

@@ -1,5 +1,6 @@
 """The gateway as a tester of one vehicle controller: udsoncan over a Port. Raises UpdateError."""
 
+import logging
 import struct
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -39,6 +40,10 @@ _FORMATS = {
     table.UPDATE_CODE: ">B",
 }
 _Any = TypeVar("_Any")
+
+# It logs each byte that it asks for; what went wrong is an error of ours.
+for _logger in ("UdsClient", "Connection[gateway]"):
+    logging.getLogger(_logger).setLevel(logging.CRITICAL)
 
 
 class _Number(udsoncan.DidCodec):

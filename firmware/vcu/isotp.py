@@ -35,10 +35,13 @@ FLOW_OVERFLOW = _padded(bytes((0x32, 0, 0)))
 
 
 class Receiver:
-    """Puts messages together. After `take`, `reply` holds a flow control frame to send, or None."""
+    """Puts messages together, asking for `block` frames at a time. After `take`, `reply` holds a
+    flow control frame to send, or None."""
 
-    def __init__(self) -> None:
+    def __init__(self, block: int = BLOCK_SIZE) -> None:
         self._buffer = bytearray(MAX_BYTES)
+        self._most = block
+        self._continue = _padded(bytes((0x30, block, 0)))
         self._size = 0  # 0: no message is under way
         self._have = 0
         self._sequence = 0
@@ -128,7 +131,7 @@ class Receiver:
         self._block = 0
         self._last_ms = now_ms
         self._begun_ms = now_ms
-        self.reply = FLOW_CONTINUE
+        self.reply = self._continue
 
     def _consecutive(self, frame: "Data", now_ms: int) -> "bytes | None":
         if not self._size:
@@ -147,9 +150,9 @@ class Receiver:
             self._size = 0
             return bytes(memoryview(self._buffer)[: self._have])
         self._block += 1
-        if self._block == BLOCK_SIZE:
+        if self._block == self._most:
             self._block = 0
-            self.reply = FLOW_CONTINUE
+            self.reply = self._continue
         return None
 
 

@@ -6,8 +6,6 @@ judges them, source.py writes them for WireViz, hw/parts.py counts them.
 
 from dataclasses import dataclass, field, replace
 
-from hw.places import Place, cable_m
-
 End = tuple[str, str]  # part, pin
 
 
@@ -146,8 +144,3 @@ class Harness:
         stud = str(len(part.pins) + 1)
         self.parts[name] = replace(part, pins=(*part.pins, stud))
         return stud
-
-
-def length_between(where: dict[str, Place], net: Net) -> float:
-    """How long a cable between its two parts is, in metres."""
-    return cable_m(where[net.start], where[net.end])

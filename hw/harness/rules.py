@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hw.electrical import AMPACITY_A, MOST_DROP, OHM_MM2_PER_M
+from hw.electrical import AMPACITY_A
 from hw.harness.model import Harness
 
 BUS_PINS = ("CANH", "CANL")
@@ -60,11 +60,3 @@ def _gauges(harness: Harness) -> list[str]:
         if most < max(cable.protected_a, cable.current_a):
             found.append(f"{cable.name}: {cable.gauge_mm2} mm² for {cable.protected_a} A")
     return found
-
-
-def drop_share(current_a: float, length_m: float, gauge_mm2: float, voltage_v: float) -> float:
-    """The share of the voltage that is lost on a wire there and back; at most MOST_DROP."""
-    return OHM_MM2_PER_M * current_a * 2 * length_m / gauge_mm2 / voltage_v
-
-
-__all__ = ["BUS_PINS", "MOST_DROP", "breaches", "drop_share", "uses"]

@@ -11,15 +11,19 @@ import sys
 
 MEASUREMENTS = (
     "instructions",
+    "flash",
     "heap",
     "day",
     "wear",
+    "uds",
     "ingest",
     "load",
     "telemetry",
     "ledger",
     "gateway",
     "stack",
+    "commission",
+    "ota",
 )
 
 

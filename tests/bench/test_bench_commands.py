@@ -5,16 +5,25 @@ import os
 import pty
 import re
 import select
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import ROOT, trifleet
 
+from boards.virtual import VirtualBoard, VirtualBoardSettings
 from fleet_backend.registrar import registrations
+from hw.virtual_bus import VirtualBus
+from hw.virtual_bus.client import SlcanClient
+from protocol import can
+from trifleet.commissioning.first_unlock import await_start
+from workbench.cable import Cable
 from workbench.events import KINDS
+from workbench.uds.tester import VehicleTester
 
 FIELDS = {
     "step": {"name", "text"},
@@ -52,7 +61,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list
     code, events = bench(
         "commission", "--sim", "--sim-folder", folder, "--out", out, "--in-vehicle"
     )
-    assert code == 0
+    assert code == 0, events[-2]
     return folder, out, events
 
 
@@ -129,18 +138,24 @@ def test_a_dry_run_says_what_it_would_write_and_writes_not_one_byte(tmp_path: Pa
     sim = ("--sim", "--sim-folder", folder)
     assert bench("identify", *sim)[0] == 0
     blank = image(folder)
-    code, events = bench("commission", *sim, "--dry-run", "--out", tmp_path / "out")
-    (vehicle,) = events[-1]["values"]["vehicles"]
-    assert code == 0
+    day = tmp_path / "day.toml"
+    day.write_text(
+        f'owner = "{"5a" * 32}"\nconfiguration = "tadpole-cargo"\n'
+        '[[vehicle]]\nname = "veh-1"\nboard = "weact-h743"\n[[vehicle]]\nname = "veh-2"\n'
+    )
+    # Two boards of a day, of which the first is none that was asked for.
+    code, events = bench("commission", *sim, "--batch", day, "--dry-run", "--out", tmp_path / "out")
+    wrong, vehicle = events[-1]["values"]["vehicles"]
+    assert (code, wrong["exit"]) == (14, 14)
     assert vehicle["write"] == ["application", "boot.py", "main.py", "config", "identity"]
     assert vehicle["bytes"] > 100_000
     code, events = bench("provision", *sim, "--dry-run")
     assert events[-1]["values"]["write"] == ["config", "identity"]
-    assert image(folder) == blank
+    assert image(folder) == image(folder / "veh-1") == image(folder / "veh-2") == blank
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_the_boards_of_a_day_each_have_their_result(tmp_path: Path) -> None:
     day = tmp_path / "day.toml"
     day.write_text(
@@ -182,3 +197,30 @@ def test_a_terminal_shows_bars_with_rate_and_remaining_time(tmp_path: Path) -> N
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
     assert re.search(r"application +━+.* [kM]?B/s \d:\d\d:\d\d", text)
     assert "signed by nobody" in text
+
+
+def test_a_vehicle_that_runs_tells_its_trouble_codes_over_the_bus(
+    finished: tuple[Path, Path, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    copy = Path(shutil.copy(finished[0] / "flash.img", tmp_path / "flash.img"))
+    with VirtualBus() as bus:
+        channel = f"socket://127.0.0.1:{bus.port}"
+        with VirtualBoard(VirtualBoardSettings(copy, can_port=bus.port)) as board:
+            with Cable(board.tty) as cable:
+                await_start(cable)
+            with SlcanClient(bus.port) as node:  # a controller that is heard, and falls silent
+                identifier = can.identifier_of(can.MESSAGES.row("MC_Heartbeat"))
+                for alive in range(4):
+                    node.send(identifier, can.encode("MC_Heartbeat", {"State": 2}, alive))
+                    time.sleep(0.5)
+            with VehicleTester.connect(channel) as tester:
+                deadline = time.monotonic() + 30
+                while not tester.troubles():
+                    assert time.monotonic() < deadline, "no trouble code"
+                    time.sleep(0.2)
+            code, events = bench("diagnose", "--can", channel, "--language", "fr")
+    codes = {one["code"]: one for one in events[-1]["values"]["troubles"]}
+    assert code == 17
+    assert codes["U0110-87"]["present"] is True
+    assert codes["U0110-87"]["text"] == "Le contrôleur moteur ne répond plus"
+    assert events[-1]["values"]["vehicle"]["vehicle"] == "trike-1"

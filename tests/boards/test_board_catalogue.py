@@ -3,6 +3,8 @@ says; its files are there; its flash has room for the application; its pages are
 
 import ast
 import re
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,8 @@ import pytest
 from boards.checks import BUS_PINS
 from boards.description import BoardDescription
 from boards.errors import DescriptionError
-from boards.micropython_pins import PORTS
 from boards.parts import FOLDER, decode_part, read_part
-from boards.pins import BoardPin
+from boards.pin_checks import pin_flaws
 from boards.tables import BEGIN, ENDS, page, pages, read_boards, replaced
 from workbench.application import board_file, collect_application
 from workbench.room import needed, room
@@ -20,7 +21,6 @@ from workbench.room import needed, room
 ROOT = Path(__file__).resolve().parents[2]
 ALL = read_boards()
 BOARDS = {board.name: (board, {pin.name: pin for pin in pins}) for board, pins in ALL}
-REAL = [name for name, (board, _) in BOARDS.items() if board.status != "virtual"]
 FILES = ("board.toml", "pins.csv", "manifest.py", "mpconfigboard.h", "README.md")
 BUILD = {"stm32": "mpconfigboard.mk", "rp2": "mpconfigboard.cmake", "esp32": "mpconfigboard.cmake"}
 # Pins that no line of the firmware has by name, and why each board has them all the same.
@@ -37,25 +37,6 @@ OF_CONTROLLER = {
     "machine.CAN": {"CAN1_TX"},
 }
 OPTIONAL = set().union(*OF_CONTROLLER.values()) | {"CAN1_WAKE"}
-# What the pin of each of these must be able to do; SPI by the number of board.toml.
-NEEDS = {
-    "CAN1_TX": {"CAN{0}_TX"},
-    "VSENSE": {"ADC"},
-    "CAN_SCK": {"SPI{0}_SCK", "MATRIX"},
-    "CAN_MOSI": {"SPI{0}_MOSI", "MATRIX"},
-    "CAN_MISO": {"SPI{0}_MISO", "MATRIX"},
-}
-# Held low or high while the chip does nothing: what would move, sound or speak by itself.
-HELD = {
-    "DRIVE_EN": "down",
-    "LOCK": "down",
-    "DOOR": "down",
-    "LIGHTS": "down",
-    "HORN": "down",
-    "BUTTON": "down",
-}
-
-
 NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 
 
@@ -76,6 +57,7 @@ def said_by(text: str) -> set[str]:
     return {text for text in texts if isinstance(text, str) and NAME.fullmatch(text)}
 
 
+@cache
 def pins_of_firmware() -> set[str]:
     sources = [path.read_text() for path in (ROOT / "firmware").rglob("*.py")]
     return set().union(*map(said_by, sources))
@@ -108,42 +90,53 @@ def test_the_board_has_the_same_files_as_the_others(name: str) -> None:
     assert wanted <= {path.name for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("name", REAL)
-def test_every_pin_exists_is_free_and_can_do_its_work(name: str) -> None:
-    board, pins = BOARDS[name]
-    part = read_part(board.chip.package)
-    taken = {pin: what for what, reserved in board.reserved.items() for pin in reserved}
-    assert set(taken) <= set(part), "reserved pins that the package has not"
-    assert len(taken) == sum(map(len, board.reserved.values())), "reserved twice"
-    for pin in pins.values():
-        assert pin.pin in part, f"{pin.pin} is no pin of {board.chip.package}"
-        assert pin.pin not in taken, f"{pin.name} is on {pin.pin}, which {taken.get(pin.pin)} needs"
-        assert PORTS[board.interpreter.port].fullmatch(pin.pin)
-        assert pin.header, f"{pin.name}: nobody knows where {pin.pin} comes out"
-        assert_able(board, pin, part[pin.pin])
-
-
-def assert_able(board: BoardDescription, pin: BoardPin, able: frozenset[str]) -> None:
-    wanted = {one.format(board.can.number) for one in NEEDS.get(pin.name, set())}
-    if pin.name == "CAN1_RX" and board.can.controller == "machine.CAN":
-        wanted = {f"CAN{board.can.number}_RX"}
-    assert not wanted or wanted & able, f"{pin.name}: {pin.pin} is none of {sorted(wanted)}"
-    assert pin.name not in board.wake.pins or "WKUP" in able, f"{pin.pin} cannot wake"
-    assert (pin.direction == "analog") == (pin.name == "VSENSE")
+def part_of(board: BoardDescription) -> dict[str, frozenset[str]]:
+    return read_part(board.chip.package) if board.chip.package else {}
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_lines_are_held_while_the_chip_does_nothing(name: str) -> None:
+def test_every_pin_exists_is_free_held_and_can_do_its_work(name: str) -> None:
     board, pins = BOARDS[name]
-    standby = {"high": "up", "low": "down"}[board.can.standby_level]
-    assert pins["CAN1_STB"].pull == standby and pins["CAN1_STB"].direction == "out"
-    for one, pull in HELD.items():
-        assert pins[one].pull == pull, one
-    if board.can.controller == "mcp2518fd":
-        assert pins["CAN_CS"].pull == pins["CAN_INT"].pull == "up"
-    assert set(board.wake.pins) <= set(pins)
-    for one in board.wake.pins:
-        assert pins[one].direction == "in" and one in {"BUTTON", *BUS_PINS}
+    assert not pin_flaws(board, list(pins.values()), part_of(board))
+    reserved = [pin for pins in board.reserved.values() for pin in pins]
+    assert len(reserved) == len(set(reserved)), "reserved twice"
+    assert set(board.wake.pins) <= {"BUTTON", *BUS_PINS}
+
+
+@pytest.mark.parametrize(
+    ("name", "pin", "change", "flaw"),
+    [
+        ("weact-h743", "LOCK", {"pin": "PF0"}, "row 7: LOCK: PF0 is no pin of stm32h743vi-lqfp100"),
+        ("weact-h743", "LOCK", {"pin": "PB2"}, "row 7: LOCK: PB2 is taken: QSPI flash"),
+        ("weact-h743", "LOCK", {"header": ""}, "row 7: LOCK: nobody says where PD8 comes out"),
+        ("weact-h743", "VSENSE", {"pin": "PE8"}, "row 12: VSENSE: PE8 is not ADC"),
+        ("weact-h743", "VSENSE", {"direction": "in"}, "row 12: VSENSE: cannot be in"),
+        ("weact-h743", "CAN1_TX", {"pin": "PB13"}, "row 3: CAN1_TX: PB13 is not CAN1_TX"),
+        ("weact-h743", "CAN1_RX", {"pin": "PB9"}, "row 2: CAN1_RX: PB9 is not CAN1_RX"),
+        ("weact-h743", "BUTTON", {"pin": "PB10"}, "row 13: BUTTON: PB10 cannot wake the chip"),
+        ("weact-h743", "BUTTON", {"direction": "out"}, "row 13: BUTTON: wakes the board and"),
+        ("weact-h743", "BUTTON", {"name": "KNOB"}, "wake: no pin BUTTON"),
+        ("weact-h743", "CAN1_STB", {"pull": "down"}, "row 5: CAN1_STB: must be pulled up"),
+        ("virtual", "DRIVE_EN", {"pull": "up"}, "row 5: DRIVE_EN: must be pulled down"),
+        ("raspberry-pi-pico-2-w", "CAN_SCK", {"pin": "GPIO12"}, "GPIO12 is not MATRIX or SPI1_SCK"),
+        ("raspberry-pi-pico-2-w", "CAN_CS", {"pull": ""}, "row 6: CAN_CS: must be pulled up"),
+    ],
+)
+def test_a_pin_that_is_wrong_is_told(
+    name: str, pin: str, change: dict[str, str], flaw: str
+) -> None:
+    board, pins = BOARDS[name]
+    spoilt = [replace(one, **change) if one.name == pin else one for one in pins.values()]
+    found = pin_flaws(board, spoilt, part_of(board))
+    assert len(found) == 1 and flaw in found[0]
+
+
+def test_a_reserved_pin_that_the_package_lacks_is_told() -> None:
+    board, pins = BOARDS["weact-h743"]
+    spoilt = replace(board, reserved={"flash": ("PZ9",)})
+    assert pin_flaws(spoilt, list(pins.values()), part_of(board)) == [
+        "reserved.flash: PZ9 is no pin"
+    ]
 
 
 def test_the_application_fits_each_board_twice() -> None:

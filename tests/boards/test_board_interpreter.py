@@ -1,7 +1,9 @@
 """What a board's interpreter is built from: pins.csv, trifleet_board.py, folder, manifest.py."""
 
 import ast
+import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,8 @@ ROOT = BOARDS.parent
 REAL = {board.name: (board, pins) for board, pins in read_boards() if board.status != "virtual"}
 # What every port has built in; all else has to be frozen or required.
 BUILT_IN = {
-    "array", "asyncio", "binascii", "collections", "errno", "gc", "hashlib", "io", "json",
-    "machine", "math", "micropython", "os", "random", "select", "struct", "sys", "time",
+    "__main__", "array", "asyncio", "binascii", "collections", "errno", "gc", "hashlib", "io",
+    "json", "machine", "math", "micropython", "os", "random", "select", "struct", "sys", "time",
     "uctypes", "vfs",
 }  # fmt: skip
 
@@ -133,6 +135,20 @@ def test_the_folder_holds_all_that_the_build_needs(
     assert "not empty" in capsys.readouterr().err
 
 
+def test_a_board_whose_pins_are_wrong_is_not_built(
+    micropython: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "boards"
+    shutil.copytree(BOARDS / "weact-h743", copy / "weact-h743")
+    path = copy / "weact-h743" / "pins.csv"
+    path.write_text(path.read_text().replace("LOCK,PD8,", "LOCK,PB2,"))
+    monkeypatch.setattr(frozen, "BOARDS", copy)
+    with pytest.raises(DescriptionError, match=r"pins\.csv: row 7: LOCK: PB2 is taken"):
+        interpreter.make_folder("weact-h743", micropython, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@cache
 def imports_of_firmware() -> set[str]:
     """Modules beside our own."""
     out: set[str] = set()

@@ -1,4 +1,4 @@
-"""A hostile bus: whatever is said on the diagnosis, the vehicle drives, and answers who is honest."""
+"""A hostile bus: whatever is said on the diagnosis, it drives, and answers who is honest."""
 
 import itertools
 import random

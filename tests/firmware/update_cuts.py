@@ -98,8 +98,8 @@ def life(confirms=True):
     if runs not in ("old", "new"):
         raise ValueError(f"runs: {runs}")
     stand = start(slot)
-    if stand.damage.total():
-        raise ValueError(f"damage {stand.damage.counts}")
+    if stand.vehicle.damage.total():
+        raise ValueError(f"damage {stand.vehicle.damage.counts}")
     if stand.updates.holds() and confirms:
         stand.seconds(12)
     elif runs == "old" and confirms:
@@ -208,6 +208,8 @@ def main():
     act = goes_back if MODE == "back" else finishes
     starts = 0
     for at in range(len(log) + 1):
+        if SEED and wrong:
+            break  # the first one is enough
         last = at == len(log)
         for how, flash in [("whole", Image(like=image))] if last else variants(image, log[at]):
             if at % STRIDE:

@@ -3,7 +3,7 @@ that the same command goes on after a cut, and a finished vehicle is only looked
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +12,7 @@ from trifleet.commissioning import set_up as setting_up
 from trifleet.commissioning.first_unlock import FirstUnlock, first_unlock
 from trifleet.commissioning.set_up import SetUp
 from trifleet.commissioning.sheet import Sheet
-from workbench.application import BoardFile
-from workbench.bench import on_bench
+from workbench.bench import Bench, on_bench
 from workbench.errors import ApplicationError
 from workbench.events import Progress, Sink, Step
 from workbench.flash import FlashProgress, FlashResult, flash_application
@@ -21,6 +20,7 @@ from workbench.identify import Identified, check_board, identify_bench
 from workbench.looking import looking
 from workbench.plan import plan_flash
 from workbench.selftest import SelfTest, test_on
+from workbench.source import Source
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -30,10 +30,12 @@ STEPS = ("board", "application", "vehicle", "selftest", "unlock")
 
 @dataclass
 class Job:
-    """How the work is to be done, whatever the vehicle. `files` makes the application when it is
-    first asked for: a board that is refused waits for nothing."""
+    """How the work is to be done, whatever the vehicle. `source` makes the application when it
+    is first asked for: a board that is refused waits for nothing. `check` says by its own errors
+    that it may not be written to a board."""
 
-    files: Callable[[], Sequence[BoardFile]]
+    source: Callable[[], Source]
+    check: Callable[[Bench, Sheet], None]
     sink: Sink
     folder: Path
     fitted: frozenset[str] = frozenset()
@@ -42,6 +44,7 @@ class Job:
     replace: bool = False
     # Of the notary that signs the work order; without it none is signed.
     notary: Path | None = None
+    address: str = ""  # of the riders' server; else that of the notary
 
 
 @dataclass
@@ -56,6 +59,9 @@ class Commissioned:
     made: SetUp | None = None
     test: SelfTest | None = None
     unlock: FirstUnlock | None = None
+    labels: list[str] = field(default_factory=list)
+    work_order: int | None = None
+    release: bytes = b""  # digest; empty for a checkout
 
     @classmethod
     def begun(cls, vehicle: str) -> "Commissioned":
@@ -73,10 +79,11 @@ def commission(port: str, sheet: Sheet, job: Job, done: Commissioned) -> None:
     errors of the workbench, of hw's configurations and SheetError."""
     setting_up.wanted(sheet, sheet.board or "virtual")  # the sheet's own mistakes come first
     begin = time.monotonic()
-    done.board = _look(port, sheet, job.replace)
+    done.board = _look(port, sheet, job)
     _say(job, "board", f"{done.board.board}, {done.board.interpreter}")
     done.flashed = _flash(port, job)
-    done.files = {file.path: file.sha256.hex() for file in job.files()}
+    done.files = {file.path: file.sha256.hex() for file in job.source().files}
+    done.release = job.source().digest
     _set_up_and_test(port, sheet, job, done).check()
     done.unlock = first_unlock(port, sheet.vehicle, job.owner_key)
     how = "unlocked and locked again by its owner" if done.unlock.unlocked else "gives a challenge"
@@ -85,12 +92,13 @@ def commission(port: str, sheet: Sheet, job: Job, done: Commissioned) -> None:
 
 def preview(port: str, sheet: Sheet, job: Job) -> dict[str, object]:
     """What `commission` would write; writes nothing."""
-    files = job.files()
+    source = job.source()
     with looking(port) as bench:
         found = identify_bench(bench)
         if sheet.board:
             check_board(bench, sheet.board)
-        plan = plan_flash(bench, files)
+        job.check(bench, sheet)
+        plan = plan_flash(bench, source)
         asked = setting_up.wanted(sheet, found.board)
         names = [*plan.write, *setting_up.differences(bench, asked, replace=job.replace)]
     for name in names:
@@ -99,7 +107,7 @@ def preview(port: str, sheet: Sheet, job: Job) -> dict[str, object]:
     return {"board": found.board, "write": names, "bytes": plan.bytes_to_write}
 
 
-def _look(port: str, sheet: Sheet, replace: bool) -> Identified:
+def _look(port: str, sheet: Sheet, job: Job) -> Identified:
     """Another board, or another vehicle, is refused before anything is written."""
     with looking(port) as bench:
         found = identify_bench(bench)
@@ -107,7 +115,9 @@ def _look(port: str, sheet: Sheet, replace: bool) -> Identified:
             check_board(bench, sheet.board)
         if not found.board:
             raise ApplicationError(f"{port}: {found.interpreter} is none of boards/")
-        setting_up.differences(bench, setting_up.wanted(sheet, found.board), replace=replace)
+        asked = setting_up.wanted(sheet, found.board)
+        setting_up.differences(bench, asked, replace=job.replace)
+        job.check(bench, sheet)
     return found
 
 
@@ -116,7 +126,8 @@ def _flash(port: str, job: Job) -> FlashResult:
         job.sink(Progress("application", seen.bytes_done, seen.bytes_total))
 
     _say(job, "application", "writes what differs, and compares all of it")
-    result = flash_application(port, job.files(), progress=progress)
+    source = job.source()
+    result = flash_application(port, source.files, progress=progress, image=source.image)
     _say(job, "application", f"wrote {', '.join(result.written) or 'nothing: it was there'}")
     return result
 

@@ -14,6 +14,9 @@ class BatchError(TrifleetError):
     def __init__(self, failures: list[Failure], count: int) -> None:
         first = failures[0]
         super().__init__(f"{len(failures)} of {count} failed, the first with: {first.why}")
+        self.failure = first
+        if count == 1:
+            return
         self.failure = Failure(
             first.exit,
             f"{len(failures)} of {count} vehicles are not done",

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from protocol import statement, workorder
 from protocol.workorder import Step, WorkOrder
-from trifleet.commissioning.commission import Commissioned
+from trifleet.commissioning.commission import Commissioned, Job
 from trifleet.commissioning.errors import SheetError
 from trifleet.commissioning.sheet import Sheet
 from trifleet.notary.notary import open_notary
-from workbench.label.files import write
+from workbench.label.files import ENDINGS, write
 from workbench.label.label import Label
 
 
@@ -36,7 +36,7 @@ def work_order_of(done: Commissioned, mechanic: str, outcome: int, now: int) -> 
         done.begin,
         max(now, done.begin),
         str(board.interpreter)[: workorder.MAX_VERSION],
-        b"",
+        done.release,
         sorted((path, bytes.fromhex(digest)) for path, digest in done.files.items()),
         made.config_sha256 if made else b"",
         made.fingerprint if made else b"",
@@ -55,13 +55,17 @@ def sign_work_order(folder: Path, done: Commissioned, mechanic: str, outcome: in
         return notary.append(statement.WORK_ORDER, workorder.encode(order))
 
 
-def write_label(folder: Path, vehicle: str, out: Path) -> Path | None:
-    """`out`/VEHICLE.pdf; None where the notary's folder does not name the riders' server. Raises
-    LabelError, NotaryError."""
-    with open_notary(folder) as notary:
-        address = notary.address
+def write_labels(job: Job, vehicle: str) -> list[Path]:
+    """The same label as a picture, for an office printer and for a label printer; none where
+    nobody names the riders' server. Raises LabelError, NotaryError."""
+    address = job.address
+    if not address and job.notary is not None:
+        with open_notary(job.notary) as notary:
+            address = notary.address
     if not address:
-        return None
-    path = out / f"{vehicle}.pdf"
-    write(path, Label(vehicle, address))
-    return path
+        return []
+    label = Label(vehicle, address)
+    paths = [job.folder / f"{vehicle}{ending}" for ending in ENDINGS]
+    for path in paths:
+        write(path, label)
+    return paths

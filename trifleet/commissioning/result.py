@@ -20,12 +20,15 @@ def result_of(done: Commissioned, failure: Failure | None = None) -> dict[str, o
         "board": board.board if board else None,
         "board_id": board.interpreter.unique_id.hex() if board else None,
         "interpreter": ".".join(map(str, board.interpreter.version)) if board else None,
+        "release": done.release.hex() or None,
         "files": done.files,
         "written": list(done.flashed.written) if done.flashed else None,
         "key_fingerprint": made.fingerprint.hex() if made else None,
         "config_sha256": made.config_sha256.hex() if made else None,
         "selftest": _test(done.test) if done.test else None,
         "unlocked": done.unlock.unlocked if done.unlock else None,
+        "labels": done.labels,
+        "work_order": done.work_order,
         "error": {"what": failure.what, "why": failure.why, "next": failure.next}
         if failure
         else None,

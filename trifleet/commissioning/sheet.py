@@ -96,9 +96,9 @@ def make_sheet(
     vehicle: str, owner: str, configuration: str, *, release_keys: list[str], **rest: Any
 ) -> Sheet:
     """From what was typed. Raises SheetError."""
-    for name, text in (("owner", owner), ("configuration", configuration)):
+    for name, text in (("vehicle", vehicle), ("owner", owner), ("configuration", configuration)):
         if not text:
-            raise SheetError(f"{vehicle}: no {name} was given")
+            raise SheetError(f"no {name} was given: --{name}, or a line of the --batch file")
     trusted = tuple(release_thumbprint(key) for key in release_keys)
     return Sheet(vehicle, owner_thumbprint(owner), configuration, release_keys=trusted, **rest)
 

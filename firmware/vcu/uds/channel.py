@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
 ANSWER = MESSAGES["VCU_UdsAnswer"][0]
+# The ring has 31 places; the others are for what comes by itself in the longest piece of work.
+BLOCK_SIZE = 24
 BURST = 4  # frames in one go; the cyclic ones have their turn in between
 _SINGLE_MOST = 7
 _FLOW = 3
@@ -26,7 +28,7 @@ class Channel:
     def __init__(self, send: "Callable[[int, bytes], bool]", server: Server) -> None:
         self._send = send
         self._server = server
-        self._receiver = Receiver()
+        self._receiver = Receiver(BLOCK_SIZE)
         self._sender = Sender()
         self._flow: "bytes | None" = None
         self._request: "bytes | None" = None

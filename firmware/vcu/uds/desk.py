@@ -3,6 +3,8 @@
 Each part is loaded by who needs it first: trouble codes by a fault, the server by a frame.
 """
 
+import gc
+
 from vcu.diagnosis import BROADCAST, REQUEST
 
 DEFAULT, PROGRAMMING, EXTENDED = 1, 2, 3
@@ -123,6 +125,7 @@ class Desk:
         """One piece. Raises MemoryError."""
         self._now_ms = now_ms
         if self._loading is not None:
+            gc.collect()  # what lives long lies together, or no piece is left for a message
             try:
                 next(self._loading)
             except StopIteration:

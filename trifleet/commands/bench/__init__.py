@@ -29,6 +29,7 @@ def group() -> None:
 app.command("devices")(devices.devices)
 app.command("identify")(devices.identify)
 app.command("flash")(application.flash)
+app.command("rollback")(application.rollback)
 app.command("verify")(application.verify)
 app.command("provision")(provision.provision)
 app.command("selftest")(selftest.selftest)

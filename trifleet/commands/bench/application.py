@@ -6,46 +6,61 @@ import typer
 
 from trifleet.commands.bench.options import AsJson, DryRun, Options, Port, Sim, SimFolder
 from trifleet.commands.bench.session import Session, at_bench
+from trifleet.commands.bench.sheet_options import ReleaseKey, Threshold
+from trifleet.commands.bench.source import (
+    Checkout,
+    Notary,
+    Policy,
+    Release,
+    ReplaceRelease,
+    Wanted,
+    wanted,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from workbench.application import BoardFile
     from workbench.flash import FlashProgress
 
-Checkout = Annotated[
-    bool,
-    typer.Option("--checkout", help="The unsigned application of this checkout: for development."),
-]
 BoardName = Annotated[
     str, typer.Option("--board", help="A folder of boards/; any other board is refused.")
 ]
 
 
 def flash(
+    release: Release = None,
     checkout: Checkout = False,
     board: BoardName = "",
+    release_key: ReleaseKey = None,
+    release_threshold: Threshold = 2,
+    policy: Policy = None,
+    notary: Notary = None,
+    replace_release: ReplaceRelease = False,
     port: Port = None,
     sim: Sim = False,
     sim_folder: SimFolder = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put the application on a board and see it run. What is there already is not written again."""
+    """Put a release on a board and see it run. What is there already is not written again.
+
+    A release needs enough signatures by the board's release keys, and its receipt beside it.
+    """
     options = Options(port, as_json, dry_run, sim, sim_folder)
     with at_bench("flash", options) as session:
-        check_source(session, checkout)
+        asked = wanted(session, release, checkout, policy, notary, replace_release)
+        asked.believe(release_key or [], release_threshold)
         if board:
             _check_board(session, board)
-        files = application_files(session)
         if dry_run:
-            _preview(session, files)
+            _preview(session, asked)
         else:
-            _flash(session, files)
+            _flash(session, asked)
 
 
 def verify(
+    release: Release = None,
     checkout: Checkout = False,
+    policy: Policy = None,
+    notary: Notary = None,
     port: Port = None,
     sim: Sim = False,
     sim_folder: SimFolder = None,
@@ -58,33 +73,26 @@ def verify(
 
     options = Options(port, as_json, sim=sim, sim_folder=sim_folder)
     with at_bench("verify", options) as session:
-        check_source(session, checkout)
-        files = application_files(session)
+        source = wanted(session, release, checkout, policy, notary).source()
         with looking(session.port()) as bench:
-            plan = plan_flash(bench, files)
+            plan = plan_flash(bench, source)
         session.values |= {"same": list(plan.keep), "different": list(plan.write)}
         if plan.write:
             raise VerifyError(f"not what it should be: {', '.join(plan.write)}")
         session.say("verified", ", ".join(plan.keep))
 
 
-def check_source(session: Session, checkout: bool) -> None:
-    """What is not signed must be asked for by its name. Raises UsageError."""
-    from trifleet.errors import UsageError
+def rollback(
+    port: Port = None, sim: Sim = False, sim_folder: SimFolder = None, as_json: AsJson = False
+) -> None:
+    """Go back to the application in the other slot, and see it run."""
+    from workbench.rollback import rollback as go_back
 
-    if not checkout and not session.options.sim:
-        raise UsageError("say what to put on the board: --checkout for this checkout's application")
-
-
-def application_files(session: Session) -> "Sequence[BoardFile]":
-    """Of the checkout that this program is from, said loudly."""
-    from pathlib import Path
-
-    import workbench
-    from workbench.application import collect_application
-
-    session.say("UNSIGNED", "the application of this checkout, signed by nobody: for development")
-    return collect_application(Path(workbench.__file__).resolve().parent.parent)
+    options = Options(port, as_json, sim=sim, sim_folder=sim_folder)
+    with at_bench("rollback", options) as session:
+        found = go_back(session.port())
+        session.values |= {"sequence": found.sequence, "sha256": found.body.hex()}
+        session.say("runs", f"the application before, number {found.sequence} on this board")
 
 
 def _check_board(session: Session, board: str) -> None:
@@ -96,29 +104,37 @@ def _check_board(session: Session, board: str) -> None:
         check_board(bench, board)
 
 
-def _flash(session: Session, files: "Sequence[BoardFile]") -> None:
+def _flash(session: Session, asked: Wanted) -> None:
     from workbench.events import Progress
     from workbench.flash import flash_application
+    from workbench.looking import looking
 
     def progress(seen: "FlashProgress") -> None:
         session.sink(Progress("application", seen.bytes_done, seen.bytes_total))
 
-    done = flash_application(session.port(), files, progress=progress)
+    with looking(session.port()) as bench:
+        asked.check(bench)
+    source = asked.source()
+    done = flash_application(session.port(), source.files, progress=progress, image=source.image)
     session.values |= {
+        "release": source.digest.hex() or None,
         "written": list(done.written),
         "skipped": list(done.skipped),
         "removed": list(done.removed),
         "bytes": done.bytes_written,
     }
     session.say("flashed", ", ".join(done.written) or "nothing to do: it was there")
+    session.say("runs", "read back from the application itself after its start")
 
 
-def _preview(session: Session, files: "Sequence[BoardFile]") -> None:
+def _preview(session: Session, asked: Wanted) -> None:
     from workbench.looking import looking
     from workbench.plan import plan_flash
 
+    source = asked.source()
     with looking(session.port()) as bench:
-        plan = plan_flash(bench, files)
+        asked.check(bench)
+        plan = plan_flash(bench, source)
     session.values |= {
         "write": list(plan.write),
         "keep": list(plan.keep),

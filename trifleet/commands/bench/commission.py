@@ -1,18 +1,12 @@
 """`trifleet bench commission`: everything, in order, for one board or for the boards of a day."""
 
-import functools
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trifleet.commands.bench.application import (
-    BoardName,
-    Checkout,
-    application_files,
-    check_source,
-)
+from trifleet.commands.bench.application import BoardName
 from trifleet.commands.bench.options import AsJson, DryRun, Options, Port, Sim, SimFolder, Yes
 from trifleet.commands.bench.paper import Notary, notary_folder, sign
 from trifleet.commands.bench.selftest import InVehicle, check_clear, fitted, panel_seen
@@ -30,10 +24,20 @@ from trifleet.commands.bench.sheet_options import (
     Vehicle,
     sheet_of,
 )
+from trifleet.commands.bench.source import (
+    Checkout,
+    Policy,
+    Release,
+    ReplaceRelease,
+    Wanted,
+    wanted,
+)
+from trifleet.commissioning.errors import BatchError
 
 if TYPE_CHECKING:
     from trifleet.commissioning.commission import Job
     from trifleet.commissioning.sheet import Sheet
+    from workbench.bench import Bench
     from workbench.events import Failure
 
 Batch = Annotated[
@@ -45,9 +49,13 @@ OwnerKey = Annotated[
     typer.Option(help="The owner's private key, where it is yours: unlocks once, and locks again."),
 ]
 Mechanic = Annotated[str, typer.Option(help="Who does the work, as it stands in the work order.")]
+Url = Annotated[
+    str, typer.Option(help="Of the riders' server, for the label; else that of the notary.")
+]
 
 
 def commission(
+    release: Release = None,
     vehicle: Vehicle = "",
     owner: Owner = "",
     configuration: Configuration = DEFAULT_CONFIGURATION,
@@ -59,7 +67,10 @@ def commission(
     release_threshold: Threshold = 2,
     owner_key: OwnerKey = None,
     mechanic: Mechanic = "",
+    policy: Policy = None,
+    replace_release: ReplaceRelease = False,
     notary: Notary = None,
+    url: Url = "",
     in_vehicle: InVehicle = False,
     out: Out = DEFAULT_OUT,
     replace: Replace = False,
@@ -93,8 +104,9 @@ def commission(
                     mechanic=mechanic,
                 )
             ]
-        job = _job(session, checkout, owner_key, in_vehicle, out, replace)
-        job.notary = notary_folder(session, notary, sheets)
+        asked = wanted(session, release, checkout, policy, notary, replace_release)
+        job = _job(session, asked, owner_key, in_vehicle, out, replace)
+        job.notary, job.address = notary_folder(session, notary, sheets), url
         if not dry_run:
             check_clear(session)
         _all(session, sheets, job)
@@ -102,7 +114,7 @@ def commission(
 
 def _job(
     session: Session,
-    checkout: bool,
+    asked: Wanted,
     owner_key: Path | None,
     in_vehicle: bool,
     out: Path,
@@ -110,13 +122,19 @@ def _job(
 ) -> "Job":
     from fleet_backend.fleet import keys
     from trifleet.commissioning.commission import Job
+    from trifleet.commissioning.releases import Believed
 
     key = keys.load_rsa(owner_key) if owner_key else None
     if session.options.sim and key is None:
         key = session.sim_owner()
-    check_source(session, checkout)
+
+    def check(bench: "Bench", sheet: "Sheet") -> None:
+        asked.believed = Believed(sheet.release_keys, sheet.release_threshold)
+        asked.check(bench)
+
     return Job(
-        functools.cache(lambda: application_files(session)),
+        asked.source,
+        check,
         session.sink,
         out,
         fitted=fitted(in_vehicle),
@@ -128,17 +146,16 @@ def _job(
 
 def _all(session: Session, sheets: "list[Sheet]", job: "Job") -> None:
     """One after another; what one of them fails of keeps no other from its turn."""
-    from trifleet.commissioning.errors import BatchError
-
     results: list[dict[str, object]] = []
     session.values["vehicles"] = results
     failures: list[Failure] = []
-    alone = len(sheets) == 1
     for at, sheet in enumerate(sheets, 1):
-        if not alone:
-            session.say("vehicle", f"{at} of {len(sheets)}: {sheet.vehicle}")
+        name = ""
+        if len(sheets) > 1:
+            name = sheet.vehicle
+            session.say("vehicle", f"{at} of {len(sheets)}: {name}")
             _ask_for_board(session, sheet)
-        result, failure = _one(session, sheet, job, alone)
+        result, failure = _one(session, sheet, job, name)
         results.append(result)
         if failure is not None:
             failures.append(failure)
@@ -148,7 +165,7 @@ def _all(session: Session, sheets: "list[Sheet]", job: "Job") -> None:
 
 
 def _one(
-    session: Session, sheet: "Sheet", job: "Job", alone: bool
+    session: Session, sheet: "Sheet", job: "Job", name: str
 ) -> "tuple[dict[str, object], Failure | None]":
     from trifleet.commissioning.commission import Commissioned, commission, preview
     from trifleet.commissioning.result import keep_result, result_of
@@ -157,19 +174,17 @@ def _one(
     failure = None
     try:
         with ExitStack() as stack:
-            name = "" if alone else sheet.vehicle
             port = session.find_port(sheet.port or session.options.port, stack, name)
             if session.options.dry_run:
                 return {"vehicle": sheet.vehicle} | preview(port, sheet, job), None
             commission(port, sheet, job, done)
     except Exception as error:
         failure = as_failure(error)
-        if failure is None or alone:
+        if failure is None:
             raise
-    finally:
-        if not session.options.dry_run:
-            keep_result(job.folder, done, failure)
-            sign(session, sheet, job, done, failure)
+    if not session.options.dry_run:
+        sign(session, sheet, job, done, failure)
+        keep_result(job.folder, done, failure)
     return result_of(done, failure), failure
 
 

@@ -26,8 +26,8 @@ def notary_folder(session: Session, folder: Path | None, sheets: "list[Sheet]") 
     from trifleet.commissioning.paper import check_mechanic
 
     found = folder or DEFAULT_NOTARY
-    if folder is None and not found.is_dir():
-        session.say("work order", "none is signed: there is no notary's folder here")
+    if folder is None and (session.options.sim or not found.is_dir()):
+        session.say("work order", "none is signed: no --notary, or a simulated vehicle")
         return None
     for sheet in sheets:
         check_mechanic(sheet)
@@ -38,18 +38,19 @@ def sign(
     session: Session, sheet: "Sheet", job: "Job", done: "Commissioned", failure: "Failure | None"
 ) -> None:
     """Work that ended badly is signed as such; that it could not be signed hides no fault."""
-    from trifleet.commissioning.paper import sign_work_order, write_label
+    from trifleet.commissioning.paper import sign_work_order, write_labels
 
-    if job.notary is None:
-        return
     # Without a failure and not done: stopped from the keyboard.
     outcome = failure.exit if failure else int(Exit.DONE if done.is_done else Exit.INTERRUPTED)
     try:
-        number = sign_work_order(job.notary, done, sheet.mechanic, outcome)
-        if number is not None:
-            session.say("work order", f"number {number}, signed: `trifleet bench send` when online")
-        if done.is_done and (label := write_label(job.notary, sheet.vehicle, job.folder)):
-            session.say("label", str(label))
+        if job.notary is not None:
+            done.work_order = sign_work_order(job.notary, done, sheet.mechanic, outcome)
+        if done.work_order is not None:
+            said = f"number {done.work_order}, signed: `trifleet bench send` when online"
+            session.say("work order", said)
+        if done.is_done and (labels := write_labels(job, sheet.vehicle)):
+            done.labels = [str(path) for path in labels]
+            session.say("label", ", ".join(done.labels))
     except Exception as error:
         is_known = isinstance(error, (OSError, *known_errors()))
         if not is_known or (done.is_done and failure is None):

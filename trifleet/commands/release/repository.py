@@ -33,8 +33,12 @@ def init(data: Data = DEFAULT_DATA, folder: Folder = None) -> None:
 
     Afterwards take `keys/` away on a medium of its own, and give every gateway the root.
     """
+    from trifleet.installation import claim
+    from trifleet.layout import Layout
     from trifleet.releases.repository import Repository
 
+    if folder is None:
+        claim(Layout(data.resolve()))  # it may be the first that comes into this folder
     made = Repository(folder_of(folder, data))
     made.init(ask_passphrase(_ASKED), datetime.now(UTC))
     print(f"{made.folder}: made; two of three root keys change it")
