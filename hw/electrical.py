@@ -10,12 +10,12 @@ Three rules, applied in this order:
 import math
 
 from hw.errors import ConfigError
+from hw.vehicle_checks import LOWEST_CELL_V
 from hw.vehicle_schema import VehicleConfig
 
 FUSE_FACTOR = 1.25
 MOST_DROP = 0.03
 OHM_MM2_PER_M = 0.0164
-LOWEST_CELL_V = 3.0  # an almost empty cell that is driven hard
 NOMINAL_CELL_V = 3.6
 SUPPLY_V = 12.0
 STANDBY_A = 1.0

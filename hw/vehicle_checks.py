@@ -1,6 +1,7 @@
 """Numbers of a vehicle that contradict each other, or make a machine that nobody should ride."""
 
 import itertools
+import math
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from hw.vehicle_schema import Motor, VehicleConfig
 BRAKING_MPS2 = 5.0
 DRIVING_MPS2 = 2.0
 PASSENGER_KG = 60.0
+# Where signals of MC_Status1 end.
+MOST_RPM, MOST_A = 8191, 204.7
+LOWEST_CELL_V = 3.0  # an almost empty cell that is driven hard
 _OVERHANG_M = 0.8
 BOARDS = Path(__file__).parent.parent / "boards"
 
@@ -29,7 +33,7 @@ def centre_of_mass(config: VehicleConfig, load: float) -> tuple[float, float]:
 
 def check(config: VehicleConfig, document: Document) -> None:
     """Raises ConfigError that names the line of the value to change."""
-    for rule in (_limits, _body, _motors, _packs, _board, _balance):
+    for rule in (_limits, _body, _motors, _signals, _packs, _board, _balance):
         rule(config, document)
 
 
@@ -83,6 +87,22 @@ def _motors(config: VehicleConfig, document: Document) -> None:
         if one.name != "wheels" and a != b:
             words = f"expected {a} as motor[1] has, or the vehicle pulls to one side; got {b}"
             raise _refuse(document, f"motor[2].{one.name}", words)
+
+
+def _signals(config: VehicleConfig, document: Document) -> None:
+    """What the bus cannot tell, the vehicle cannot judge: a motor speed that stands at the end of
+    its signal contradicts the wheel's.
+    """
+    geometry, motor = config.geometry, config.motors[0]
+    turns_per_s = config.limits.top_speed_mps / (2 * math.pi * geometry.tyre_radius_m)
+    rpm = turns_per_s * motor.gear_ratio * 60
+    if rpm > MOST_RPM:
+        words = f"the motor turns {rpm:.0f} times a minute at the top speed; expected {MOST_RPM}"
+        raise _refuse(document, "motor[1].gear_ratio", f"{words} at most (MC_Status1.Motor_rpm)")
+    current = sum(one.power_w for one in config.motors) / (config.packs[0].cells * LOWEST_CELL_V)
+    if current > MOST_A:
+        words = f"{current:.0f} A from packs that are nearly empty; expected {MOST_A} A at most"
+        raise _refuse(document, "motor[1].power_w", f"{words} (MC_Status1.Current_dA)")
 
 
 def _packs(config: VehicleConfig, document: Document) -> None:

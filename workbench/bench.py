@@ -7,18 +7,33 @@ An application feeds a watchdog, and a watchdog cannot be stopped. So the tool l
 from __future__ import annotations
 
 import time
+from binascii import crc32
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from workbench.checked import Checked
-from workbench.errors import NoReplyError, NoSuchFileError, ReplyError
+from workbench.errors import DeviceError, NoReplyError, ReplyError
 from workbench.files import BoardFiles
-from workbench.interpreter import Interpreter, recognise
+from workbench.interpreter import IS_OURS, Interpreter, enter, recognise
 from workbench.raw_repl import RawRepl
 
 STAY = "stay"
 RESET_TIMEOUT_S = 15.0
 ANSWER_TIMEOUT_S = 3.0
+# In one piece: no cut comes between, and no watchdog.
+_HOLD = f"""import machine, sys
+if {IS_OURS}:
+    open({STAY!r}, 'w').close()
+    machine.reset()
+"""
+_HELD = f"""import os
+if '_bench' not in globals():
+    try:
+        os.remove({STAY!r})
+    except OSError:
+        pass
+    print('held')
+"""
 # An interrupt sooner than this could come before the reset and take it back.
 RESET_PAUSE_S = 0.05
 
@@ -38,17 +53,22 @@ def on_bench(port: str) -> Iterator[Bench]:
     """Holds the application back; at the end starts it with a reset. Raises ForeignBoardError
     before anything is written to what is no board of ours."""
     with RawRepl(port) as repl:
-        interpreter = recognise(repl)
+        enter(repl)
         _reset(repl)
-        bench = Bench(repl, interpreter)
-        # main.py took it away, unless it was interrupted first. Power that goes during the work
-        # must find a board that starts.
-        with suppress(NoSuchFileError):
-            bench.files.remove(STAY)
+        bench = Bench(repl, recognise(repl))
         try:
             yield bench
         finally:
             bench.repl.send("import machine; machine.reset()")
+
+
+def _sure(code: str) -> str:
+    """Runs only as it was sent: the tools' own means are not there yet."""
+    return (
+        f"import binascii\n_code = {code!r}\n"
+        f"if binascii.crc32(_code.encode()) != {crc32(code.encode())}:\n"
+        "    raise ValueError('damaged')\nexec(_code)"
+    )
 
 
 def _reset(repl: RawRepl) -> None:
@@ -57,18 +77,25 @@ def _reset(repl: RawRepl) -> None:
         try:
             if _was_reset(repl, deadline):
                 return
+        except DeviceError:
+            recognise(repl)  # it goes on where only the code was damaged on its way
         except (NoReplyError, ReplyError):
             # A board may start again by itself just now, as its watchdog has it: all over again.
-            repl.enter(timeout_s=max(0.0, deadline - time.monotonic()))
+            enter(repl, timeout_s=max(0.0, deadline - time.monotonic()))
     raise NoReplyError(f"{repl.port}: the board did not reset")
 
 
 def _was_reset(repl: RawRepl, deadline: float) -> bool:
+    if repl.exec("_bench = True\nprint(_bench)", timeout_s=ANSWER_TIMEOUT_S).strip() != b"True":
+        raise ReplyError(f"{repl.port}: an answer to something else")
     # Each time: a reset that came later than it was looked for has taken the file away.
-    code = f"open({STAY!r}, 'w').close()\nimport machine\n_bench = True"
-    repl.exec(code, timeout_s=ANSWER_TIMEOUT_S)
-    repl.send("machine.reset()")
+    repl.send(_sure(_HOLD))
     time.sleep(RESET_PAUSE_S)
     repl.enter(timeout_s=max(0.0, deadline - time.monotonic()))
-    held = repl.exec("print('_bench' in globals())", timeout_s=ANSWER_TIMEOUT_S)
-    return held.strip() == b"False"
+    # Taken away at once, where main.py was interrupted before it did: power that goes from here on
+    # finds a board that starts.
+    held = repl.exec(_HELD, timeout_s=ANSWER_TIMEOUT_S)
+    if held.strip() == b"held":
+        return True
+    recognise(repl)  # says what is wrong with it
+    return False

@@ -16,6 +16,8 @@ OURS = "micropython"
 RECOGNISED_WITHIN_S = 10.0
 ANSWER_TIMEOUT_S = 3.0
 LISTEN_S = 0.7
+# The same rule for the board itself: in one piece with what is done next, before a watchdog bites.
+IS_OURS = f"sys.implementation.name == {OURS!r} and sys.implementation[1] >= {LEAST_VERSION!r}"
 _MOST_LINE_BYTES = 256
 _LINE = re.compile(rb"fact ([a-z]+) ([ -~]*)")
 # Each fact by itself: an old interpreter lacks some of the modules.
@@ -79,7 +81,7 @@ def recognise(repl: RawRepl, *, timeout_s: float = RECOGNISED_WITHIN_S) -> Inter
     """
     deadline = time.monotonic() + timeout_s
     while True:
-        _enter(repl, deadline)
+        enter(repl, timeout_s=max(0.0, deadline - time.monotonic()))
         try:
             # Soon: a watchdog may bite, and then all over again.
             interpreter = decode(repl.exec(_QUESTION, timeout_s=ANSWER_TIMEOUT_S))
@@ -91,9 +93,11 @@ def recognise(repl: RawRepl, *, timeout_s: float = RECOGNISED_WITHIN_S) -> Inter
         return interpreter
 
 
-def _enter(repl: RawRepl, deadline: float) -> None:
+def enter(repl: RawRepl, *, timeout_s: float = RECOGNISED_WITHIN_S) -> None:
+    """Into the raw REPL. Raises ForeignBoardError with a name for what has none, NoReplyError for
+    silence."""
     try:
-        repl.enter(timeout_s=max(0.0, deadline - time.monotonic()))
+        repl.enter(timeout_s=timeout_s)
     except NoReplyError as error:
         heard = repl.heard + repl.listen(QUESTION, LISTEN_S)
         if not heard.strip(b"\x00"):

@@ -67,7 +67,7 @@ class Vcu:
         self.board_id = board.identifier
         self._build(board, now_ms)
         self._build_gate(board, provision)
-        self.updates = Updates(self, board, self.memory.software)
+        self.updates = Updates(self, board)
         self.watch = None if minimal else Watch(self, self._odd_config)
         self._report_start(board, provision, self.outbox.restore(), now_ms)
         self._resume(board.reset_cause, now_ms)

@@ -6,7 +6,9 @@ no fault, another source is.
 """
 
 import hashlib
+import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -60,6 +62,11 @@ def superfluous(sources: Sequence[Path], drawings: Path) -> list[str]:
     stems = {source.stem for source in sources}
     found = (path.name for path in drawings.glob("*"))
     return sorted(name for name in found if name.split(".")[0] not in stems)
+
+
+def is_installed() -> bool:
+    """Are WireViz and graphviz there? They come with `make setup-dev` and the system."""
+    return importlib.util.find_spec("wireviz") is not None and shutil.which("dot") is not None
 
 
 def draw(source: Path, drawings: Path) -> None:

@@ -10,7 +10,7 @@ PHASES = (("YE", "U"), ("GN", "V"), ("BU", "W"))
 HALL = (("RD", "5V"), ("BK", "GND"), ("YE", "HA"), ("GN", "HB"), ("BU", "HC"))
 # A thermistor's other end is the sensors' GND.
 THERMISTORS = (("WH", "T1"), ("GY", "T2"))
-COIL_A = 1.0
+COIL_A = 0.3  # at the voltage of the packs: it closes before there is 12 V
 
 
 def add_power(wiring: Wiring) -> None:
@@ -60,7 +60,7 @@ def _add_pack(wiring: Wiring, number: int, pack: Pack) -> None:
     current = electrical.drive_current_a(wiring.config)
     wiring.harness.add(_pack(wiring, number, pack))
     wiring.fuse(fuse, electrical.fuse_for(current))
-    words = f"{electrical.contactor_for(current):g} A, coil 12 V with its own suppressor"
+    words = f"{electrical.contactor_for(current):g} A, coil {wiring.pack_v:.0f} V with suppressor"
     pins = ("1", "2", "A1", "A2")
     wiring.harness.add(Part(contactor, "Contactor", words, pins, "power distribution"))
     for net in (
@@ -71,7 +71,7 @@ def _add_pack(wiring: Wiring, number: int, pack: Pack) -> None:
     ):
         wiring.fed([net], current, wiring.pack_v)
     coil = Net(name, contactor, ((RED, "K+", "A1"), (BLACK, "K-", "A2")))
-    wiring.fed([coil], COIL_A, electrical.SUPPLY_V)
+    wiring.fed([coil], COIL_A, wiring.pack_v)
 
 
 def _pack(wiring: Wiring, number: int, pack: Pack) -> Part:

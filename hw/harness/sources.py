@@ -52,13 +52,14 @@ def sources() -> dict[str, str]:
     """The text of each file by its name. Raises ConfigError."""
     found: dict[str, str] = {}
     for name in vehicle_names():
-        found |= _sheets(name, loom_of(load_vehicle(name)), f"hw/vehicles/{name}.toml")
+        found |= sheets(name, loom_of(load_vehicle(name)), f"hw/vehicles/{name}.toml")
     for board in boards_in_use():
-        found |= _sheets(f"vcu-box-{board}", box_of(board), f"boards/{board}")
+        found |= sheets(f"vcu-box-{board}", box_of(board), f"boards/{board}")
     return found
 
 
-def _sheets(name: str, harness: Harness, origin: str) -> dict[str, str]:
+def sheets(name: str, harness: Harness, origin: str) -> dict[str, str]:
+    """The source of each drawing of a harness; `origin` is what its first line names."""
     return {
         f"{name}-{sheet}.yml": yaml(harness.on_sheet(sheet), origin) for sheet in harness.sheets()
     }

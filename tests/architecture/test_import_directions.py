@@ -9,18 +9,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 STANDARD = set(sys.stdlib_module_names) | {"__future__"}
 # MicroPython's own modules that CPython has not, and the one that our interpreters bring along.
-BUILT_IN = {
-    "__main__",
-    "machine",
-    "micropython",
-    "vfs",
-    "uctypes",
-    "utime",
-    "umachine",
-    "uos",
-    "usocket",
-}
-BUILT_IN |= {"trifleet_board"}
+BUILT_IN = {"machine", "micropython", "vfs", "uctypes", "utime", "umachine", "uos", "usocket"}
+BUILT_IN |= {"trifleet_board", "__main__"}
 
 # folder -> (other folders of ours, third-party packages); the standard library is open to all but
 # `protocol` and `firmware`, which have lists of their own.

@@ -14,12 +14,14 @@ MEASUREMENTS = (
     "heap",
     "day",
     "wear",
+    "uds",
     "ingest",
     "load",
     "telemetry",
     "ledger",
     "gateway",
     "stack",
+    "commission",
     "ota",
 )
 

@@ -13,7 +13,6 @@ import threading
 import time
 import tty
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from types import TracebackType
@@ -60,7 +59,7 @@ class SerialCable:
         tty.setraw(self._theirs)
         self.port = os.ttyname(self._theirs)
         self._stop_read, self._stop_write = os.pipe()
-        self._plugged = True
+        self._plugged, self._hung_up = True, False
         self._threads = [
             *self._line(self._ours, self._board.fileno(), to_board=True),
             *self._line(self._board.fileno(), self._ours, to_board=False),
@@ -90,9 +89,10 @@ class SerialCable:
         for thread in self._threads:
             thread.join()
         self._board.close()
-        for descriptor in (self._ours, self._theirs, self._stop_read, self._stop_write):
-            with suppress(OSError):
-                os.close(descriptor)
+        if not self._hung_up:
+            os.close(self._ours)
+        for descriptor in (self._theirs, self._stop_read, self._stop_write):
+            os.close(descriptor)
 
     def _clock_out(self, source: int, under_way: queue.SimpleQueue[tuple[float, bytes]]) -> None:
         rate = (self._baud or 1 << 30) / BITS_A_BYTE
@@ -164,6 +164,10 @@ class SerialCable:
     def _unplug(self) -> None:
         self._plugged = False
         self._cut()
+        os.write(self._stop_write, b"x")
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join()
         # The terminal hangs up, as a port does whose cable is pulled.
         os.close(self._ours)
-        os.write(self._stop_write, b"x")
+        self._hung_up = True

@@ -52,7 +52,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list
     code, events = bench(
         "commission", "--sim", "--sim-folder", folder, "--out", out, "--in-vehicle"
     )
-    assert code == 0
+    assert code == 0, events[-2]
     return folder, out, events
 
 
@@ -129,18 +129,24 @@ def test_a_dry_run_says_what_it_would_write_and_writes_not_one_byte(tmp_path: Pa
     sim = ("--sim", "--sim-folder", folder)
     assert bench("identify", *sim)[0] == 0
     blank = image(folder)
-    code, events = bench("commission", *sim, "--dry-run", "--out", tmp_path / "out")
-    (vehicle,) = events[-1]["values"]["vehicles"]
-    assert code == 0
+    day = tmp_path / "day.toml"
+    day.write_text(
+        f'owner = "{"5a" * 32}"\nconfiguration = "tadpole-cargo"\n'
+        '[[vehicle]]\nname = "veh-1"\nboard = "weact-h743"\n[[vehicle]]\nname = "veh-2"\n'
+    )
+    # Two boards of a day, of which the first is none that was asked for.
+    code, events = bench("commission", *sim, "--batch", day, "--dry-run", "--out", tmp_path / "out")
+    wrong, vehicle = events[-1]["values"]["vehicles"]
+    assert (code, wrong["exit"]) == (14, 14)
     assert vehicle["write"] == ["application", "boot.py", "main.py", "config", "identity"]
     assert vehicle["bytes"] > 100_000
     code, events = bench("provision", *sim, "--dry-run")
     assert events[-1]["values"]["write"] == ["config", "identity"]
-    assert image(folder) == blank
+    assert image(folder) == image(folder / "veh-1") == image(folder / "veh-2") == blank
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_the_boards_of_a_day_each_have_their_result(tmp_path: Path) -> None:
     day = tmp_path / "day.toml"
     day.write_text(

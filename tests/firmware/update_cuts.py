@@ -98,8 +98,8 @@ def life(confirms=True):
     if runs not in ("old", "new"):
         raise ValueError(f"runs: {runs}")
     stand = start(slot)
-    if stand.damage.total():
-        raise ValueError(f"damage {stand.damage.counts}")
+    if stand.vehicle.damage.total():
+        raise ValueError(f"damage {stand.vehicle.damage.counts}")
     if stand.updates.holds() and confirms:
         stand.seconds(12)
     elif runs == "old" and confirms:

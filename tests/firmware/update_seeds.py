@@ -1,6 +1,6 @@
 """Faults in the order of writes of an installation, that the power cuts must find. MicroPython."""
 
-from vcu.update import trial, updates
+from vcu.update import desk, trial
 from vcu.update.rom_slots import RomSlots
 
 
@@ -45,7 +45,7 @@ def confirmed_before_boot_knows():
 
     # At its last start: boot.py would go back to what is below the floor.
     trial.STARTS = 1
-    updates.Updates._confirm = confirm
+    desk.Desk._confirm = confirm
 
 
 def failed_one_not_cleared():

@@ -1,7 +1,6 @@
 """A vehicle as its software's updates see it, and a board with two slots; for both interpreters."""
 
 from vcu.flash.files import Damage
-from vcu.update.kept import Kept
 from vcu.update.updates import Updates
 
 from protocol import lock, record, update
@@ -21,6 +20,8 @@ class Vehicle:
         self.journal_failed = False
         self.missed = 0
         self.told = []
+        self.damage = Damage()
+        self.memory = self.damage
         self.drive = self.signals = self.outbox = self.bus = self
         self.cycles = (self,)
 
@@ -54,11 +55,13 @@ class Stand:
 
     def __init__(self, folder, slots, is_sound=None):
         self.vehicle = Vehicle()
-        self.damage = Damage()
-        self.kept = Kept(folder, self.damage)
-        self.updates = Updates(self.vehicle, Board(folder, slots, is_sound), self.kept)
+        self.updates = Updates(self.vehicle, Board(folder, slots, is_sound))
         self.now_ms = NOW_MS
         self.updates.start(self.now_ms)
+
+    @property
+    def kept(self):
+        return self.updates.open(self.now_ms)._kept
 
     def send(self, data, begin=0, chunk=CHUNK):
         """All of it from there on; the code that ended it, or 0."""

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cantools.database import load_file
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hw.can.database import DBC
 from hw.errors import ConfigError
 from hw.toml_lines import scan
+from hw.vehicle_checks import MOST_A, MOST_RPM
 from hw.vehicle_config import (
     FOLDER,
     centre_of_mass,
@@ -83,6 +86,8 @@ CASES = {
     "steering = true": ("steering = 1", "sensors.steering: expected true or false, got 1"),
     "top_speed_mps = 12.5": ("top_speed_mps = 2.7", "limits.top_speed_mps: expected limp_speed"),
     "gear_ratio = 8.6": ("gear_ratio = ", "is not TOML: Invalid value"),
+    "power_w = 4500.0 ": ("power_w = 9900.0", "motor[1].power_w: 206 A from packs that are nearly"),
+    "gear_ratio = ": ("gear_ratio = 1", "motor[1].gear_ratio: the motor turns 8539 times"),
     "tyre_radius_m = 0.26": ("tyre.radius_m = 0.26", "expected `key = value`"),
     "max_steering_deg = 40.0": ("max_steering_deg = [40.0]", "expected a text, a number"),
     "max_force_n = 4200.0": ("[mass]", "mass: is there twice, first in line 10"),
@@ -142,6 +147,12 @@ def doubled(name: str, section: str, old: str, new: str) -> str:
     head, first, second = text.split(f"[[{section}]]")
     assert old in second
     return f"[[{section}]]".join((head, first, second.replace(old, new, 1)))
+
+
+def test_the_ends_of_the_signals_are_those_of_the_bus() -> None:
+    message = load_file(DBC).get_message_by_name("MC_Status1")
+    assert message.get_signal_by_name("Motor_rpm").maximum == MOST_RPM
+    assert message.get_signal_by_name("Current_dA").maximum == pytest.approx(10 * MOST_A)
 
 
 @pytest.mark.parametrize(

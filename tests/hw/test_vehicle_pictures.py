@@ -73,7 +73,7 @@ def test_the_lean_that_is_printed_is_where_the_rigid_body_tips(
         return lifts(config, Condition(load=load, bank=across, grade=lengthwise))
 
     lean = lean_deg(config, load)
-    results = {(tips(sign * (lean - 1.5)), tips(sign * (lean + 1.5))) for sign in (-1, 1)}
+    results = {(tips(sign * (lean - 0.5)), tips(sign * (lean + 0.5))) for sign in (-1, 1)}
     assert (False, True) in results
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from hw.vehicle_config import FOLDER, vehicle_names
+from protocol import vehicle
 from tests.command_line import trifleet
 
 
@@ -46,3 +47,24 @@ def test_parts_go_to_the_terminal_or_into_a_new_file(tmp_path: Path) -> None:
     assert [json.loads(line) for line in lines] == rows
     assert "PACK1 PACK2" in trifleet("vehicle", "parts", "delta-cargo").stdout
     assert trifleet("vehicle", "parts", "delta-cargo", "--csv", "--md").returncode == 2
+
+
+def test_a_vehicle_of_one_s_own_is_compiled_into_a_folder(tmp_path: Path) -> None:
+    path, out = tmp_path / "mine.toml", tmp_path / "out"
+    text = (FOLDER / "delta-cargo.toml").read_text(encoding="utf-8")
+    path.write_text(text.replace('"delta-cargo"', '"mine"'), encoding="utf-8")
+    done = trifleet("vehicle", "compile", path, "--out", out, "--board", "esp32-s3")
+    assert done.returncode == 0, done.stderr
+    written = [Path(line) for line in done.stdout.splitlines()]
+    assert sorted(written) == sorted(out.iterdir())
+    names = {file.name for file in written}
+    assert {"config", "parts.csv", "picture.svg", "mine-power.yml", "mine-power.svg"} <= names
+    assert {"vcu-box-esp32-s3-signals.bom.tsv", "mine-bus.svg"} <= names
+    assert vehicle.open_file((out / "config").read_bytes()).name == "mine"
+    assert "CAN controller, MCP2518FD" in (out / "parts.csv").read_text(encoding="utf-8")
+    again = trifleet("vehicle", "compile", path, "--out", out)
+    assert again.returncode == 2 and "choose a new folder" in again.stderr
+    path.write_text(text.replace("cells = 20 ", "cells = 2 ", 1), encoding="utf-8")
+    wrong = trifleet("vehicle", "compile", path, "--out", tmp_path / "none")
+    assert wrong.returncode == 1 and "mine.toml:" in wrong.stderr
+    assert not (tmp_path / "none").exists()

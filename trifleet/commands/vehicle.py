@@ -132,3 +132,19 @@ def parts(
             file.write(text)
     except FileExistsError as error:
         raise UsageError(f"{out} is there already: choose another name") from error
+
+
+@app.command("compile")
+def compile_all(
+    name: Name,
+    out: Annotated[Path, typer.Option("--out", help="A new folder.", show_default=False)],
+    board: Board = None,
+) -> None:
+    """Write everything that follows from a configuration: the file for the board, the parts list,
+    the picture, and the harness (drawn, where WireViz is installed).
+    """
+    from hw.parts import vehicle_argument
+    from trifleet.vehicle_folder import compile_vehicle
+
+    for file in compile_vehicle(vehicle_argument(name), out, board):
+        print(out / file)

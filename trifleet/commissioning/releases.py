@@ -15,7 +15,6 @@ from trifleet.commissioning.errors import SheetError
 from workbench.bench import Bench
 from workbench.errors import ReleaseOnlyError, UnsignedError, WrongBoardError
 from workbench.kept import check_floor
-from workbench.plan import plan_flash
 from workbench.provision import RELEASE_FILE, read_file
 from workbench.release import bundle as bundles
 from workbench.release import signing
@@ -89,11 +88,9 @@ def check_release(
         check_floor(bench, said.number)
 
 
-def check_unsigned(bench: Bench, source: Source, replace: bool) -> None:
+def check_unsigned(bench: Bench, replace: bool) -> None:
     """What nobody signed never replaces a release by mistake. Raises ReleaseOnlyError."""
-    if replace or read_file(bench, RELEASE_FILE) is None:
-        return
-    if plan_flash(bench, source).write:
+    if not replace and read_file(bench, RELEASE_FILE) is not None:
         raise ReleaseOnlyError(f"{bench.repl.port}: this board takes signed releases only")
 
 

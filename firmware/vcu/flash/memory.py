@@ -8,7 +8,6 @@ from vcu.flash.journal import MOST_FILES, Journal
 from vcu.flash.provision import Provision
 from vcu.flash.records import Outbox
 from vcu.flash.store import Store
-from vcu.update.kept import Kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,10 +27,13 @@ class Memory:
         self.store = Store(folder, self._damage)
         # 2. The rights, and a number for this boot, on flash before its first record.
         self.provision = Provision(self.store, journal.newest_boot, time())
-        self.software = Kept(folder, self._damage)
         key = self.provision.key
         tag = mac.Hmac(mac.record_key(key)).tag if key else None
         self.outbox = Outbox(self.provision.vehicle, self.provision.state.boot, tag, journal, time)
+
+    def note(self, name: str) -> None:
+        """A file that somebody else reads was not what was written there."""
+        self._damage.note(name)
 
     def damage(self) -> "dict[str, int]":
         """How often which file was not what was written there, since the start."""

@@ -20,7 +20,7 @@ class InstallError(VcuError):
     """It is not installed; `code` is from protocol.update."""
 
     def __init__(self, code: int) -> None:
-        super().__init__(update.NAMES[code])
+        super().__init__(code)
         self.code = code
 
 

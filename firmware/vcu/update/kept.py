@@ -10,7 +10,7 @@ from vcu.update import seals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from vcu.flash.files import Damage
+    from typing import Any
 
 PAIR = "software"
 _MOST_BYTES = 256
@@ -20,9 +20,10 @@ NOBODY: "tuple[int, bytes, int, bytes]" = (0, b"", 0, b"")
 
 class Kept:
     """`trial` is (number, digest, floor, name of the seal), NOBODY if nothing is on trial.
-    `is_readable` False: both copies are damaged, and nothing may be installed."""
+    `damage` has
+    `note(name)`. `is_readable` False: both copies are damaged, and nothing may be installed."""
 
-    def __init__(self, folder: str, damage: "Damage") -> None:
+    def __init__(self, folder: str, damage: "Any") -> None:
         self._pair = Pair(folder, PAIR, _MOST_BYTES, damage)
         self.floor = 0
         self.number = 0

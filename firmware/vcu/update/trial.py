@@ -4,16 +4,17 @@ Eight bytes that name its seal, the starts that are left, and these with all bit
 """
 
 from vcu.flash import files
+from vcu.update.updates import TRIAL_FILE
 
 STARTS = 3
-_FILE = "trial"
+FOR_GOOD = 255  # it is confirmed
 _NAME = 8
 
 
 def read(folder: str) -> "tuple[bytes, int] | None":
     """(name of the seal, starts that are left); no name if it is damaged; None without a file."""
     try:
-        note = files.read(folder + _FILE, _NAME + 2)
+        note = files.read(folder + TRIAL_FILE, _NAME + 2)
     except OSError:
         note = b""
     if note is None:
@@ -25,9 +26,9 @@ def read(folder: str) -> "tuple[bytes, int] | None":
 
 def write(folder: str, name: bytes, left: int) -> None:
     """On return it is on flash. Raises OSError; then the old file or the new one is there."""
-    files.write(folder + _FILE, name + bytes((left, left ^ 0xFF)))
+    files.write(folder + TRIAL_FILE, name + bytes((left, left ^ 0xFF)))
 
 
 def remove(folder: str) -> None:
     """On return there is none. Raises OSError."""
-    files.remove(folder + _FILE)
+    files.remove(folder + TRIAL_FILE)

@@ -1,305 +1,109 @@
-"""The vehicle's software: who may replace it, when, and whether the new one stays.
+"""The door to updates of the vehicle's software: docs/updates.md.
 
-docs/updates.md. What is told is what UPDATE records say; codes are those of protocol.update.
+This much stays in memory. The rest (desk.py) is loaded when something is on trial, or installed.
 """
 
-from protocol import lock, record, release, update
-from protocol.errors import DecodeError
+from protocol import update
 
-from vcu.flash import crashes, files
-from vcu.update import seals, trial
-from vcu.update.kept import NOBODY
-from vcu.update.selfcheck import SelfCheck
+from vcu.flash import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from vcu.update.kept import Kept
-    from vcu.update.transfer import Transfer
-
-RELEASE_FILE = "release"
 ALLOWED_MS = 900_000
-LEAST_SOC_PERMILLE = 300
-_MOST_TRUST_BYTES = 1_024
-_RESET_AFTER_MS = 500  # so that whoever asked gets its answer
+TRIAL_FILE = "trial"
 
 
 class Updates:
     """`vehicle` is the Vcu; `board.slots()` gives RomSlots, FolderSlots, or None where boot.py
-    knows no second place."""
+    knows no second place. Methods answer with codes of protocol.update."""
 
-    def __init__(self, vehicle: "Any", board: "Any", kept: "Kept") -> None:
+    def __init__(self, vehicle: "Any", board: "Any") -> None:
         self._vehicle = vehicle
-        self._folder = board.folder
-        self._find_slots = getattr(board, "slots", None) or _nowhere
-        self._is_sound = getattr(board, "is_sound", None)
-        self._kept = kept
-        self._now_ms = 0
-        self._allowed = b""
+        self._board = board
+        self.desk: Any = None
+        self.allowed = b""  # the digest of a release
         self._allowed_until_ms = 0
-        self._told = 0  # bits: what was told of the release that is allowed
-        self._transfer: Transfer | None = None
-        self._check: SelfCheck | None = None  # of an application on trial
-        self._reset_at_ms: int | None = None
-
-    # --- a start: what became of the last installation ---
 
     def start(self, now_ms: int) -> None:
         """Once, before the loop: begins a trial, or ends one that did not pass."""
-        self._now_ms = now_ms
-        note = trial.read(self._folder)
-        if not self._kept.is_readable:
-            return  # boot.py goes on counting, and ends a trial
-        try:
-            if self._kept.trial != NOBODY:
-                self._judge(note)
-            elif note is not None:
-                trial.remove(self._folder)  # of an application that came by cable since
-        except OSError:
-            self._vehicle.outbox.journal_failed = True  # once more at the next start
+        if files.exists(self._board.folder + TRIAL_FILE):
+            self.open(now_ms)
 
-    def _judge(self, note: "tuple[bytes, int] | None") -> None:
-        slots = self._find_slots()
-        runs = slots is not None and seals.name(slots.running()) == self._kept.trial[3]
-        if not runs:
-            self._give_up(slots, note is not None and note[1] < trial.STARTS)
-        elif note is None:
-            self._kept.confirm()  # power went between the two writes
-            self._tell(update.CONFIRMED, update.DONE, self._kept.number, self._kept.digest)
-        else:
-            self._check = SelfCheck(self._vehicle, self._is_sound, self._now_ms)
-            self._tell_trial(update.ON_TRIAL, update.DONE)
+    def open(self, now_ms: int) -> "Any":
+        """Raises MemoryError."""
+        if self.desk is None:
+            from vcu.update.desk import Desk
 
-    def _give_up(self, slots: "Any", was_tried: bool) -> None:
-        # 1. The other slot is no application: whatever else is lost, it is not run again.
-        if slots is not None:
-            slots.clear()
-        if was_tried:
-            self._tell_trial(update.ROLLED_BACK, update.SELF_TEST)
-        # 2. Nothing is on trial. Power goes before: all of this once more, and told twice.
-        self._kept.end_trial(self._kept.trial[1] if was_tried else b"")
-        # 3. What boot.py looks at. Power goes before: it names nothing that is there.
-        trial.remove(self._folder)
-        crashes.settled(self._folder)  # those of the other software
+            desk = Desk(self._vehicle, self._board, self)
+            desk.start(now_ms)
+            self.desk = desk
+        return self.desk
 
-    # --- an installation ---
+    def allow(self, digest: bytes, now_ms: int) -> None:
+        """That this one release is installed, for 15 minutes: who may say so, was checked."""
+        self.allowed, self._allowed_until_ms = bytes(digest), now_ms + ALLOWED_MS
+        if self.desk is not None:
+            self.desk.allowed()
+
+    def is_allowed(self, now_ms: int) -> bool:
+        return bool(self.allowed) and now_ms < self._allowed_until_ms
 
     @property
     def offset(self) -> int:
         """Bytes of the bundle that were taken so far."""
-        return self._transfer.offset if self._transfer else 0
+        return self.desk.offset if self.desk is not None else 0
 
     @property
     def outcome(self) -> "int | None":
         """Of the installation: None while it goes on, 0 done, else why it came to nothing."""
-        return self._transfer.outcome if self._transfer else update.BUSY
-
-    def allow(self, digest: bytes, now_ms: int) -> None:
-        """That this one release is installed, for 15 minutes: who may say so, was checked."""
-        self._allowed, self._allowed_until_ms = bytes(digest), now_ms + ALLOWED_MS
-        self._told = 0
+        return self.desk.outcome if self.desk is not None else update.BUSY
 
     def begin(self, size: int, now_ms: int) -> int:
         """A bundle of this size will come. The same one again goes on at `offset`."""
-        self._now_ms = now_ms
-        code = self._obstacle(now_ms)
-        if code:
-            return code
-        made = self._transfer
-        if made and made.outcome is None:
-            if (made.size, made.digest) == (size, self._allowed):
-                return update.DONE
-            made.end(update.DIGEST)
-        self._transfer = None
-        code = self._open(size)
-        if code:
-            self._tell_once(update.REFUSED, code, 0)
+        if not self.is_allowed(now_ms):
+            return update.NOT_ALLOWED
+        try:
+            code: int = self.open(now_ms).begin(size, now_ms)
+        except MemoryError:
+            return update.SPACE
         return code
 
     def take(self, data: bytes, now_ms: int) -> int:
         """The next bytes of it; look at `has_work` and `outcome` before more are sent."""
-        self._now_ms = now_ms
-        made = self._transfer
-        if made is None or made.outcome is not None:
-            return self.outcome or update.BUSY
-        if made.has_work():
-            return update.BUSY
-        if made.offset + len(data) > made.size:
-            return self._end(update.SPACE)
-        if not self._is_safe():
-            return self._end(update.MOVING)
-        made.take(data)
-        return update.DONE
+        return self.desk.take(data, now_ms) if self.desk is not None else update.BUSY
 
     def finish(self, now_ms: int) -> int:
         """All of it was sent; `outcome` says what came of it once there is no more work."""
-        self._now_ms = now_ms
-        made = self._transfer
-        if made and made.outcome is None:
-            return self._end(update.MALFORMED) if made.offset < made.size else update.DONE
-        return self.outcome or update.DONE
-
-    def has_work(self) -> bool:
-        return self._transfer is not None and self._transfer.has_work()
-
-    def step(self, now_ms: int) -> None:
-        """One short piece."""
-        made = self._transfer
-        if made is None:
-            return
-        self._now_ms = now_ms
-        if not self._is_safe():
-            self._end(update.MOVING)  # flash may stop the processor for a while
-            return
-        made.step()
-        if made.outcome:
-            self._end(made.outcome)
-        elif made.install.manifest:
-            self._tell_once(update.BEGUN, update.DONE, made.install.manifest.number)
+        return self.desk.finish(now_ms) if self.desk is not None else update.BUSY
 
     def activate(self, now_ms: int) -> int:
         """What lies in the slot, hashed and signed, is run on trial after a reset."""
-        self._now_ms = now_ms
-        made = self._transfer
-        if made is None or made.outcome != update.DONE:
-            return self.outcome or update.BUSY
-        code = self._obstacle(now_ms)
-        if code:
-            return code
-        if made.digest != self._allowed:
-            return update.DIGEST
-        self._transfer = None
-        manifest, name = made.install.manifest, made.install.seal_name
-        try:
-            # 1. Power goes: nothing has that seal, so the next start forgets it.
-            self._kept.begin_trial(manifest.number, made.digest, manifest.floor, name)
-            # 2. Power goes: the same.
-            trial.write(self._folder, name, trial.STARTS)
-            # 3. Power goes before: the same. After: boot.py counts a start and runs it.
-            made.slots.seal()
-        except OSError:
-            self._undo(made.slots)
-            self._tell_once(update.REFUSED, update.FLASH, manifest.number)
-            return update.FLASH
-        self._reset_at_ms = now_ms + _RESET_AFTER_MS
-        return update.DONE
+        return self.desk.activate(now_ms) if self.desk is not None else update.BUSY
 
     def roll_back(self, now_ms: int) -> int:
         """End a trial as not passed: the other application runs after a reset."""
-        if self._check is None:
-            return update.TRIALS
-        if not self._is_safe():
-            return update.MOVING
-        try:
-            trial.write(self._folder, self._kept.trial[3], 0)
-        except OSError:
-            return update.FLASH
-        self._reset_at_ms = now_ms + _RESET_AFTER_MS
-        return update.DONE
+        return self.desk.roll_back(now_ms) if self.desk is not None else update.TRIALS
 
     # --- beside it ---
 
+    def has_work(self) -> bool:
+        return self.desk is not None and self.desk.has_work()
+
+    def step(self, now_ms: int) -> None:
+        """One short piece."""
+        if self.desk is not None:
+            self.desk.step(now_ms)
+
     def tick(self, now_ms: int) -> None:
         """Once a second: does what runs on trial stay?"""
-        self._now_ms = now_ms
-        if self._check is None or self._reset_at_ms is not None:
-            return
-        passed = self._check.outcome(now_ms)
-        if passed:
-            self._confirm()
-        elif passed is False:
-            self._reset_at_ms = now_ms
+        if self.desk is not None:
+            self.desk.tick(now_ms)
 
     def holds(self) -> bool:
         """Nobody may ride: it is on trial, or about to be reset."""
-        return self._check is not None or self._reset_at_ms is not None
+        return self.desk is not None and self.desk.holds()
 
     def wants_reset(self, now_ms: int) -> bool:
-        due_ms = self._reset_at_ms
-        return due_ms is not None and now_ms >= due_ms and self._is_safe()
-
-    def running(self) -> "tuple[int, bytes]":
-        """Number and digest of the release that is on trial, or was confirmed last."""
-        kept = self._kept
-        return (kept.trial[0], kept.trial[1]) if self._check else (kept.number, kept.digest)
-
-    def _confirm(self) -> None:
-        try:
-            # 1. boot.py counts no more. Power goes: the next start does the rest.
-            trial.remove(self._folder)
-            # 2. It is the one that runs, and nothing below its floor may be installed.
-            self._kept.confirm()
-        except OSError:
-            return  # again in a second, or reset when its time is over
-        self._check = None
-        self._tell(update.CONFIRMED, update.DONE, self._kept.number, self._kept.digest)
-
-    def _undo(self, slots: "Any") -> None:
-        try:
-            slots.clear()
-            self._kept.end_trial(b"")
-            trial.remove(self._folder)
-        except OSError:
-            pass  # the next start does it
-
-    def _open(self, size: int) -> int:
-        # Here and not above: it is needed a few times in a vehicle's life.
-        from vcu.update.transfer import Transfer
-
-        slots = self._find_slots()
-        if slots is None:
-            return update.NO_SLOT
-        if not self._kept.is_readable:
-            return update.FLASH
-        try:
-            file = files.read(self._folder + RELEASE_FILE, _MOST_TRUST_BYTES)
-            trust = release.decode_trust(file or b"")
-        except (OSError, DecodeError):
-            return update.KEYS
-        self._transfer = Transfer(trust, slots, self._kept.floor, self._allowed, size)
-        return update.DONE
-
-    def _obstacle(self, now_ms: int) -> int:
-        if not self._allowed or now_ms >= self._allowed_until_ms:
-            return update.NOT_ALLOWED
-        if not self._is_safe():
-            return update.MOVING
-        pack = self._vehicle.signals.fresh("BMS_Pack", now_ms)
-        if not pack or pack["Soc_permille"] < LEAST_SOC_PERMILLE:
-            return update.BATTERY
-        if self.holds() or self._kept.failed == self._allowed:
-            return update.TRIALS
-        return update.DONE
-
-    def _is_safe(self) -> bool:
-        drive = self._vehicle.drive
-        return bool(drive.lock == lock.LOCKED and drive.is_still())
-
-    def _end(self, code: int) -> int:
-        made = self._transfer
-        if made:
-            made.end(code)
-            manifest = made.install.manifest
-            self._tell_once(update.REFUSED, code, manifest.number if manifest else 0)
-        return code
-
-    # --- records ---
-
-    def _tell_once(self, stage: int, code: int, number: int) -> None:
-        # Each once for each time that somebody allowed it: a bad bus fills no memory.
-        bit = 1 << code
-        if not self._told & bit:
-            self._told |= bit
-            self._tell(stage, code, number, self._allowed)
-
-    def _tell_trial(self, stage: int, code: int) -> None:
-        self._tell(stage, code, self._kept.trial[0], self._kept.trial[1])
-
-    def _tell(self, stage: int, code: int, number: int, digest: bytes) -> None:
-        body = {0: stage, 1: digest, 2: code, 3: number}
-        self._vehicle.outbox.record(record.UPDATE, body, self._now_ms)
-
-
-def _nowhere() -> None:
-    return None
+        return self.desk is not None and self.desk.wants_reset(now_ms)

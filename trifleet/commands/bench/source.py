@@ -70,7 +70,7 @@ class Wanted:
         from workbench.identify import board_of
 
         if self.logged is None:
-            check_unsigned(bench, self.source(), self.replace)
+            check_unsigned(bench, self.replace)
             return
         board = board_of(bench.interpreter, read_boards())
         check_release(bench, self.logged, board, self.believed or Believed(), self.replace)
