@@ -7,7 +7,6 @@ import os
 import sys
 
 from vcu import deposits, panel, safety
-from vcu.uds import channel, desk, server
 
 from protocol import access, challenge, codes, grant, mac, record, rsa
 
@@ -159,6 +158,8 @@ class Parked:
     """As much of a vehicle as two requests of a tester need."""
 
     def __init__(self):
+        from vcu.uds import desk
+
         self.gate = Check("direct")  # its authority has the vehicle's name
         self.drive = self.diagnosis = self.updates = self.motion = self.watch = self
         self.lock = self.outcome = 0
@@ -176,6 +177,8 @@ class Parked:
 
 
 def uds_read(times):
+    from vcu.uds import server
+
     vehicle = Parked()
     served = server.Server(vehicle, vehicle.desk)
     # Vehicle, version, lock state, speed.
@@ -185,6 +188,8 @@ def uds_read(times):
 
 
 def uds_frames(times):
+    from vcu.uds import channel, server
+
     # A block of a download, 24 frames and the flow control behind it.
     vehicle = Parked()
     frames = channel.Channel(lambda identifier, data: True, server.Server(vehicle, vehicle.desk))
@@ -223,7 +228,11 @@ for word in sys.argv[2:]:
     name, _, count = word.partition("=")
     if "update" in name and "vfs" not in sys.modules:  # what is loaded is not counted
         sys.modules["vfs"] = Partition()
-        import vcu.update.rom_slots  # noqa: F401
+        import vcu.update.rom_slots
+    if "uds" in name:  # there is no room for both beside the rest
+        import vcu.uds.channel
+        import vcu.uds.desk
+        import vcu.uds.server  # noqa: F401
     for times in (0, int(count)):
         gc.collect()
         os.putenv("PIECE", name)
