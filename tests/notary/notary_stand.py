@@ -13,10 +13,12 @@ from fleet_backend.fleet.gateways import NOTARY
 from fleet_backend.ledger.keys import log_vkey
 from fleet_backend.ledger.writer import LedgerWriter, create_ledger
 from fleet_backend.registrar.worker import Offer
-from protocol import statement
+from protocol import ack, statement
 from tests.edge_gateway.test_gateway_enrol import Direct
 from tests.registrar.registrar_stand import NOW, OFFER, Stand
+from trifleet.notary.collection import collect
 from trifleet.notary.enrolling import enrol_notary
+from trifleet.notary.notary import open_notary
 
 NAME = "workshop-1"
 ORIGIN = "log.example/fleet"
@@ -101,3 +103,19 @@ def serving(public: Path) -> Iterator[_Server]:
         server.shutdown()
         thread.join(10)
         server.server_close()
+
+
+def logged(site: Site, heads: list[bytes]) -> list[bytes]:
+    """Receipts of these releases, as the ledger gives them."""
+    with serving(site.log / "public") as server, open_notary(site.enrol()) as notary:
+        for head in heads:
+            notary.append(statement.RELEASE, head)
+        last = len(heads) - 1
+        notary.archive.acknowledge([(0, last)], [])
+        notary.outbox.delete(ack.Ack(notary.name, [(0, last)], []))
+        entries = [one.sign1 for one in notary.kept()]
+        site.append(*entries)
+        for place, entry in enumerate(entries):
+            server.says(entry, place)
+        collect(notary, server.address, 0)
+        return [notary.archive.get(seq).receipt for seq in range(len(heads))]

@@ -8,14 +8,12 @@ from typing import Any
 
 import pytest
 from command_line import trifleet
-from notary_stand import ORIGIN, Site, serving
+from notary_stand import ORIGIN, Site, logged
 
 from boards.virtual import VirtualBoard, VirtualBoardSettings
 from fleet_backend.ledger.keys import log_vkey
-from protocol import ack, cbor, release, statement
+from protocol import cbor, release
 from trifleet.commissioning.releases import check_unsigned
-from trifleet.notary.collection import collect
-from trifleet.notary.notary import open_notary
 from workbench.bench import on_bench
 from workbench.errors import ReleaseOnlyError
 from workbench.identify import identify
@@ -39,22 +37,6 @@ def bench(*words: object) -> tuple[int, list[dict[str, Any]]]:
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert events[-1]["exit"] == done.returncode, done.stderr
     return done.returncode, events
-
-
-def logged(site: Site, heads: list[bytes]) -> list[bytes]:
-    """Receipts of these releases, as the ledger gives them."""
-    with serving(site.log / "public") as server, open_notary(site.enrol()) as notary:
-        for head in heads:
-            notary.append(statement.RELEASE, head)
-        last = len(heads) - 1
-        notary.archive.acknowledge([(0, last)], [])
-        notary.outbox.delete(ack.Ack(notary.name, [(0, last)], []))
-        entries = [one.sign1 for one in notary.kept()]
-        site.append(*entries)
-        for place, entry in enumerate(entries):
-            server.says(entry, place)
-        collect(notary, server.address, 0)
-        return [notary.archive.get(seq).receipt for seq in range(len(heads))]
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ for the bus itself. Nothing here knows a key: `signer` turns a challenge into a 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -82,6 +83,8 @@ class VehicleTester:
         self._connection = IsoTpConnection(bus)
         config: Any = {**_CONFIG, "data_identifiers": codecs()}
         self.client = Client(self._connection, config=config)
+        # It would show what travels; an error is told to who asked, once.
+        self.client.logger.setLevel(logging.CRITICAL)
         self.client.open()
 
     @classmethod
