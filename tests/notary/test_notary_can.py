@@ -32,7 +32,8 @@ def test_a_release_over_the_bus_needs_its_receipt_its_signatures_and_a_grant(
     site: Site, tmp_path: Path
 ) -> None:
     own = [keys.make_key() for _ in range(2)]
-    whole = bundle.build(of_checkout().files, "virtual", "9.9.9", 9, 1, release.ROMFS)
+    other = [file for file in of_checkout().files if file.path != "vcu/benchtest.mpy"]
+    whole = bundle.build(other, "virtual", "9.9.9", 9, 1, release.ROMFS)
     half = signing.sign(whole, own[0])
     good = signing.sign(half, own[1])
     receipts = logged(site, [half.head_bytes, good.head_bytes])
