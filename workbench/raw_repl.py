@@ -99,6 +99,13 @@ class RawRepl:
                 continue
             return
 
+    def has_answered(self, within_s: float) -> bool:
+        """Whether what was sent with `send` ended, and no reset came instead."""
+        try:
+            return self._read_until(END, time.monotonic() + within_s) == b""
+        except (NoReplyError, PortLostError):
+            return False
+
     def _reopen(self, deadline: float) -> None:
         self._serial.close()
         self._ahead = b""
