@@ -17,7 +17,7 @@ from binascii import crc32
 from workbench.errors import DeviceError, NoReplyError, NoSuchFileError, ReplyError
 from workbench.raw_repl import RawRepl
 
-TRIES = 6
+TRIES = 10
 # Code from here on is compressed, where the board can inflate; no code begins with this.
 PACKED_CHARACTERS, PACKED = 300, "="
 _SUM = re.compile(rb"#([0-9a-f]{8})([+-])\n")

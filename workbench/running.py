@@ -12,11 +12,11 @@ STARTED_WITHIN_S = 30.0
 _ASKED_EVERY_S = 1.0
 
 
-def await_software(port: str, sealed: bytes, *, within_s: float = STARTED_WITHIN_S) -> str:
+def await_software(port: str, sealed: bytes, *, within_s: float | None = None) -> str:
     """Waits for a board that was just reset; returns the version it says that it runs. Raises
     NotRunningError unless what runs is what is sealed with this SHA-256."""
     try:
-        found = _ask(port, within_s)
+        found = _ask(port, STARTED_WITHIN_S if within_s is None else within_s)
     except WorkbenchError as error:
         raise NotRunningError(f"{port}: after the reset no application answers: {error}") from error
     if found.sealed != sealed:

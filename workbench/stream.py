@@ -20,7 +20,7 @@ from workbench.errors import DeviceError, NoReplyError, ReplyError
 
 BLOCK_BYTES = 4096
 # What may be on its way unacknowledged: USB holds the rest back, and so does a terminal.
-FRAMES_AHEAD = 2
+FRAMES_AHEAD = 3
 RESTARTS = 8
 # A sector of 128 KiB takes so long to erase.
 ACKNOWLEDGED_WITHIN_S = 5.0
@@ -118,7 +118,10 @@ class Stream:
     def _run(self, pieces: Sequence[Piece], begin: int, ahead: int) -> Iterator[int]:
         """Yields how many pieces are acknowledged."""
         self._checked.send(f"_stream({self._sink})")
-        self._expect(b"go", _STARTED_WITHIN_S)
+        try:
+            self._expect(b"go", _STARTED_WITHIN_S)
+        except DeviceError as error:  # the sink was not called yet
+            raise ReplyError(f"{self._repl.port}: damaged on its way: {error}") from error
         sent = begin
         for done in range(begin, len(pieces)):
             while sent < min(len(pieces), done + ahead):

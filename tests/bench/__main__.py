@@ -11,6 +11,7 @@ import sys
 
 MEASUREMENTS = (
     "instructions",
+    "flash",
     "heap",
     "day",
     "wear",

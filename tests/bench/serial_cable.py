@@ -99,7 +99,8 @@ class SerialCable:
         size = max(1, min(4096, int(rate * _SLICE_S)))
         free_s = 0.0
         while data := self._read(source, size):
-            free_s = max(free_s, time.monotonic()) + len(data) / rate
+            # A slice that this thread was late for was on the line meanwhile.
+            free_s = max(free_s, time.monotonic() - _SLICE_S) + len(data) / rate
             time.sleep(max(0.0, free_s - time.monotonic()))
             under_way.put((free_s + self._latency_s, data))
         under_way.put((0.0, b""))

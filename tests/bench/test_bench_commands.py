@@ -5,16 +5,25 @@ import os
 import pty
 import re
 import select
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import ROOT, trifleet
 
+from boards.virtual import VirtualBoard, VirtualBoardSettings
 from fleet_backend.registrar import registrations
+from hw.virtual_bus import VirtualBus
+from hw.virtual_bus.client import SlcanClient
+from protocol import can
+from trifleet.commissioning.first_unlock import await_start
+from workbench.cable import Cable
 from workbench.events import KINDS
+from workbench.uds.tester import VehicleTester
 
 FIELDS = {
     "step": {"name", "text"},
@@ -188,3 +197,30 @@ def test_a_terminal_shows_bars_with_rate_and_remaining_time(tmp_path: Path) -> N
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
     assert re.search(r"application +━+.* [kM]?B/s \d:\d\d:\d\d", text)
     assert "signed by nobody" in text
+
+
+def test_a_vehicle_that_runs_tells_its_trouble_codes_over_the_bus(
+    finished: tuple[Path, Path, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    copy = Path(shutil.copy(finished[0] / "flash.img", tmp_path / "flash.img"))
+    with VirtualBus() as bus:
+        channel = f"socket://127.0.0.1:{bus.port}"
+        with VirtualBoard(VirtualBoardSettings(copy, can_port=bus.port)) as board:
+            with Cable(board.tty) as cable:
+                await_start(cable)
+            with SlcanClient(bus.port) as node:  # a controller that is heard, and falls silent
+                identifier = can.identifier_of(can.MESSAGES.row("MC_Heartbeat"))
+                for alive in range(4):
+                    node.send(identifier, can.encode("MC_Heartbeat", {"State": 2}, alive))
+                    time.sleep(0.5)
+            with VehicleTester.connect(channel) as tester:
+                deadline = time.monotonic() + 30
+                while not tester.troubles():
+                    assert time.monotonic() < deadline, "no trouble code"
+                    time.sleep(0.2)
+            code, events = bench("diagnose", "--can", channel, "--language", "fr")
+    codes = {one["code"]: one for one in events[-1]["values"]["troubles"]}
+    assert code == 17
+    assert codes["U0110-87"]["present"] is True
+    assert codes["U0110-87"]["text"] == "Le contrôleur moteur ne répond plus"
+    assert events[-1]["values"]["vehicle"]["vehicle"] == "trike-1"

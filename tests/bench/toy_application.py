@@ -1,6 +1,7 @@
 """A small application that says which version it is, by two modules that must agree; and whole
 enough for most cuts to hit its image."""
 
+import re
 from pathlib import Path
 from random import Random
 
@@ -11,6 +12,8 @@ from workbench.application import BoardFile, collect_application
 
 ROOT = Path(__file__).resolve().parents[2]
 REST_BYTES = 5_000
+_RUNNING = re.compile(rb"running ([0-9]+) ([0-9]+) ([0-9]+) #")
+_AT_PROMPT = re.compile(rb'Type "help\(\)" for more information.\r?\n>>> ')
 MAIN = """
 import os, time
 try:
@@ -49,16 +52,16 @@ def version_after_power_cut(board: VirtualBoard) -> int | None:
 
 
 def _version(board: VirtualBoard) -> int | None:
+    said = b""
     with serial.Serial(board.tty, timeout=10) as line:
+        line.reset_input_buffer()
         board.power_cut()
-        said = b""
-        while b"#" not in said and b">>> " not in said:
+        while not (found := _RUNNING.search(said)) and not _AT_PROMPT.search(said):
             more = line.read(max(1, line.in_waiting))
             assert more, said
             said += more
-    if b"#" not in said:
-        assert b"running" not in said, said
+    if found is None:
         return None
-    one, two, size = said.rpartition(b"running ")[2].partition(b" #")[0].split()
-    assert one == two and int(size) == 2 * REST_BYTES, said
-    return int(one)
+    one, two, size = map(int, found.groups())
+    assert one == two and size == 2 * REST_BYTES, said
+    return one

@@ -58,13 +58,13 @@ def _over_serial(session: Session) -> None:
 
 
 def _over_can(session: Session, channel: str, language: str) -> None:
-    from workbench.uds.tester import Tester
+    from workbench.uds.tester import VehicleTester
 
-    with Tester.connect(channel) as tester:
+    with VehicleTester.connect(channel) as tester:
         known = tester.identify()
         troubles = tester.troubles()
     for name, value in known.items():
-        session.say("ok", f"{name}: {value}")
+        session.say("ok", f"{name}: {'unknown' if value is None else value}")
     for one in troubles:
         level = "FAULT" if one.is_present else "WARNING"
         session.say(level, f"{one.code}: {one.says(language)} -> {one.advice}")
