@@ -23,7 +23,7 @@ from protocol import can
 from trifleet.commissioning.first_unlock import await_start
 from workbench.cable import Cable
 from workbench.events import KINDS
-from workbench.uds import tester as uds
+from workbench.uds.tester import VehicleTester
 
 FIELDS = {
     "step": {"name", "text"},
@@ -209,10 +209,11 @@ def test_a_vehicle_that_runs_tells_its_trouble_codes_over_the_bus(
             with Cable(board.tty) as cable:
                 await_start(cable)
             with SlcanClient(bus.port) as node:  # a controller that is heard, and falls silent
-                for alive in range(20):
-                    node.send(0x110, can.encode("MC_Status1", {"Speed_mmps": 0}, alive & 15))
-                    time.sleep(0.02)
-            with uds.Tester.connect(channel) as tester:
+                identifier = can.identifier_of(can.MESSAGES.row("MC_Heartbeat"))
+                for alive in range(4):
+                    node.send(identifier, can.encode("MC_Heartbeat", {"State": 2}, alive))
+                    time.sleep(0.5)
+            with VehicleTester.connect(channel) as tester:
                 deadline = time.monotonic() + 30
                 while not tester.troubles():
                     assert time.monotonic() < deadline, "no trouble code"

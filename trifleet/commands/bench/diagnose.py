@@ -58,9 +58,9 @@ def _over_serial(session: Session) -> None:
 
 
 def _over_can(session: Session, channel: str, language: str) -> None:
-    from workbench.uds.tester import Tester
+    from workbench.uds.tester import VehicleTester
 
-    with Tester.connect(channel) as tester:
+    with VehicleTester.connect(channel) as tester:
         known = tester.identify()
         troubles = tester.troubles()
     for name, value in known.items():
