@@ -10,7 +10,6 @@ from workbench.bench import Bench
 from workbench.errors import NoSuchFileError
 from workbench.flash import IMAGE
 from workbench.identify import Slot, identify_bench
-from workbench.romfs import read_seal
 from workbench.source import Source
 
 
@@ -30,7 +29,7 @@ def plan_flash(bench: Bench, source: Source) -> Plan:
     image = source.image(0)
     if image is not None:
         slots = identify_bench(bench).slots
-        wanted.insert(0, (IMAGE, len(image), _runs(slots, read_seal(image).body)))
+        wanted.insert(0, (IMAGE, len(image), _runs(slots, bench.slots().body_of(image))))
     return Plan(
         write=tuple(name for name, _, there in wanted if not there),
         keep=tuple(name for name, _, there in wanted if there),
