@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from workbench.checked import Checked
 from workbench.errors import DeviceError, NoReplyError, ReplyError
 from workbench.files import BoardFiles
+from workbench.folder_slots import FolderSlots
 from workbench.interpreter import IS_OURS, Interpreter, enter, recognise
 from workbench.raw_repl import RawRepl
+from workbench.slots import Slots
 
 STAY = "stay"
 RESET_TIMEOUT_S = 15.0
@@ -46,6 +48,12 @@ class Bench:
         self.interpreter = interpreter
         self.checked = Checked(repl)
         self.files = BoardFiles(self.checked)
+
+    def slots(self) -> Slots | FolderSlots:
+        """Where the application lies: a ROMFS partition, or two folders on a board without one."""
+        if self.interpreter.rom_bytes:
+            return Slots(self.checked)
+        return FolderSlots(self.checked, self.files)
 
 
 @contextmanager

@@ -178,6 +178,10 @@ CASES = {
 
 for word in sys.argv[2:]:
     name, _, count = word.partition("=")
+    if name not in CASES:  # last, and loaded then: a fuller heap makes the others dearer
+        import device_pieces_uds
+
+        CASES.update(device_pieces_uds.CASES)
     if "update" in name and "vfs" not in sys.modules:  # what is loaded is not counted
         sys.modules["vfs"] = Partition()
         import vcu.update.rom_slots  # noqa: F401

@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -178,6 +179,25 @@ def test_the_boards_of_a_day_each_have_their_result(tmp_path: Path) -> None:
     assert second["selftest"]["failed"] == []
     assert (out / "veh-2.registration").exists()
     assert image(tmp_path / "veh-1") != image(tmp_path / "veh-2")
+
+
+@pytest.mark.faults
+def test_ctrl_c_in_the_middle_is_18_and_the_same_command_finishes_the_job(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "trifleet.cli", "bench", "commission", "--json", "--sim"]
+    words += ["--sim-folder", str(tmp_path / "board"), "--out", str(tmp_path / "out")]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["event"] == "progress" and event["done"] > 40_000:
+                process.send_signal(signal.SIGINT)
+                break
+        *_, error, result = map(json.loads, process.stdout)
+        assert process.wait() == 18
+    assert (error["what"], result["exit"]) == ("Stopped from the keyboard", 18)
+    again = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    (vehicle,) = json.loads(again.stdout.splitlines()[-1])["values"]["vehicles"]
+    assert (vehicle["done"], vehicle["unlocked"]) == (True, True)
 
 
 def test_a_terminal_shows_bars_with_rate_and_remaining_time(tmp_path: Path) -> None:
