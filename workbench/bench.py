@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from workbench.checked import Checked
-from workbench.errors import DeviceError, NoReplyError, ReplyError
+from workbench.errors import DeviceError, NoReplyError, PortLostError, ReplyError
 from workbench.files import BoardFiles
 from workbench.folder_slots import FolderSlots
 from workbench.interpreter import IS_OURS, Interpreter, enter, recognise
@@ -28,6 +28,9 @@ if {IS_OURS}:
     open({STAY!r}, 'w').close()
     machine.reset()
 """
+_START = "import machine; machine.reset()"
+RELEASES = 5
+ANSWERED_WITHIN_S = 0.2
 _HELD = f"""import os
 if '_bench' not in globals():
     try:
@@ -36,8 +39,8 @@ if '_bench' not in globals():
         pass
     print('held')
 """
-# An interrupt sooner than this could come before the reset and take it back.
-RESET_PAUSE_S = 0.05
+# From the reset to the prompt, on a board that checks its application in between.
+START_TIMEOUT_S = 5.0
 
 
 class Bench:
@@ -67,7 +70,19 @@ def on_bench(port: str) -> Iterator[Bench]:
         try:
             yield bench
         finally:
-            bench.repl.send("import machine; machine.reset()")
+            _release(bench.repl)
+
+
+def _release(repl: RawRepl) -> None:
+    """Starts the application. An answer means that there was no reset: all over again."""
+    for _ in range(RELEASES):
+        repl.send(_sure(_START))
+        try:
+            repl.read_until(b"\x04>", ANSWERED_WITHIN_S)
+        except (NoReplyError, PortLostError):
+            return
+        repl.enter()
+    raise NoReplyError(f"{repl.port}: the board does not start again")
 
 
 def _sure(code: str) -> str:
@@ -98,7 +113,7 @@ def _was_reset(repl: RawRepl, deadline: float) -> bool:
         raise ReplyError(f"{repl.port}: an answer to something else")
     # Each time: a reset that came later than it was looked for has taken the file away.
     repl.send(_sure(_HOLD))
-    time.sleep(RESET_PAUSE_S)
+    repl.await_start(START_TIMEOUT_S)
     repl.enter(timeout_s=max(0.0, deadline - time.monotonic()))
     # Taken away at once, where main.py was interrupted before it did: power that goes from here on
     # finds a board that starts.
