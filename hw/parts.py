@@ -75,7 +75,7 @@ def parts_list(config: VehicleConfig, board: str | None = None) -> list[Item]:
     ConfigError.
     """
     found = PartsList()
-    loom, inside = loom_of(config), box_of(board or config.harness.board)
+    loom, inside = loom_of(config, board), box_of(board or config.harness.board)
     for harness in (loom, inside):
         for part in harness.parts.values():
             _add_part(found, part, inside_box=harness is inside)

@@ -21,6 +21,7 @@ STARTS = 0x010B
 CRASHES = 0x010C
 MISSED_FRAMES = 0x010D
 BUS_OFFS = 0x010E
+PARKED = 0x010F
 DIAGNOSIS_LEFT = 0x0120
 REFUSAL = 0x0121
 UPDATE_OFFSET = 0x0130
@@ -52,6 +53,7 @@ DATA = (
     b"\x01\x0c\x04"  # crashes
     b"\x01\x0d\x04"  # missed_frames
     b"\x01\x0e\x04"  # bus_offs
+    b"\x01\x0f\x01"  # parked
     b"\x01\x20\x02"  # diagnosis_left
     b"\x01\x21\x01"  # refusal
     b"\x01\x30\x04"  # update_offset

@@ -22,7 +22,7 @@ def compile_vehicle(name: str | Path, folder: Path, board: str | None = None) ->
     """
     config = load_vehicle(name)
     board = board or config.harness.board
-    sources = sheets(config.name, loom_of(config), f"the vehicle {config.name}")
+    sources = sheets(config.name, loom_of(config, board), f"the vehicle {config.name}")
     sources |= sheets(f"vcu-box-{board}", box_of(board), f"boards/{board}")
     texts = {
         "parts.csv": as_csv(parts_list(config, board)),

@@ -35,7 +35,8 @@ FLOW_OVERFLOW = _padded(bytes((0x32, 0, 0)))
 
 
 class Receiver:
-    """Puts messages together, asking for `block` frames at a time. After `take`, `reply` holds a flow control frame to send, or None."""
+    """Puts messages together, asking for `block` frames at a time. After `take`, `reply` holds a
+    flow control frame to send, or None."""
 
     def __init__(self, block: int = BLOCK_SIZE) -> None:
         self._buffer = bytearray(MAX_BYTES)

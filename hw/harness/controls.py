@@ -62,5 +62,6 @@ def add_outputs(wiring: Wiring) -> None:
     button = Part("WAKE", "Wake button", "closes when pressed, IP67", ("1", "2"), "controls")
     wiring.harness.add(button)
     wiring.signal(Net("VCU", "WAKE", ((RED, "WAKE_V", "1"), ("WH", "WAKE", "2"))))
-    wiring.harness.add(Part("LED", "Status light", "LED, 3 V", ("A", "K"), "controls"))
-    wiring.signal(Net("VCU", "LED", ((RED, "LED+", "A"), (BLACK, "LED-", "K"))))
+    if wiring.light:
+        wiring.harness.add(Part("LED", "Status light", "LED, 3 V", ("A", "K"), "controls"))
+        wiring.signal(Net("VCU", "LED", ((RED, "LED+", "A"), (BLACK, "LED-", "K"))))

@@ -24,10 +24,12 @@ _SIZES = (2, 3, 4, 6, 8, 12, 18, 24, 36)
 STRONG_MM2 = 4.0
 
 
-def loom(config: VehicleConfig) -> Harness:
-    """Raises ConfigError where no wire or fuse is large enough."""
+def loom(config: VehicleConfig, *, light: bool = True) -> Harness:
+    """`light`: with a status light outside of the box. Raises ConfigError where no wire or fuse is
+    large enough.
+    """
     harness = Harness(config.name, "power")
-    wiring = Wiring(harness, config, places(config))
+    wiring = Wiring(harness, config, places(config), light)
     add_power(wiring)
     add_charging(wiring)
     add_supply(wiring, dash_pins(config))

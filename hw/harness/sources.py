@@ -1,14 +1,14 @@
-"""Every WireViz source of the project by its name: the loom of each vehicle, the box of each board
-that a vehicle takes.
+"""Every WireViz source of the project by its name: the loom of each vehicle, and the VCU's box
+with each board.
 """
 
 from pathlib import Path
 
 from boards.description import read_description
 from boards.errors import DescriptionError
-from boards.pins import read_pins
+from boards.pins import BoardPin, read_pins
 from hw.errors import ConfigError
-from hw.harness.box import box
+from hw.harness.box import box, has_light_outside
 from hw.harness.loom import loom
 from hw.harness.model import Harness
 from hw.harness.rules import breaches
@@ -20,24 +20,34 @@ from hw.vehicle_schema import VehicleConfig
 FOLDER = Path(__file__).parent
 
 
-def boards_in_use() -> list[str]:
-    return sorted({load_vehicle(name).harness.board for name in vehicle_names()})
+def drawn_boards() -> list[str]:
+    """Every board that one can hold in one's hands."""
+    return [name for name in board_names() if name != "virtual"]
 
 
 def box_of(board: str) -> Harness:
     """The VCU's box with a board of `boards/`. Raises ConfigError."""
-    if board not in board_names():
-        expected = ", ".join(board_names())
-        raise ConfigError(f"board {board!r} is no folder of boards/; expected {expected}")
+    pins = _pins(board)
     try:
-        return checked(box(read_description(BOARDS / board), read_pins(BOARDS / board)))
+        return checked(box(read_description(BOARDS / board), pins))
     except DescriptionError as error:
         raise ConfigError(str(error)) from error
 
 
-def loom_of(config: VehicleConfig) -> Harness:
-    """The loom of a vehicle. Raises ConfigError."""
-    return checked(loom(config))
+def loom_of(config: VehicleConfig, board: str | None = None) -> Harness:
+    """The loom of a vehicle, with its own board or another one. Raises ConfigError."""
+    light = has_light_outside(_pins(board or config.harness.board))
+    return checked(loom(config, light=light))
+
+
+def _pins(board: str) -> tuple[BoardPin, ...]:
+    if board not in board_names():
+        expected = ", ".join(board_names())
+        raise ConfigError(f"board {board!r} is no folder of boards/; expected {expected}")
+    try:
+        return read_pins(BOARDS / board)
+    except DescriptionError as error:
+        raise ConfigError(str(error)) from error
 
 
 def checked(harness: Harness) -> Harness:
@@ -53,7 +63,7 @@ def sources() -> dict[str, str]:
     found: dict[str, str] = {}
     for name in vehicle_names():
         found |= sheets(name, loom_of(load_vehicle(name)), f"hw/vehicles/{name}.toml")
-    for board in boards_in_use():
+    for board in drawn_boards():
         found |= sheets(f"vcu-box-{board}", box_of(board), f"boards/{board}")
     return found
 

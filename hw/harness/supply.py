@@ -14,8 +14,9 @@ SHARED_A = LOADS_A["GNSS"] + LOADS_A["GW"]
 # The pins of the VCU's box to the vehicle; box.py leads them to the board.
 VCU_PINS = (
     "12V", "GND", "12V_OUT", "CANH", "CANL", "EN", "EN_GND", "LAMPF", "LAMPR", "HORN",
-    "LOCK+", "LOCK-", "SENSE", "SENSE_V", "DOOR+", "DOOR-", "WAKE_V", "WAKE", "LED+", "LED-",
+    "LOCK+", "LOCK-", "SENSE", "SENSE_V", "DOOR+", "DOOR-", "WAKE_V", "WAKE",
 )  # fmt: skip
+LIGHT_PINS = ("LED+", "LED-")
 
 
 def add_supply(wiring: Wiring, dash_pins: tuple[str, ...]) -> None:
@@ -34,17 +35,23 @@ def add_supply(wiring: Wiring, dash_pins: tuple[str, ...]) -> None:
     wiring.harness.bar("GND", "Ground bar", "12 V minus, isolated from the packs")
     _add_sources(wiring, sum(fuses.values()))
     note = "The box with the board: see its own drawing."
-    box = Part("VCU", "VCU box", "IP65", VCU_PINS, node="VCU", note=note)
+    pins = vcu_pins(wiring.light)
+    box = Part("VCU", "VCU box", "IP65", pins, node="VCU", note=note)
     wiring.harness.add(box)
     _feed(wiring, Net("FB", "VCU", ((RED, "VCU", "12V"),)), LOADS_A["VCU"])
     _feed(wiring, Net("FB", "VCU", ((RED, "OUT", "12V_OUT"),)), fuses["OUT"])
     _feed(wiring, Net("VCU", "GND", ((BLACK, "GND", "*"),)), fuses["OUT"])
     for name, (type_, words) in consumers(wiring.config).items():
-        pins = ("12V", "GND", "CANH", "CANL", *(dash_pins if name == "HMI" else ()))
-        wiring.harness.add(Part(name, type_, words, pins, node=name))
+        own = ("12V", "GND", "CANH", "CANL", *(dash_pins if name == "HMI" else ()))
+        wiring.harness.add(Part(name, type_, words, own, node=name))
         current = LOADS_A[name] if name == "HMI" else SHARED_A
         _feed(wiring, Net("FB", name, ((RED, name, "12V"),)), current)
         _feed(wiring, Net(name, "GND", ((BLACK, "GND", "*"),)), current)
+
+
+def vcu_pins(light: bool) -> tuple[str, ...]:
+    """The plug of the VCU's box; `light`: with a status light outside."""
+    return (*VCU_PINS, *LIGHT_PINS) if light else VCU_PINS
 
 
 def consumers(config: VehicleConfig) -> dict[str, tuple[str, str]]:

@@ -16,11 +16,14 @@ BOLTED_FROM_A = 30
 
 @dataclass
 class Wiring:
-    """The harness as it grows, its vehicle, and where every part sits."""
+    """The harness as it grows, its vehicle, and where every part sits; `light`: with a status
+    light, which some boards have themselves.
+    """
 
     harness: Harness
     config: VehicleConfig
     where: dict[str, Place]
+    light: bool = True
 
     @property
     def pack_v(self) -> float:

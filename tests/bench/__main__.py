@@ -15,6 +15,7 @@ MEASUREMENTS = (
     "heap",
     "day",
     "wear",
+    "uds",
     "ingest",
     "load",
     "telemetry",

@@ -13,6 +13,7 @@ from vcu.flash.journal import _FEWEST_SAMPLES, _MARK_BYTES, MARK_EVERY, MOST_FIL
 from vcu.flash.pair import Pair
 from vcu.flash.segments import SEGMENT_BYTES
 from vcu.flash.store import Store
+from vcu.uds import troubles
 from vcu.update import kept
 from vcu.update.desk import RELEASE_FILE
 from vcu.update.folder_slots import FolderSlots
@@ -54,7 +55,8 @@ def written():
         START["UPDATE_FILE"],
         START["SLEEP_FILE"],
     }
-    names |= {kept.PAIR + letter for letter in (".a", ".b")} | {TRIAL_FILE, RELEASE_FILE}
+    names |= {pair + letter for pair in (kept.PAIR, troubles.PAIR) for letter in (".a", ".b")}
+    names |= {TRIAL_FILE, RELEASE_FILE}
     for running in (0, 1):
         slots = FolderSlots(running)
         names |= {slots._path + "/", slots._seals[1]}

@@ -208,6 +208,8 @@ def main():
     act = goes_back if MODE == "back" else finishes
     starts = 0
     for at in range(len(log) + 1):
+        if SEED and wrong:
+            break  # the first one is enough
         last = at == len(log)
         for how, flash in [("whole", Image(like=image))] if last else variants(image, log[at]):
             if at % STRIDE:

@@ -89,7 +89,7 @@ def check(
 
     for name in names or vehicle_names():
         config = load_vehicle(vehicle_argument(name))
-        loom, box = loom_of(config), box_of(board or config.harness.board)
+        loom, box = loom_of(config, board), box_of(board or config.harness.board)
         size = len(config_file(config))
         wires = sum(len(cable.wires) for cable in (*loom.cables, *box.cables))
         print(f"{config.name}: right; {wires} wires, firmware's file {size} bytes")

@@ -23,6 +23,7 @@ DATA: dict[int, tuple[str, str, str, str]] = {
     0x010C: ("crashes", "u32", "", "starts after a crash or a watchdog's reset"),
     0x010D: ("missed_frames", "u32", "", "cyclic frames that came too late since this start"),
     0x010E: ("bus_offs", "u32", "", "times that errors took the controller off the bus since this start"),
+    0x010F: ("parked", "u8", "", "1 if it is locked and was seen to stand, which most services need"),
     0x0120: ("diagnosis_left", "u16", "s", "how long the security level is open; 0: closed"),
     0x0121: ("refusal", "u8", "", "code of the presentation that SecurityAccess refused last, 0 for none (docs/protocol.md section 5)"),
     0x0130: ("update_offset", "u32", "bytes", "bytes of the update that were taken: where a download that broke off goes on"),

@@ -74,7 +74,7 @@ class Trouble:
         return words[5] if words else "Use a workbench that is as new as the vehicle."
 
 
-class Tester:
+class VehicleTester:
     """One vehicle on one bus; also a context manager, which closes what `connect` opened."""
 
     def __init__(self, bus: can.BusABC, *, owns_bus: bool = False) -> None:

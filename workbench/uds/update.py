@@ -19,7 +19,7 @@ from workbench.errors import (
     UdsRefusedError,
     UpdateRefusedError,
 )
-from workbench.uds.tester import PROGRAMMING, Signer, Tester, answered
+from workbench.uds.tester import PROGRAMMING, Signer, VehicleTester, answered
 
 ATTEMPTS = 8
 PAUSE_S = 1.0
@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 
 
 def install(
-    tester: Tester,
+    tester: VehicleTester,
     bundle: bytes,
     digest: bytes,
     signer: Signer,
@@ -63,13 +63,13 @@ def install(
     _start(tester, ACTIVATE_UPDATE)
 
 
-def roll_back(tester: Tester) -> None:
-    """The application before runs after a reset. Needs `Tester.unlock`."""
+def roll_back(tester: VehicleTester) -> None:
+    """The application before runs after a reset. Needs `VehicleTester.unlock`."""
     tester.enter(PROGRAMMING)
     _start(tester, ROLLBACK)
 
 
-def wait_for(tester: Tester, is_back: Callable[[Tester], bool]) -> None:
+def wait_for(tester: VehicleTester, is_back: Callable[[VehicleTester], bool]) -> None:
     """Ask until the vehicle answers as it should after its reset. Raises NotRunningError."""
     end_s = time.monotonic() + BACK_WITHIN_S
     while time.monotonic() < end_s:
@@ -83,7 +83,7 @@ def wait_for(tester: Tester, is_back: Callable[[Tester], bool]) -> None:
 
 
 def _send(
-    tester: Tester, bundle: bytes, digest: bytes, signer: Signer | None, progress: Progress
+    tester: VehicleTester, bundle: bytes, digest: bytes, signer: Signer | None, progress: Progress
 ) -> None:
     tester.enter(PROGRAMMING)
     if signer is not None:
@@ -106,24 +106,24 @@ def _send(
         tester.client.request_transfer_exit()
 
 
-def _offset(tester: Tester) -> int:
+def _offset(tester: VehicleTester) -> int:
     offset = tester.read("update_offset")
     return offset if isinstance(offset, int) else 0
 
 
-def _check(tester: Tester) -> int:
+def _check(tester: VehicleTester) -> int:
     status = tester.start(CHECK_UPDATE)
     return status[0] if status else update.BUSY
 
 
-def _start(tester: Tester, routine: int) -> None:
+def _start(tester: VehicleTester, routine: int) -> None:
     try:
         tester.start(routine)
     except UdsRefusedError as error:
         raise _explained(tester, error) from error
 
 
-def _explained(tester: Tester, error: UdsRefusedError) -> UdsRefusedError:
+def _explained(tester: VehicleTester, error: UdsRefusedError) -> UdsRefusedError:
     """With the reason that the vehicle keeps beside its negative answer."""
     if type(error) is not UdsRefusedError:
         return error

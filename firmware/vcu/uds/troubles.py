@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+PAIR = "troubles"
 ROW = 7
 MOST_BYTES = 2_048
 FRAME_BYTES = 64
@@ -52,7 +53,7 @@ class Troubles:
     """`entries`: number -> [start in which it came last, how often it came, freeze frame]."""
 
     def __init__(self, folder: str, start: int, now_ms: int) -> None:
-        self._pair = Pair(folder, "troubles", MOST_BYTES, Damage())
+        self._pair = Pair(folder, PAIR, MOST_BYTES, Damage())
         self._start = start
         self.entries: "dict[int, list[Any]]" = {}
         self._due_ms = -1  # nothing to write

@@ -100,6 +100,8 @@ def _own(vehicle: "Any", number: int) -> "int | None":
         return sum([cycle.missed for cycle in vehicle.cycles])
     if number == table.BUS_OFFS:
         return vehicle.bus.counters()[4]
+    if number == table.PARKED:
+        return int(vehicle.drive.is_parked())
     return None  # NODE_CODE, which only a freeze frame knows
 
 
