@@ -26,10 +26,17 @@ def verify_steps(modulus: bytes, message: bytes, signature: bytes):  # type: ign
     if s >= n:
         return False
     m = s
+    is_long = len(modulus) > 256  # then a product and its remainder are a step each
     for _ in range(16):
-        m = m * m % n
+        m = m * m
+        if is_long:
+            yield
+        m = m % n
         yield
-    m = m * s % n
+    m = m * s
+    if is_long:
+        yield
+    m = m % n
     yield
     return pss_matches(m.to_bytes(len(modulus), "big"), hashlib.sha256(message).digest())
 

@@ -12,6 +12,8 @@ from protocol import delivery, lock, update
 from protocol import uds_table as table
 
 LEAST_PERMILLE = 300
+# The vehicle may take more at once; a small controller finds so much in one piece more easily.
+MOST_BLOCK = 1024
 _UNKNOWN = 0xFFFF
 
 
@@ -33,7 +35,7 @@ def install(
     """
     check_ready(tester)
     tester.program()
-    most = tester.request_download(len(bundle))
+    most = min(MOST_BLOCK, tester.request_download(len(bundle)))
     offset = tester.read(table.UPDATE_OFFSET)
     if offset > len(bundle):
         raise VehicleError("the vehicle has more bytes than the bundle", update.SPACE)

@@ -13,7 +13,7 @@ from edge_gateway.updates.errors import VehicleError, WaitError
 from edge_gateway.updates.install import install
 from protocol import delivery, update
 
-STREAM = bytes(range(256)) * 20  # 5,120 bytes: three blocks
+STREAM = bytes(range(256)) * 20  # 5,120 bytes: five blocks
 DIGEST = hashlib.sha256(STREAM).digest()
 
 
@@ -64,7 +64,7 @@ def hand_over(port, stream=STREAM, ended=lambda: False):
 
 def test_a_release_that_was_allowed_is_handed_over_and_started(bench, port):
     bench.updates.allow(DIGEST, 0)
-    assert hand_over(port) == [2_048, 4_096, 5_120]
+    assert hand_over(port) == [1_024, 2_048, 3_072, 4_096, 5_120]
     assert bench.updates.activated and bench.updates.outcome == update.DONE
 
 
@@ -73,9 +73,9 @@ def test_what_the_vehicle_has_is_not_sent_again(bench, port):
     sent = []
     with pytest.raises(VehicleError) as cut, tester_module.Tester(port) as tester:
         install(tester, STREAM, sent.append, lambda: len(sent) == 2)
-    assert cut.value.code == delivery.NO_LINK and sent == [2_048, 4_096]
+    assert cut.value.code == delivery.NO_LINK and sent == [1_024, 2_048]
     bench.run(6_000)  # its session is over meanwhile
-    assert hand_over(port) == [5_120]
+    assert hand_over(port) == [3_072, 4_096, 5_120]
     assert bench.updates.activated
 
 
@@ -86,7 +86,7 @@ def test_a_lost_answer_costs_one_block_more_and_nothing_else(bench, port):
         port.deaf = int(len(port.asked) == 7)  # the answer to the second block
         return False
 
-    assert hand_over(port, ended=lose_one) == [2_048, 4_096, 5_120]
+    assert hand_over(port, ended=lose_one) == [1_024, 2_048, 3_072, 4_096, 5_120]
     assert len([one for one in port.asked if one[:2] == b"\x36\x02"]) == 2
     assert bench.updates.activated
 

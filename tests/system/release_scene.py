@@ -21,7 +21,7 @@ from workbench.release import bundle, keys, signing
 ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "a passphrase of this test"
 VEHICLE = "trike-1"
-WAIT_S = 120.0
+WAIT_S = 240.0
 
 
 def trifleet(*arguments: str, typed: str = "") -> str:

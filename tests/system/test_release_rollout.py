@@ -40,7 +40,7 @@ def has(scene: ReleaseScene) -> tuple[bytes | None, int | None]:
 def test_a_release_reaches_the_vehicle_though_its_gateway_is_killed_twice(
     scene: ReleaseScene,
 ) -> None:
-    path = scene.build(2, extra=60_000)
+    path = scene.build(2, extra=30_000)
     digest = scene.publish(path)
     assert path.with_name(path.name + ".receipt").exists()
     with scene.rolling_out("first", path) as rolling:
