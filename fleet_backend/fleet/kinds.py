@@ -109,6 +109,12 @@ KINDS = (
         "to show what was done to a vehicle", until="the end of the installation",
     ),
     Kind(
+        "roll-outs", "tables `rollouts`, `rollout_vehicles`, `vehicle_releases`",
+        "which release each vehicle has and shall have, how far that is, and why it waits",
+        "to bring software to vehicles, and to see what they run",
+        until="the end of the installation",
+    ),
+    Kind(
         "enrolments", "table `enrolments`", "sealed requests of new gateways, and the answers",
         "to hand a new gateway its certificate", until="a day; that there was one, a month",
     ),
