@@ -65,6 +65,7 @@ def _examine(settings: GatewaySettings) -> Iterator[Finding]:
         yield _bus(bus)
     yield from _mqtt_files(settings)
     yield from _brokers(settings)
+    yield from _updates(settings)
     yield Finding(State.NOTE, "clock.reference", clock.describe_host())
 
 
@@ -119,6 +120,17 @@ def _folder(key: str, path: Path) -> Iterator[Finding]:
         yield Finding(State.FAULT, key, f"{path.parent}: no such folder")
     elif not os.access(path.parent, os.W_OK | os.X_OK):
         yield Finding(State.FAULT, key, f"{path.parent}: not writable for this user")
+
+
+def _updates(settings: GatewaySettings) -> Iterator[Finding]:
+    found = settings.updates
+    if found is None:
+        return
+    if found.root_file.is_file() and os.access(found.root_file, os.R_OK):
+        yield Finding(State.GOOD, "updates.root_file", str(found.root_file))
+    else:
+        yield Finding(State.FAULT, "updates.root_file", f"{found.root_file}: cannot be read")
+    yield from _folder("updates.folder", found.folder)
 
 
 def _bus(bus: BusSettings) -> Finding:

@@ -92,8 +92,9 @@ def test_files_that_are_named_are_looked_at(config: Path) -> None:
     os.chmod(folder / "gateway.key", 0o640)
     (folder / "mqtt.password").unlink()
     change(config, 'outbox_file = "outbox.db"', 'outbox_file = "no/where/outbox.db"')
+    config.write_text(config.read_text() + '[updates]\nroot_file = "no.root.json"\n')
     found = {one.key: one.words for one in faults(config)}
-    assert set(found) == {"key_file", "mqtt.password_file", "outbox_file"}
+    assert set(found) == {"key_file", "mqtt.password_file", "outbox_file", "updates.root_file"}
     assert "0640" in found["key_file"] and "chmod 600" in found["key_file"]
     (folder / "gateway.key").write_text("-----BEGIN PRIVATE KEY-----\nsecret\n")
     words = {one.key: one.words for one in faults(config)}["key_file"]

@@ -102,19 +102,23 @@ def forged(
     return tls_of(party)
 
 
+UP = ("statement", "status", "command", "sighting", "release", "challenge", "challenge/trike-1")
+
+
 def test_a_message_goes_up_and_an_answer_comes_down(site: Site) -> None:
-    name = site.gateway()
+    name, piece = site.gateway(), bytes(8_300)
     ingest, api, own = site.listening_ingest(), site.join("api"), site.join(name)
-    for down in ("ack", "command", "checkpoint"):
+    for down in ("ack", "command", "checkpoint", "release"):
         assert own.subscribe(f"tf/1/{name}/down/{down}")
-    for up in ("statement", "status", "command", "sighting", "challenge", "challenge/trike-1"):
+    for up in UP:
         assert own.publish(f"tf/1/{name}/up/{up}", up.encode())
-    for up in ("statement", "status", "command", "sighting", "challenge", "challenge/trike-1"):
+    for up in UP:
         ingest.wait_for(up.encode())
     assert ingest.publish(f"tf/1/{name}/down/ack", b"ack")
     assert ingest.publish(f"tf/1/{name}/down/checkpoint", b"checkpoint")
+    assert ingest.publish(f"tf/1/{name}/down/release", piece)
     assert api.publish(f"tf/1/{name}/down/command", b"command")
-    for payload in (b"ack", b"checkpoint", b"command"):
+    for payload in (b"ack", b"checkpoint", piece, b"command"):
         own.wait_for(payload)
 
 
