@@ -318,7 +318,7 @@ def test_a_loop_that_stands_still_loses_frames_and_says_how_many():
     stand.run(1)
     for number in range(1_000):
         stand.can.deliver(*right(number & 15))
-    assert len(stand.take()) == 30 and stand.counter("ring_overflows") == 1_000 - 30
+    assert len(stand.take()) == 62 and stand.counter("ring_overflows") == 1_000 - 62
 
 
 @settings(max_examples=60)

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from vcu.can.shape import Arg, Device
 
-# A power of two. What passes the filters in 10 ms are a block of ISO-TP and a few cyclic frames.
-SLOTS = 32
+# A power of two. What passes the filters in 15 ms are a block of each ISO-TP channel, 16 and 24
+# frames, and a few cyclic ones.
+SLOTS = 64
 # An interrupt must not allocate, so its counters wrap before they need memory.
 _MOST = 0x1FFF_FFFF
 

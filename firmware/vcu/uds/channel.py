@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
 ANSWER = MESSAGES["VCU_UdsAnswer"][0]
-# The ring has 31 places; the others are for what comes by itself in the longest piece of work.
+# The ring has 63 places: for this block, the 16 frames of a gateway, and what comes by itself.
 BLOCK_SIZE = 24
 BURST = 4  # frames in one go; the cyclic ones have their turn in between
 _SINGLE_MOST = 7
