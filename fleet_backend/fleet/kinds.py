@@ -109,6 +109,12 @@ KINDS = (
         "to show what was done to a vehicle", until="the end of the installation",
     ),
     Kind(
+        "roll-outs", "tables `rollouts`, `rollout_vehicles`, `vehicle_releases`",
+        "which release each vehicle is to have and has, and how its update went; nothing of riders",
+        "to bring releases to vehicles in waves, to stop at failures",
+        until="the end of the installation",
+    ),
+    Kind(
         "enrolments", "table `enrolments`", "sealed requests of new gateways, and the answers",
         "to hand a new gateway its certificate", until="a day; that there was one, a month",
     ),
