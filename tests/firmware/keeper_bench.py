@@ -66,7 +66,9 @@ def load_app(monkeypatch):
         app.asked.append((state, silent))
         raise Asleep
 
-    monkeypatch.setattr(app, "sys", types.SimpleNamespace(stdin=app.console, stdout=app.console))
+    monkeypatch.setattr(
+        app, "sys", types.SimpleNamespace(stdin=app.console, stdout=app.console, modules={})
+    )
     monkeypatch.setattr(app, "select", types.SimpleNamespace(poll=FakePoll, POLLIN=1))
     monkeypatch.setattr(app.start, "ask_for_sleep", ask_for_sleep)
     monkeypatch.setattr(app.start, "supply_mv", lambda: app.volts_mv)
