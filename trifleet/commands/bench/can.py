@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -36,7 +36,9 @@ Grant = Annotated[
     Path | None,
     typer.Option("--grant", help="What the owner gave that key: `trifleet keys grant`."),
 ]
-Language = Annotated[str, typer.Option("--language", help="en or fr.")]
+Language = Annotated[
+    Literal["en", "fr"], typer.Option("--language", help="Of the trouble codes' words: en or fr.")
+]
 RELEASE = typer.Argument(help="A release, NAME.tfr, with NAME.tfr.receipt beside it.")
 
 
@@ -84,6 +86,7 @@ def diagnose(
         found = tester.troubles()
         for one in found:
             _tell(session, one, language)
+        session.values |= {"vehicle": tester.read("vehicle")}
         session.values |= {"troubles": [_as_values(one, language) for one in found]}
         if not found:
             session.say("ok", "no trouble code")

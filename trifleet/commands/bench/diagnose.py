@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,85 +13,31 @@ from trifleet.commands.bench.session import Session, at_bench
 if TYPE_CHECKING:
     from workbench.diagnose import Diagnosis
     from workbench.logs import Logs
-    from workbench.uds.tester import Trouble
 
-Can = Annotated[
-    str,
-    typer.Option(help="Over the bus instead: can0, a slcan adapter's device, socket://host:port."),
-]
-Language = Annotated[
-    Literal["en", "fr"], typer.Option(help="Of the trouble codes' words: en or fr.")
-]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the records; only yours to read.")]
 
 
 def diagnose(
-    can: Can = "",
-    language: Language = "en",
-    port: Port = None,
-    sim: Sim = False,
-    sim_folder: SimFolder = None,
-    as_json: AsJson = False,
+    port: Port = None, sim: Sim = False, sim_folder: SimFolder = None, as_json: AsJson = False
 ) -> None:
     """Say what is wrong with a board and what to do. Exit code 17: something is faulty.
 
-    Over the serial line the application is held back meanwhile: the vehicle must stand. With --can
-    the vehicle runs, and tells its trouble codes (docs/diagnosis.md).
+    The application is held back meanwhile: the vehicle must stand. A vehicle that runs tells its
+    trouble codes over the bus: `trifleet bench can diagnose`.
     """
-    options = Options(port, as_json, sim=sim, sim_folder=sim_folder)
-    with at_bench("diagnose", options) as session:
-        if can:
-            _over_can(session, can, language)
-        else:
-            _over_serial(session)
-
-
-def _over_serial(session: Session) -> None:
     from workbench.bench import on_bench
     from workbench.diagnose import FAULT
     from workbench.diagnose import diagnose as look
-
-    with on_bench(session.port()) as bench:
-        found = look(bench)
-    _tell(session, found)
-    _fail([one.name for one in found.findings if one.level == FAULT])
-
-
-def _over_can(session: Session, channel: str, language: str) -> None:
-    from workbench.uds.tester import VehicleTester
-
-    with VehicleTester.connect(channel) as tester:
-        known = tester.identify()
-        troubles = tester.troubles()
-    for name, value in known.items():
-        session.say("ok", f"{name}: {'unknown' if value is None else value}")
-    for one in troubles:
-        level = "FAULT" if one.is_present else "WARNING"
-        session.say(level, f"{one.code}: {one.says(language)} -> {one.advice}")
-        frozen = ", ".join(f"{name} {value}" for name, value in one.freeze.items())
-        if frozen:
-            session.say("then", frozen)
-    session.values |= {"vehicle": known, "troubles": [_trouble(one, language) for one in troubles]}
-    _fail([one.code for one in troubles if one.is_present])
-
-
-def _trouble(one: "Trouble", language: str) -> dict[str, object]:
-    return {
-        "code": one.code,
-        "present": one.is_present,
-        "confirmed": one.is_confirmed,
-        "occurrences": one.occurrences,
-        "text": one.says(language),
-        "next": one.advice,
-        "freeze": one.freeze,
-    }
-
-
-def _fail(faulty: list[str]) -> None:
     from workbench.errors import FaultyError
 
-    if faulty:
-        raise FaultyError(f"faulty: {', '.join(faulty)}")
+    options = Options(port, as_json, sim=sim, sim_folder=sim_folder)
+    with at_bench("diagnose", options) as session:
+        with on_bench(session.port()) as bench:
+            found = look(bench)
+        _tell(session, found)
+        faulty = [one.name for one in found.findings if one.level == FAULT]
+        if faulty:
+            raise FaultyError(f"faulty: {', '.join(faulty)}")
 
 
 def logs(
