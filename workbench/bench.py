@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from workbench.checked import Checked
 from workbench.errors import DeviceError, NoReplyError, ReplyError
 from workbench.files import BoardFiles
+from workbench.folder_slots import FolderSlots
 from workbench.interpreter import IS_OURS, Interpreter, enter, recognise
 from workbench.raw_repl import RawRepl
+from workbench.slots import Slots
 
 STAY = "stay"
 RESET_TIMEOUT_S = 15.0
@@ -26,6 +28,10 @@ if {IS_OURS}:
     open({STAY!r}, 'w').close()
     machine.reset()
 """
+_START = "import machine; machine.reset()"
+RELEASES = 5
+# An answer is there sooner than the first word of a board that starts.
+ANSWERED_WITHIN_S = 0.08
 _HELD = f"""import os
 if '_bench' not in globals():
     try:
@@ -34,8 +40,8 @@ if '_bench' not in globals():
         pass
     print('held')
 """
-# An interrupt sooner than this could come before the reset and take it back.
-RESET_PAUSE_S = 0.05
+# From the reset to the prompt, on a board that checks its application in between.
+START_TIMEOUT_S = 5.0
 
 
 class Bench:
@@ -46,6 +52,12 @@ class Bench:
         self.interpreter = interpreter
         self.checked = Checked(repl)
         self.files = BoardFiles(self.checked)
+
+    def slots(self) -> Slots | FolderSlots:
+        """Where the application lies: a ROMFS partition, or two folders on a board without one."""
+        if self.interpreter.rom_bytes:
+            return Slots(self.checked)
+        return FolderSlots(self.checked, self.files)
 
 
 @contextmanager
@@ -59,7 +71,17 @@ def on_bench(port: str) -> Iterator[Bench]:
         try:
             yield bench
         finally:
-            bench.repl.send("import machine; machine.reset()")
+            _release(bench.repl)
+
+
+def _release(repl: RawRepl) -> None:
+    """Starts the application. An answer means that there was no reset: all over again."""
+    for _ in range(RELEASES):
+        repl.send(_sure(_START))
+        if not repl.has_answered(ANSWERED_WITHIN_S):
+            return
+        repl.enter()
+    raise NoReplyError(f"{repl.port}: the board does not start again")
 
 
 def _sure(code: str) -> str:
@@ -90,7 +112,7 @@ def _was_reset(repl: RawRepl, deadline: float) -> bool:
         raise ReplyError(f"{repl.port}: an answer to something else")
     # Each time: a reset that came later than it was looked for has taken the file away.
     repl.send(_sure(_HOLD))
-    time.sleep(RESET_PAUSE_S)
+    repl.await_start(START_TIMEOUT_S)
     repl.enter(timeout_s=max(0.0, deadline - time.monotonic()))
     # Taken away at once, where main.py was interrupted before it did: power that goes from here on
     # finds a board that starts.

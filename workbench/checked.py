@@ -44,8 +44,8 @@ def _run@(n, text, sum):
     if text[:1] == '=':
         text = _inflate@(binascii.a2b_base64(text[1:]))
     if n != _n@ or not _whole@:
-        if n not in (_n@, _n@ + 1):
-            raise ValueError('another number')
+        if n < _n@:
+            raise ValueError('an old number')
         _n@, _whole@, _said@, _mark@ = n, False, '', '+'
         try:
             exec(text, _names@)

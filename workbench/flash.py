@@ -15,8 +15,8 @@ from pathlib import Path
 from workbench.application import BoardFile, application_image, collect_application, loose_files
 from workbench.bench import Bench, on_bench
 from workbench.errors import NoSuchFileError, VerifyError
+from workbench.folder_slots import FolderSlots
 from workbench.identify import check_board, running_slot
-from workbench.romfs import read_seal
 from workbench.running import await_software
 from workbench.slots import SLOTS, Slots
 
@@ -75,9 +75,10 @@ def flash_application(
         if board:
             check_board(bench, board)
         result = flash_files(bench, files, progress=progress, image=image)
-    wanted = image(0) if image else application_image(files, 0)
-    if confirm and wanted is not None and ANSWERS in {file.path for file in files}:
-        await_software(port, read_seal(wanted).body)
+        wanted = image(0) if image else application_image(files, 0)
+        sealed = bench.slots().body_of(wanted) if wanted is not None else b""
+    if confirm and sealed and ANSWERS in {file.path for file in files}:
+        await_software(port, sealed)
     return result
 
 
@@ -120,7 +121,7 @@ def flash_files(
 
 @dataclass(frozen=True)
 class _ImagePlan:
-    slots: Slots
+    slots: Slots | FolderSlots
     target: int
     image: bytes
     is_wanted: bool
@@ -128,7 +129,7 @@ class _ImagePlan:
 
 
 def _plan_image(bench: Bench, make: MakeImage) -> _ImagePlan:
-    slots = Slots(bench.checked)
+    slots = bench.slots()
     found = [slots.sealed(number) for number in SLOTS]
     running = running_slot(bench, found)
     seal = None if running is None else found[running]
@@ -137,7 +138,7 @@ def _plan_image(bench: Bench, make: MakeImage) -> _ImagePlan:
     target = 0 if running is None else 1 - running
     if image is None:
         return _ImagePlan(slots, target, b"", False, 0)
-    same = seal is not None and seal.body == read_seal(image).body
+    same = seal is not None and seal.body == slots.body_of(image)
     return _ImagePlan(slots, target, image, True, 0 if same else len(image))
 
 
@@ -174,7 +175,7 @@ def _verify(bench: Bench, files: Sequence[BoardFile], plan: _ImagePlan) -> None:
             raise VerifyError(f"{file.path}: not on the board as it was written")
     if plan.bytes_to_write:
         seal = plan.slots.sealed(plan.target)
-        if seal is None or seal != read_seal(plan.image):
+        if seal is None or seal.body != plan.slots.body_of(plan.image):
             raise VerifyError(f"{IMAGE}: not on the board as it was written")
 
 

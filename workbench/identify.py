@@ -12,7 +12,7 @@ from workbench.devices import read_boards
 from workbench.errors import ApplicationError, DeviceError, ReplyError, WrongBoardError
 from workbench.interpreter import Interpreter
 from workbench.romfs import Sealed
-from workbench.slots import SLOTS, Slots
+from workbench.slots import SLOTS
 
 _RUNNING = "import __main__; print(getattr(__main__, 'slot', None))"
 _BUILT_FOR = "try:\n import trifleet_board\n print(trifleet_board.NAME)\nexcept ImportError:\n pass"
@@ -113,7 +113,7 @@ def running_slot(bench: Bench, sealed: Sequence[Sealed | None]) -> int | None:
 
 def _slots(bench: Bench) -> tuple[tuple[Slot, ...], int]:
     try:
-        slots = Slots(bench.checked)
+        slots = bench.slots()
     except ApplicationError:
         return (), 0
     sealed = [slots.sealed(number) for number in SLOTS]
@@ -132,7 +132,7 @@ def _slots(bench: Bench) -> tuple[tuple[Slot, ...], int]:
 
 def _version(bench: Bench) -> str:
     try:
-        text = bench.repl.exec(_VERSION).decode().strip()
+        text = bench.checked.exec(_VERSION).decode().strip()
     except DeviceError:
         return ""  # no application, or not this one
     except UnicodeDecodeError as error:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workbench.application import BoardFile, loose_files
 from workbench.bench import Bench
 from workbench.errors import NoSuchFileError
 from workbench.flash import IMAGE
-from workbench.identify import Slot, identify_bench
-from workbench.romfs import read_seal
+from workbench.identify import running_slot
+from workbench.slots import SLOTS
 from workbench.source import Source
 
 
@@ -29,8 +28,7 @@ def plan_flash(bench: Bench, source: Source) -> Plan:
     wanted = [(file.path, len(file.data), _holds(bench, file)) for file in loose]
     image = source.image(0)
     if image is not None:
-        slots = identify_bench(bench).slots
-        wanted.insert(0, (IMAGE, len(image), _runs(slots, read_seal(image).body)))
+        wanted.insert(0, (IMAGE, len(image), _runs(bench, image)))
     return Plan(
         write=tuple(name for name, _, there in wanted if not there),
         keep=tuple(name for name, _, there in wanted if there),
@@ -38,8 +36,13 @@ def plan_flash(bench: Bench, source: Source) -> Plan:
     )
 
 
-def _runs(slots: Sequence[Slot], body: bytes) -> bool:
-    return any(slot.runs and slot.application == body for slot in slots)
+def _runs(bench: Bench, image: bytes) -> bool:
+    """Is that what the board starts now, in whichever form it has its applications?"""
+    slots = bench.slots()
+    sealed = [slots.sealed(number) for number in SLOTS]
+    number = running_slot(bench, sealed)
+    seal = None if number is None else sealed[number]
+    return seal is not None and seal.body == slots.body_of(image)
 
 
 def _holds(bench: Bench, file: BoardFile) -> bool:

@@ -151,7 +151,7 @@ def set_clock(bench: Bench) -> None:
     """Sets the battery-backed clock to the time of this computer, in UTC."""
     now = time.gmtime()
     moment = (now.tm_year, now.tm_mon, now.tm_mday, now.tm_wday + 1, *now[3:6], 0)
-    bench.repl.exec(f"import machine; machine.RTC().datetime({moment!r})")
+    bench.checked.exec(f"import machine; machine.RTC().datetime({moment!r})")
 
 
 def present_identity(bench: Bench) -> str | None:
@@ -185,7 +185,7 @@ def write_file(bench: Bench, name: str, data: bytes) -> None:
 
 
 def _board_id(bench: Bench) -> bytes:
-    text = bench.repl.exec("import machine; print(machine.unique_id().hex())").strip()
+    text = bench.checked.exec("import machine; print(machine.unique_id().hex())").strip()
     try:
         return bytes.fromhex(text.decode("ascii"))
     except ValueError as error:

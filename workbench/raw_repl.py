@@ -24,6 +24,7 @@ from workbench.errors import (
 )
 
 INTERRUPT, RAW, FRIENDLY, END = b"\x03", b"\x01", b"\x02", b"\x04"
+PROMPT = b">>> "
 RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n"
 ENTER_PASTE = b"\x05A\x01"
 PASTE_WINDOW = 0x01
@@ -82,6 +83,40 @@ class RawRepl:
                 patience_s *= 1.5  # a slow board must be heard out
                 continue
             return
+
+    def await_start(self, timeout_s: float) -> None:
+        """Waits for the friendly prompt of a board that was just reset, so that its boot.py is not
+        interrupted; opens a port that went away with it, as one on USB does. Comes back without a
+        prompt where there is none in this time."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                self._read_until(PROMPT, deadline)
+            except NoReplyError:
+                return
+            except PortLostError:
+                self._reopen(deadline)
+                continue
+            return
+
+    def has_answered(self, within_s: float) -> bool:
+        """Whether what was sent with `send` ended, and no reset came instead."""
+        try:
+            return self._read_until(END, time.monotonic() + within_s) == b""
+        except (NoReplyError, PortLostError):
+            return False
+
+    def _reopen(self, deadline: float) -> None:
+        self._serial.close()
+        self._ahead = b""
+        while True:
+            try:
+                self._serial = _open(self.port)
+                return
+            except PortError as error:
+                if time.monotonic() >= deadline:
+                    raise PortLostError(f"{self.port}: it did not come back: {error}") from error
+            time.sleep(OPEN_PAUSE_S)
 
     def listen(self, question: bytes, seconds: float) -> bytes:
         """What comes within this time after `question`, which no raw REPL was ready for."""

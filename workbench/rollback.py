@@ -8,7 +8,7 @@ from workbench.errors import RollbackError
 from workbench.identify import running_slot
 from workbench.romfs import Sealed
 from workbench.running import await_software
-from workbench.slots import SLOTS, Slots
+from workbench.slots import SLOTS
 
 
 def rollback(port: str, *, confirm: bool = True) -> Sealed:
@@ -23,7 +23,7 @@ def rollback(port: str, *, confirm: bool = True) -> Sealed:
 
 def roll_back(bench: Bench) -> Sealed:
     """The next start runs the other one."""
-    slots = Slots(bench.checked)
+    slots = bench.slots()
     sealed = [slots.sealed(number) for number in SLOTS]
     runs = running_slot(bench, sealed)
     if runs is None:

@@ -42,7 +42,7 @@ def build(files: Mapping[str, bytes], sequence: int | None = None) -> bytes:
     """The files (paths with "/") in order of their names; sealed where a sequence is given."""
     body = _folder_content(_tree(files))
     if sequence is not None:
-        body = _record(COMMENT, _seal(sequence, body)) + body
+        body = _record(COMMENT, make_seal(sequence, hashlib.sha256(body).digest())) + body
     size = _number(len(body))
     if (len(MAGIC) + len(size) + len(body)) % 2:
         size = b"\x80" + size  # an image has an even number of bytes
@@ -66,6 +66,14 @@ def decode_seal(head: bytes) -> tuple[Sealed, int]:
     if name != _SEAL_NAME:
         raise ImageError(f"a seal of another kind: {name!r}")
     return Sealed(sequence, body, end), begin
+
+
+def decode_bare_seal(seal: bytes) -> Sealed | None:
+    """Of the file slotN.seal, where the files lie beside it; None where it is none."""
+    if len(seal) != SEAL_BYTES or _check(seal[: _SEAL.size]) != seal[_SEAL.size :]:
+        return None
+    name, sequence, body = _SEAL.unpack_from(seal)
+    return Sealed(sequence, body, 0) if name == _SEAL_NAME else None
 
 
 def read_seal(image: bytes) -> Sealed:
@@ -125,10 +133,11 @@ def _folder_content(tree: Mapping[str, object]) -> bytes:
     return bytes(out)
 
 
-def _seal(sequence: int, body: bytes) -> bytes:
+def make_seal(sequence: int, body: bytes) -> bytes:
+    """`body` is the SHA-256 of what is sealed."""
     if not 0 <= sequence <= _MOST_SEQUENCE:
         raise ImageError(f"sequence {sequence} does not fit the seal")
-    said = _SEAL.pack(_SEAL_NAME, sequence, hashlib.sha256(body).digest())
+    said = _SEAL.pack(_SEAL_NAME, sequence, body)
     return said + _check(said)
 
 

@@ -14,7 +14,7 @@ from workbench import stream
 from workbench.checked import Checked, over
 from workbench.errors import ApplicationError, DeviceError, ImageError, ReplyError, VerifyError
 from workbench.raw_repl import RawRepl
-from workbench.romfs import HEAD_BYTES, Sealed, decode_seal
+from workbench.romfs import HEAD_BYTES, Sealed, decode_seal, read_seal
 from workbench.stream import Stream
 
 SLOTS = (0, 1)
@@ -76,6 +76,10 @@ class Slots:
         return (
             sealed if self._hash(begin + body, begin + sealed.image_bytes) == sealed.body else None
         )
+
+    def body_of(self, image: bytes) -> bytes:
+        """What is sealed once this image lies there."""
+        return read_seal(image).body
 
     def clear(self, number: int) -> None:
         """Afterwards the slot is no application."""

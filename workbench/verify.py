@@ -11,8 +11,7 @@ from workbench.bench import Bench, on_bench
 from workbench.errors import NoSuchFileError, VerifyError
 from workbench.flash import IMAGE
 from workbench.identify import running_slot
-from workbench.romfs import read_seal
-from workbench.slots import SLOTS, Slots
+from workbench.slots import SLOTS
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,11 @@ def verify_files(bench: Bench, files: Sequence[BoardFile]) -> Verified:
     found = {file.path: _holds(bench, file) for file in loose_files(files)}
     image = application_image(files, 0)
     if image is not None:
-        slots = Slots(bench.checked)
+        slots = bench.slots()
         sealed = [slots.sealed(number) for number in SLOTS]
         runs = running_slot(bench, sealed)
         seal = None if runs is None else sealed[runs]
-        found[IMAGE] = seal is not None and seal.body == read_seal(image).body
+        found[IMAGE] = seal is not None and seal.body == slots.body_of(image)
     return Verified(
         same=tuple(name for name, there in found.items() if there),
         other=tuple(name for name, there in found.items() if not there),

@@ -33,7 +33,9 @@ def take(connection: Connection) -> Census:
     refused = select(code, func.count()).where(records.c.kind == record.REFUSAL).group_by(code)
     kind = gateway_table.c.kind == gateways.GATEWAY
     known = connection.execute(select(func.count()).where(kind)).scalar() or 0
-    online = select(func.count()).where(gateway_status.c.online.is_(True))
+    # A notary is online for as long as it sends, which says nothing about vehicles.
+    both = gateway_status.join(gateway_table, gateway_table.c.id == gateway_status.c.gateway)
+    online = select(func.count()).select_from(both).where(kind, gateway_status.c.online.is_(True))
     return Census(
         stored,
         logged,

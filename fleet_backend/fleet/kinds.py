@@ -110,8 +110,8 @@ KINDS = (
     ),
     Kind(
         "roll-outs", "tables `rollouts`, `rollout_vehicles`, `vehicle_releases`",
-        "which release each vehicle has and shall have, how far that is, and why it waits",
-        "to bring software to vehicles, and to see what they run",
+        "which release each vehicle is to have and has, and how its update went; nothing of riders",
+        "to bring releases to vehicles in waves, to stop at failures",
         until="the end of the installation",
     ),
     Kind(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, and_, delete, func, insert, select
 
 from fleet_backend.fleet import engine, gateway_keys
 from fleet_backend.fleet.errors import ErasedError, NotLoggedError, UnknownError
@@ -113,6 +113,11 @@ def by_leaf(connection: Connection, leaf_index: int) -> StatementRow:
     return _one(connection, statements.c.leaf_index == leaf_index)
 
 
+def by_place(connection: Connection, gateway: str, seq: int) -> StatementRow:
+    """The statement with this number of a gateway or notary. Raises UnknownError."""
+    return _one(connection, and_(statements.c.gateway == gateway, statements.c.seq == seq))
+
+
 def leaf_index(connection: Connection, statement_hash: bytes) -> int:
     """Its place in the ledger. Raises NotLoggedError while it has none, UnknownError."""
     found = by_hash(connection, statement_hash).leaf_index
@@ -135,9 +140,11 @@ def body(connection: Connection, statement_id: int) -> Body:
     return Body(row.salt, row.body)
 
 
-def erase_body(connection: Connection, statement_id: int) -> None:
-    """Forget salt and body; every proof about the statement stays what it was."""
-    connection.execute(delete(bodies).where(bodies.c.statement_id == statement_id))
+def erase_body(connection: Connection, statement_id: int) -> bool:
+    """Forget salt and body; every proof about the statement stays what it was. False where they
+    were gone already."""
+    gone = connection.execute(delete(bodies).where(bodies.c.statement_id == statement_id))
+    return gone.rowcount > 0
 
 
 def unlogged(connection: Connection, limit: int) -> list[Unlogged]:

@@ -37,6 +37,21 @@ def keep(stand: ApiStand, seq: int) -> bytes:
     return sign1
 
 
+def test_a_notary_is_counted_as_no_gateway(stand: ApiStand, client: Client) -> None:
+    before = client.get("/metrics").text
+    with stand.database.begin() as connection:
+        gateways.register(connection, "workshop-2", bytes([2] * 32), gateways.NOTARY, 1)
+        gateways.set_status(connection, "workshop-2", True, stand.now)
+    after = client.get("/metrics").text
+    for name in ("trifleet_gateways", "trifleet_gateways_online"):
+        assert metric(before, name) == metric(after, name) >= 1
+
+
+def metric(text: str, name: str) -> float:
+    (line,) = [line for line in text.splitlines() if line.startswith(f"{name} ")]
+    return float(line.split()[1])
+
+
 def test_work_orders_are_the_operators(stand: ApiStand, client: Client) -> None:
     first, second = (keep(stand, seq) for seq in range(2))
     for headers in ({}, {"Authorization": "Bearer of-nothing"}):

@@ -119,41 +119,6 @@ def panel_show(times):
         panel.show(seen)
 
 
-class Partition:
-    """Two slots of 8 KiB, in the place of vfs; a chip's are written by its own code."""
-
-    memory = b""
-
-    def rom_ioctl(self, request, partition=0, at=0, data=b""):
-        if request == 2:
-            return memoryview(self.memory)
-        if request == 4:
-            self.memory[at : at + len(data)] = data
-        return 4096 if request == 6 else 0
-
-
-def update(kind, times):
-    from vcu.update.rom_slots import RomSlots
-
-    # Of an installation: one squaring of a release key, one KiB written, one KiB hashed.
-    sys.modules["vfs"].memory = bytearray(16_384)
-    slots = RomSlots(1)
-    slots.open(8_192)
-    for _ in slots.take(bytes(64)):
-        pass
-    data = bytes(range(256)) * 4
-    noise = bytes([number * number * 7 % 251 for number in range(384)])
-    steps = {
-        "square": rsa.verify_steps(b"\xff" + noise[1:-1] + b"\x01", b"", b"\x3b" + noise[1:]),
-        "write": slots.take(data[:960]),
-        "hash": slots.check(),
-    }[kind]
-    next(steps)
-    for _ in range(times):
-        next(steps, None)
-    sys.modules["vfs"].memory = b""  # the other cases collect a small heap
-
-
 CASES = {
     "empty": lambda times: None,
     "unlock_two_signatures": lambda times: unlock("direct", times),
@@ -171,16 +136,13 @@ CASES = {
     "piece_code": lambda times: code_piece(3, times),
     "code_store": code_store,
     "panel_show": panel_show,
-    "piece_update_square": lambda times: update("square", times),
-    "piece_update_write": lambda times: update("write", times),
-    "piece_update_hash": lambda times: update("hash", times),
 }
 
 for word in sys.argv[2:]:
     name, _, count = word.partition("=")
-    if "update" in name and "vfs" not in sys.modules:  # what is loaded is not counted
-        sys.modules["vfs"] = Partition()
-        import vcu.update.rom_slots  # noqa: F401
+    if name not in CASES:  # last, and loaded then: a fuller heap makes the others dearer
+        part = __import__("device_pieces_update" if "update" in name else "device_pieces_uds")
+        CASES.update(part.CASES)
     for times in (0, int(count)):
         gc.collect()
         os.putenv("PIECE", name)

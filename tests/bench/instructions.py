@@ -34,7 +34,7 @@ def compile_application(folder: Path) -> None:
     sources = [(path, path.relative_to(ROOT)) for path in (ROOT / "protocol").rglob("*.py")]
     firmware = ROOT / "firmware"
     sources += [(path, path.relative_to(firmware)) for path in (firmware / "vcu").rglob("*.py")]
-    sources.append((HERE / "device_pieces.py", Path("device_pieces.py")))
+    sources += [(path, Path(path.name)) for path in sorted(HERE.glob("device_pieces*.py"))]
     compiler = find_compiler()
     for source, name in sources:
         target = (folder / name).with_suffix(".mpy")

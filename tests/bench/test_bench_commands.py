@@ -1,11 +1,9 @@
 """`trifleet bench ...` as a mechanic uses it, on virtual boards of its own."""
 
 import json
-import os
-import pty
 import re
-import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -20,9 +18,10 @@ from fleet_backend.registrar import registrations
 from hw.virtual_bus import VirtualBus
 from hw.virtual_bus.client import SlcanClient
 from protocol import can
+from trifleet.commands.bench.sinks import RichSink
 from trifleet.commissioning.first_unlock import await_start
 from workbench.cable import Cable
-from workbench.events import KINDS
+from workbench.events import KINDS, Progress, Result, Step
 from workbench.uds.tester import VehicleTester
 
 FIELDS = {
@@ -180,25 +179,41 @@ def test_the_boards_of_a_day_each_have_their_result(tmp_path: Path) -> None:
     assert image(tmp_path / "veh-1") != image(tmp_path / "veh-2")
 
 
-def test_a_terminal_shows_bars_with_rate_and_remaining_time(tmp_path: Path) -> None:
-    ours, theirs = pty.openpty()
-    words = [sys.executable, "-m", "trifleet.cli", "bench", "flash", "--sim"]
-    env = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(words, stdout=theirs, stderr=theirs, stdin=theirs, env=env) as process:
-        os.close(theirs)
-        shown = b""
-        while select.select([ours], [], [], 60)[0]:
-            try:
-                shown += os.read(ours, 65_536)
-            except OSError:
+@pytest.mark.faults
+def test_ctrl_c_in_the_middle_is_18_and_the_same_command_finishes_the_job(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "trifleet.cli", "bench", "commission", "--json", "--sim"]
+    words += ["--sim-folder", str(tmp_path / "board"), "--out", str(tmp_path / "out")]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["event"] == "progress" and event["done"] > 40_000:
+                process.send_signal(signal.SIGINT)
                 break
-        assert process.wait() == 0
-    os.close(ours)
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
-    assert re.search(r"application +━+.* [kM]?B/s \d:\d\d:\d\d", text)
-    assert "signed by nobody" in text
+        *_, error, result = map(json.loads, process.stdout)
+        assert process.wait() == 18
+    assert (error["what"], result["exit"]) == ("Stopped from the keyboard", 18)
+    again = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    (vehicle,) = json.loads(again.stdout.splitlines()[-1])["values"]["vehicles"]
+    assert (vehicle["done"], vehicle["unlocked"]) == (True, True)
 
 
+def test_a_terminal_shows_bars_with_rate_and_remaining_time(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    sink = RichSink()
+    sink(Step("UNSIGNED", "signed by [b]nobody[/b]"))
+    for done in (0, 50_000, 100_000):
+        sink(Progress("application", done, 100_000))
+    sink(Result("flash", 0))
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().out)
+    assert re.search(r"application +━+ +100\.0/100\.0 kB .*\d:\d\d:\d\d", shown)
+    assert "signed by [b]nobody[/b]" in shown
+
+
+@pytest.mark.faults
 def test_a_vehicle_that_runs_tells_its_trouble_codes_over_the_bus(
     finished: tuple[Path, Path, list[dict[str, Any]]], tmp_path: Path
 ) -> None:

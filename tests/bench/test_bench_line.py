@@ -65,7 +65,9 @@ def try_on(board: VirtualBoard, folder: Path, faults: Faults, *, seed: int, time
                 finished = False
         if finished:
             done += 1
-            verify(board.tty, files).check()
+            if (seen := verify(board.tty, files)).other:
+                print(seen, identify(board.tty))
+            seen.check()
         assert version_after_power_cut(board) in (None if number == 1 else number - 1, number)
         with on_bench(board.tty) as bench:
             left = set(bench.repl.exec("import os; print(*os.listdir())").decode().split())

@@ -104,7 +104,7 @@ def flashed(tmp_path_factory):
     """The image of a flashed and provisioned board, made once."""
     image = tmp_path_factory.mktemp("board") / "flash.img"
     with VirtualBoard(VirtualBoardSettings(image=image)) as board:
-        flash_application(board.tty, confirm=False)
+        flash_application(board.tty)
         identity = Identity(VEHICLE, OWNER.thumbprint, KEY, int(time.time()) - 3600)
         provision(board.tty, identity, config=config_file(load_vehicle("delta-passenger")))
     return image

@@ -54,7 +54,7 @@ def test_every_cut_leaves_the_old_or_the_new_one(folders, form, mode):
     assert found["wrong"] == [] and found["starts"] == 2 * found["operations"] + 1
 
 
-@pytest.mark.parametrize(("form", "stride"), [("rom", "3"), ("folders", "11")])
+@pytest.mark.parametrize(("form", "stride"), [("rom", "4"), ("folders", "29")])
 def test_a_second_cut_at_the_start_that_follows(folders, form, stride):
     found = cuts(folders, form, "twice", stride)
     assert found["wrong"] == [] and found["starts"] > 2 * found["operations"] / int(stride)

@@ -96,7 +96,7 @@ def wait(condition, what):
 
 
 def connected(stand):
-    return tester.Tester.connect(f"socket://127.0.0.1:{stand.bus.port}")
+    return tester.VehicleTester.connect(f"socket://127.0.0.1:{stand.bus.port}")
 
 
 def send(stand, made):

@@ -2,6 +2,7 @@
 goes on, and an UPDATE record says why."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 import update_bundle
@@ -369,6 +370,37 @@ def test_an_application_that_came_by_cable_meanwhile(board, good):
         _, files = start(board)
         assert files == cable
     assert trial.read(board.folder) is None
+
+
+MAIN = compile((update_bundle.ROOT / "firmware/main.py").read_text(), "main.py", "exec")
+
+
+@pytest.mark.parametrize("on_trial", [True, False])
+def test_an_application_that_does_not_even_begin(monkeypatch, tmp_path, on_trial):
+    """On trial it is reset, so that boot.py counts; else the REPL comes, for a tool."""
+
+    class Reset(BaseException):
+        pass
+
+    def reset():
+        raise Reset
+
+    for name, module in {
+        "machine": SimpleNamespace(reset=reset),
+        "time": SimpleNamespace(sleep=lambda seconds: None),
+        "gc": SimpleNamespace(threshold=lambda size: None),
+        "vcu": None,
+    }.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.chdir(tmp_path)
+    if on_trial:
+        (tmp_path / "trial").touch()
+    with pytest.raises(Reset if on_trial else ImportError):
+        exec(MAIN, {"slot": 0})
+    exec(MAIN, {"slot": None})
+    (tmp_path / "stay").touch()
+    exec(MAIN, {"slot": 0})
+    assert not (tmp_path / "stay").exists()
 
 
 # --- the whole vehicle ---

@@ -13,11 +13,17 @@ from notary_stand import ORIGIN, Site, serving
 from boards.virtual import VirtualBoard, VirtualBoardSettings
 from fleet_backend.ledger.keys import log_vkey
 from protocol import ack, cbor, release, statement
-from trifleet.commissioning.releases import check_unsigned
+from trifleet.commissioning.releases import (
+    Believed,
+    check_release,
+    check_unsigned,
+    open_release,
+    read_policy,
+)
 from trifleet.notary.collection import collect
 from trifleet.notary.notary import open_notary
 from workbench.bench import on_bench
-from workbench.errors import ReleaseOnlyError
+from workbench.errors import ReleaseOnlyError, UnsignedError, WrongBoardError
 from workbench.identify import identify
 from workbench.kept import lowest
 from workbench.looking import looking
@@ -81,33 +87,38 @@ def test_only_a_signed_and_logged_release_for_this_board_gets_onto_it(
     policy = tmp_path / "policy.txt"
     policy.write_text(f"log {log_vkey(ORIGIN, site.log_key)}\nquorum none\n")
 
+    logs = read_policy(policy)
+    with pytest.raises(UnsignedError, match="never logged"):
+        open_release(tmp_path / "bare.tfr", logs)
+
+    def refusal(board: VirtualBoard, name: str, *believed: keys.RSAPrivateKey) -> str:
+        found = open_release(tmp_path / f"{name}.tfr", logs)
+        names = [keys.name_of(key) for key in believed]
+        with looking(board.tty) as seen:
+            try:
+                check_release(seen, found, "virtual", Believed(names), False)
+            except (UnsignedError, WrongBoardError) as error:
+                return str(error)
+        return ""
+
     settings = VirtualBoardSettings(tmp_path / "flash.img")
     with VirtualBoard(settings) as board:
-        at = ("--port", board.tty, "--policy", policy)
-
-        def flash(name: str, *more: object) -> tuple[int, str]:
-            code, events = bench("flash", tmp_path / f"{name}.tfr", *at, *more)
-            return code, events[-2]["why"] if code else ""
-
         # A bare board believes nobody, until its mechanic says whose releases count.
-        assert flash("three")[1].startswith("nobody says whose releases count")
+        assert refusal(board, "three").startswith("nobody says whose releases count")
+        assert refusal(board, "three", *own) == ""
         trust = release.Trust(2, sorted(keys.name_of(key) for key in own), "virtual")
         with on_bench(board.tty) as held:
             write_release(held, release.encode_trust(trust))
-        blank = identify(board.tty)
-        for name, code, why in (
-            ("bare", 19, "never logged"),
-            ("half", 19, "signed by 1"),
-            ("other", 14, "this is for weact-h743"),
-        ):
-            found = flash(name)
-            assert found[0] == code and why in found[1], name
-        thumbprints = [keys.name_of(key).hex() for key in (own[0], stranger)]
-        words = [word for one in thumbprints for word in ("--release-key", one)]
-        assert flash("half", *words)[0] == 19  # the board decides, and not who holds the cable
-        assert identify(board.tty).slots == blank.slots
+        assert "this is for weact-h743" in refusal(board, "other")
+        # The board decides, and not who holds the cable.
+        assert "signed by 1" in refusal(board, "half", own[0], stranger)
+        at = ("--port", board.tty, "--policy", policy)
+        code, events = bench("flash", tmp_path / "half.tfr", *at)
+        assert (code, events[-2]["what"]) == (19, "This release is not one that may be installed")
+        assert not any(slot.runs for slot in identify(board.tty).slots)
 
-        assert flash("three")[0] == flash("four")[0] == 0
+        for name in ("three", "four"):
+            assert bench("flash", tmp_path / f"{name}.tfr", *at)[0] == 0
         runs = next(slot for slot in identify(board.tty).slots if slot.runs)
         assert runs.application == read_seal(bundles["four"].content).body
         with looking(board.tty) as seen:

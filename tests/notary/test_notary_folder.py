@@ -1,5 +1,6 @@
 """What a notary signs is kept, once, whatever happens; what cannot be read is never signed."""
 
+import functools
 import multiprocessing
 import os
 import signal
@@ -9,6 +10,7 @@ import pytest
 from notary_stand import NAME, Site
 
 from edge_gateway import enrol as gateway_enrolment
+from edge_gateway import renewal
 from edge_gateway.enrol import Plan
 from edge_gateway.errors import EnrolError, GatewayError
 from edge_gateway.outbox import Outbox
@@ -134,6 +136,25 @@ def test_an_acknowledgement_is_in_the_archive_before_the_outbox_forgets(site: Si
         assert notary.archive.get(0).is_forgotten and notary.archive.without_receipt() == []
         with pytest.raises(NotaryError, match="no statement 9"):
             notary.archive.get(9)
+
+
+def test_a_notary_renews_its_certificate_until_it_is_revoked(site: Site) -> None:
+    folder = site.enrol()
+    stand = site.registrar
+    stand.now = NOW + 340 * 86_400
+    with open_notary(folder) as notary:
+        tls = notary.settings.mqtt.tls
+        assert tls is not None
+        before = tls.certificate_file.read_bytes()
+        own = renewal.Own(notary.name, notary.key, tls)
+        ask = functools.partial(renewal.renew, own, Direct(stand), 5, lambda: float(stand.now))
+        assert ask()
+        assert tls.certificate_file.read_bytes() != before
+        with stand.database.begin() as connection:
+            gateways.revoke(connection, NAME, stand.now)
+        stand.now += 340 * 86_400
+        with pytest.raises(EnrolError, match="refused"):
+            ask()
 
 
 def test_a_code_is_for_one_kind_alone(site: Site, tmp_path: Path) -> None:

@@ -59,6 +59,25 @@ def erase(
         steps.say("not reached", what)
 
 
+@app.command("erase-work-order")
+def erase_work_order(
+    notary: Annotated[str, typer.Argument(help="Who signed it: its name.", show_default=False)],
+    number: Annotated[int, typer.Argument(min=0, help="Of the statement.", show_default=False)],
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Erase what a work order says, the mechanic's name with it. That there was one stays.
+
+    The workshop forgets its own copy with `trifleet notary forget`.
+    """
+    from trifleet.layout import Layout
+    from trifleet.privacy.work_orders import erase_work_order as run
+
+    report = run(Layout(data.resolve()), notary, number)
+    print(f"{notary} {number}: {'erased' if report.is_new else 'was erased before'}")
+    for name in report.backups:
+        print(f"back-up {name} may hold it: delete it, or erase again after a restore")
+
+
 @app.command("export")
 def export(
     rider: Rider,

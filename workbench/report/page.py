@@ -10,6 +10,8 @@ _STYLE = """
 body{font:16px/1.45 system-ui,sans-serif;color:#111;background:#fff;max-width:46rem;
 margin:2rem auto;padding:0 1rem}
 h1{font-size:1.6rem;margin:0 0 .25rem}
+details{margin-top:2rem}
+summary{font-size:1.15rem;font-weight:600;cursor:pointer}
 h2{font-size:1.15rem;margin:2rem 0 .5rem}
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:.35rem .75rem .35rem 0;
@@ -39,7 +41,6 @@ def render(report: Report, language: str) -> bytes:
         _facts(report, language),
         f"<h2>{escape(say(TITLES, 'tests', language))}</h2>",
         _tests(report, language),
-        f"<h2>{escape(say(TITLES, 'files', language))}</h2>",
         _files(report, language),
         f'<p class="small">{escape(say(SENTENCES, "privacy", language))}</p>',
         "</main>\n</body>\n</html>",
@@ -68,10 +69,11 @@ def _tests(report: Report, language: str) -> str:
 
 
 def _files(report: Report, language: str) -> str:
-    if not report.order.files:
-        return f"<p>{escape(say(SENTENCES, 'none', language))}</p>"
+    """A hundred lines that few want to read: they open on request."""
+    title = f"{say(TITLES, 'files', language)} ({len(report.order.files)})"
     lines = (
         f'<tr><th scope="row">{escape(path)}</th><td>{digest.hex()}</td></tr>'
         for path, digest in report.order.files
     )
-    return '<table class="small"><tbody>' + "\n".join(lines) + "</tbody></table>"
+    table = '<table class="small"><tbody>' + "\n".join(lines) + "</tbody></table>"
+    return f"<details><summary>{escape(title)}</summary>{table}</details>"

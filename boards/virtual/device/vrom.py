@@ -8,6 +8,7 @@ import vboard
 import vfs
 
 BLOCK_BYTES = 4096
+_BLANK = b"\xff" * 128  # small: a chip takes no heap to erase
 _heap_before = gc.mem_alloc()
 memory = bytearray(vboard.ROM_BYTES)
 vboard.flash.seek(vboard.FLASH_BYTES)
@@ -37,9 +38,9 @@ def rom_ioctl(request, partition=0, *arguments):
 def _erase(begin, size):
     if begin % BLOCK_BYTES or begin < 0 or size < 0 or begin + size > len(memory):
         return -errno.EINVAL
-    blank = b"\xff" * BLOCK_BYTES
     for at in range(begin, begin + size, BLOCK_BYTES):
-        memory[at : at + BLOCK_BYTES] = blank
+        for part in range(at, at + BLOCK_BYTES, len(_BLANK)):
+            memory[part : part + len(_BLANK)] = _BLANK
         _store(at, BLOCK_BYTES)
     return 4
 

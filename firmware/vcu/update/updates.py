@@ -29,7 +29,10 @@ class Updates:
     def start(self, now_ms: int) -> None:
         """Once, before the loop: begins a trial, or ends one that did not pass."""
         if files.exists(self._board.folder + TRIAL_FILE):
-            self.open(now_ms)
+            try:
+                self.open(now_ms)
+            except MemoryError:
+                pass  # boot.py goes on counting: it is not confirmed, and ends by itself
 
     def open(self, now_ms: int) -> "Any":
         """Raises MemoryError."""

@@ -10,7 +10,7 @@ from trifleet.commands.bench.application import BoardName
 from trifleet.commands.bench.options import AsJson, DryRun, Options, Port, Sim, SimFolder, Yes
 from trifleet.commands.bench.paper import Notary, notary_folder, sign
 from trifleet.commands.bench.selftest import InVehicle, check_clear, fitted, panel_seen
-from trifleet.commands.bench.session import Session, as_failure, at_bench
+from trifleet.commands.bench.session import STOPPED, Session, as_failure, at_bench
 from trifleet.commands.bench.sheet_options import (
     DEFAULT_CONFIGURATION,
     DEFAULT_OUT,
@@ -160,6 +160,8 @@ def _all(session: Session, sheets: "list[Sheet]", job: "Job") -> None:
         if failure is not None:
             failures.append(failure)
             session.say("FAILED", f"{sheet.vehicle}: {failure.what}: {failure.why}")
+        if failure is STOPPED:
+            break
     if failures:
         raise BatchError(failures, len(sheets))
 

@@ -110,12 +110,12 @@ def at_bench(command: str, options: Options) -> Iterator[Session]:
 
 def as_failure(error: BaseException) -> Failure | None:
     """What, why and what next; None for a mistake of this program."""
+    if _was_stopped(error):
+        return STOPPED
     if isinstance(error, WorkbenchError):
         return explain(error)
     if isinstance(error, BatchError):
         return error.failure
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return STOPPED
     if isinstance(error, OSError) and error.filename is not None:
         why = f"{error.filename}: {error.strerror}"
         return Failure(int(Exit.USAGE), "A file cannot be used", why, "Correct its name or rights.")
@@ -124,6 +124,15 @@ def as_failure(error: BaseException) -> Failure | None:
     usage = getattr(error, "exit_status", 0) == int(Exit.USAGE)
     code = Exit.USAGE if usage or _is_about_a_file(error) else Exit.FAILED
     return Failure(int(code), "This cannot be done as asked", str(error), "Correct what is named.")
+
+
+def _was_stopped(error: BaseException | None) -> bool:
+    """Also where the cable could not be tidied up after it."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt | typer.Abort):
+            return True
+        error = error.__context__
+    return False
 
 
 def _is_about_a_file(error: BaseException) -> bool:

@@ -1,6 +1,7 @@
 """A vehicle for --sim: a virtual board whose bolt moves, on a bus with the other nodes."""
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,8 @@ def simulated_board(folder: Path) -> Iterator[str]:
     from trifleet.layout import make_folder
     from trifleet.ports import LOOPBACK
 
+    # What it notes of itself, as that Ctrl-C ended its interpreter, is not about the vehicle.
+    logging.getLogger("boards.virtual").setLevel(logging.ERROR)
     with contextlib.ExitStack() as stack:
         make_folder(folder)
         bus = stack.enter_context(VirtualBus(LOOPBACK))
