@@ -48,6 +48,7 @@ PUBLIC = {
     "/ledger/pending",
     "/v1/ledger/sightings",
     "/v1/ledger/disagreements",
+    "/v1/ledger/statements/{statement}",
     "/ledger/tile/{path:path}",
 }
 FILLED = {
@@ -55,6 +56,7 @@ FILLED = {
     "{grant}": "0" * 32,
     "{enrolment}": "0" * 32,
     "{command}": "0" * 32,
+    "{statement}": "0" * 64,
     "{leaf_index}": "0",
     "{path:path}": "0/000",
     "{name}": "invalid",
