@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from typing import Any, Iterator
 
 
+def tidy() -> None:
+    """What lives long lies together, or no piece is left for a message. CPython has room."""
+    if hasattr(gc, "mem_free"):
+        gc.collect()
+
+
 class Desk:
     """`door` is the Diagnosis of the vehicle. `session`, `refusal` and `update_code` are the
     server's."""
@@ -125,7 +131,7 @@ class Desk:
         """One piece. Raises MemoryError."""
         self._now_ms = now_ms
         if self._loading is not None:
-            gc.collect()  # what lives long lies together, or no piece is left for a message
+            tidy()
             try:
                 next(self._loading)
             except StopIteration:

@@ -2,12 +2,11 @@
 the order of its bytes. Whether it is taken, vcu/update/ decides.
 """
 
-import gc
-
 from protocol import update
 
 from vcu.uds import answers
 from vcu.uds.answers import need
+from vcu.uds.desk import tidy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class Download:
         need(len(data) == 11, answers.LENGTH)
         size = int.from_bytes(data[7:11], "big")
         need(data[1:3] == _FORM and not any(data[3:7]) and size > 0, answers.RANGE)
-        gc.collect()  # the installer is loaded now
+        tidy()  # the installer is loaded now
         code = self._updates.begin(size, now_ms)
         if code:
             self._fail(code, answers.NOT_ACCEPTED)
