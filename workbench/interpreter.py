@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workbench.errors import DeviceError, ForeignBoardError, NoReplyError, ReplyError
 from workbench.foreign import QUESTION, describe
@@ -84,13 +84,22 @@ def recognise(repl: RawRepl, *, timeout_s: float = RECOGNISED_WITHIN_S) -> Inter
         enter(repl, timeout_s=max(0.0, deadline - time.monotonic()))
         try:
             # Soon: a watchdog may bite, and then all over again.
-            interpreter = decode(repl.exec(_QUESTION, timeout_s=ANSWER_TIMEOUT_S))
+            interpreter = _asked_twice(repl)
         except (DeviceError, ReplyError, NoReplyError) as error:
             if time.monotonic() < deadline:
                 continue
             raise ForeignBoardError(f"{repl.port}: no Python that can be asked: {error}") from error
         check(interpreter, repl.port)
         return interpreter
+
+
+def _asked_twice(repl: RawRepl) -> Interpreter:
+    """A foreign interpreter has nothing to make a sum with. A line that lost a byte would else take
+    a board's partition away, or make it another board. Raises ReplyError."""
+    first, second = (decode(repl.exec(_QUESTION, timeout_s=ANSWER_TIMEOUT_S)) for _ in range(2))
+    if replace(first, free_bytes=second.free_bytes) != second:
+        raise ReplyError(f"{repl.port}: two answers that differ: {first}; {second}")
+    return second
 
 
 def enter(repl: RawRepl, *, timeout_s: float = RECOGNISED_WITHIN_S) -> None:

@@ -18,6 +18,8 @@ from workbench.flash import flash_application
 from workbench.identify import identify
 from workbench.identity import Identity
 from workbench.provision import provision
+from workbench.raw_repl import RawRepl
+from workbench.slots import Slots
 from workbench.verify import verify
 
 IDENTITY = Identity("veh-1", secrets.token_bytes(32), secrets.token_bytes(32), 1_800_000_000)
@@ -42,6 +44,25 @@ def test_a_bad_line_never_leaves_a_wrong_file(
     bare: VirtualBoard, tmp_path: Path, kind: str
 ) -> None:
     try_on(bare, tmp_path, LINES[kind], seed=7, times=1)
+
+
+def test_a_byte_that_is_lost_takes_no_partition_away(
+    bare: VirtualBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who believed it would put the application into folders that this board never looks at."""
+    ask, left = RawRepl.exec, ["one answer"]
+
+    def exec_damaged(repl: RawRepl, code: str, *, timeout_s: float | None = None) -> bytes:
+        answer = ask(repl, code, timeout_s=timeout_s)
+        if left and b"fact rom" in answer:
+            left.clear()
+            return answer.replace(b"fact rom", b"fact om")
+        return answer
+
+    monkeypatch.setattr(RawRepl, "exec", exec_damaged)
+    with on_bench(bare.tty) as bench:
+        assert isinstance(bench.slots(), Slots)
+    assert not left
 
 
 @pytest.mark.faults
