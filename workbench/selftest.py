@@ -145,7 +145,7 @@ def decode_steps(output: bytes) -> list[TestStep]:
 
 def _run(bench: Bench) -> bytes:
     try:
-        return bench.repl.exec(_CODE.format(bolt=True, panel=True), timeout_s=TIMEOUT_S)
+        return bench.checked.exec(_CODE.format(bolt=True, panel=True), timeout_s=TIMEOUT_S)
     except DeviceError as error:
         if "ImportError" not in error.text:
             raise
