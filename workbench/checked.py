@@ -13,11 +13,13 @@ import secrets
 import zlib
 from base64 import b64encode
 from binascii import crc32
+from contextlib import suppress
 
 from workbench.errors import DeviceError, NoReplyError, NoSuchFileError, ReplyError
 from workbench.raw_repl import RawRepl
 
 TRIES = 10
+RESETS = 3
 # Code from here on is compressed, where the board can inflate; no code begins with this.
 PACKED_CHARACTERS, PACKED = 300, "="
 _SUM = re.compile(rb"#([0-9a-f]{8})([+-])\n")
@@ -76,20 +78,19 @@ class Checked:
         """Code that later code needs: run once, and again where the board was reset by itself
         meanwhile. Returns what it printed. Raises DeviceError where it raised."""
         if helpers not in self._helpers:
-            self._helpers[helpers] = self._sure(helpers, None)
+            self._helpers[helpers] = self.exec(helpers)
         return self._helpers[helpers]
 
     def exec(self, code: str, *, timeout_s: float | None = None) -> bytes:
         """Output of `code`. Raises DeviceError where it raised, with one line about it."""
-        try:
-            return self._sure(code, timeout_s)
-        except _LostError:
-            # The board was reset, by itself or by a byte that came twice.
-            self._install()
-        try:
-            return self._sure(code, timeout_s)
-        except _LostError as error:
-            raise ReplyError(f"{self.repl.port}: the board was reset again and again") from error
+        for _ in range(RESETS):
+            try:
+                return self._sure(code, timeout_s)
+            except _LostError:
+                # The board was reset, by itself or by a byte that came twice.
+                with suppress(_LostError):
+                    self._install()
+        raise ReplyError(f"{self.repl.port}: the board was reset again and again")
 
     def send(self, code: str) -> None:
         """Starts an expression among the names of what was run, unchecked, as RawRepl.send."""

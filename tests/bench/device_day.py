@@ -57,7 +57,7 @@ def install():
         "machine", CAN=CAN, Pin=Pin, ADC=ADC, RTC=RTC, WDT=WDT, DEEPSLEEP=4,
         PWRON_RESET=1, HARD_RESET=2, WDT_RESET=3, DEEPSLEEP_RESET=4, SOFT_RESET=5,
         reset_cause=lambda: CAUSE, reset=lambda: end("reset", 0),
-        deepsleep=lambda ms: end("sleep", ms),
+        deepsleep=lambda ms: end("sleep", ms), unique_id=lambda: b"day",
     )  # fmt: skip
     stand(
         "time", ticks_ms=lambda: chip.ms - BEGIN_MS, ticks_diff=lambda a, b: a - b,

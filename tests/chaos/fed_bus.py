@@ -95,9 +95,15 @@ class FedBus:
     wall_s: Callable[[], float] = time.time
 
     def __init__(
-        self, settings: BusSettings, waiting: int, inbox: Inbox, heartbeat: Mapping[str, int]
+        self,
+        settings: BusSettings,
+        waiting: int,
+        inbox: Inbox,
+        heartbeat: Mapping[str, int],
+        *,
+        diagnoses: bool = False,
     ) -> None:
-        assert waiting > 0
+        assert waiting > 0 and not diagnoses  # nobody updates here
         assert heartbeat["State"]
         self.counters: Counter[str] = Counter()
         self.connected = False

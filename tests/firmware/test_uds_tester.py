@@ -144,7 +144,7 @@ def test_a_signature_that_the_vehicle_does_not_obey_is_named(tester):
 
     with pytest.raises(PresentationRefusedError, match="SIGNATURE") as caught:
         tester.unlock(forged)
-    assert explain(caught.value).exit == Exit.NOT_SIGNED
+    assert explain(caught.value).exit == Exit.REFUSED
     assert tester.read("refusal") == refusal.SIGNATURE and tester.read("diagnosis_left") == 0
 
 

@@ -178,7 +178,8 @@ def test_who_stands_beside_the_vehicle_sees_its_panel(stack: RunningStack) -> No
     words += ["--data", str(stack.layout.root), "--watch", "4", "--language", "fr"]
     done = subprocess.run(words, input="12 34\n", capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"^Code : [1-4] sur 16 / puis Entrée$", done.stdout, re.MULTILINE)
+    # Perhaps on the line of the prompt, where a busy machine shows one of them only.
+    assert re.search(r"\bCode : [1-4] sur 16 / puis Entrée$", done.stdout, re.MULTILINE)
     assert "Un code a / 16 chiffres" in done.stdout
 
 

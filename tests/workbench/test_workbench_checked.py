@@ -78,3 +78,22 @@ def test_a_line_that_stays_bad_is_a_named_error(
     with pytest.raises(ReplyError, match="damaged on its way"):
         sure.exec("print(1)")
     assert sure.exec("print(2)") == b"2\n"
+
+
+def test_a_board_that_is_reset_again_and_again_is_a_named_error(
+    repl: RawRepl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sure = Checked(repl)
+    sure.add("ready = True")
+    execute = RawRepl.exec
+
+    def reset_before(link: RawRepl, code: str | bytes, *, timeout_s: float | None = None) -> bytes:
+        if str(code).startswith("_run"):
+            link.soft_reset()
+        return execute(link, code, timeout_s=timeout_s)
+
+    with monkeypatch.context() as falls:
+        falls.setattr(RawRepl, "exec", reset_before)
+        with pytest.raises(ReplyError, match="reset again and again"):
+            sure.exec("print(ready)")
+    assert sure.exec("print(ready)") == b"True\n"
