@@ -116,6 +116,7 @@ def software(stand):
         return str(line.read("software_version"))
 
 
+@pytest.mark.faults
 def test_a_release_comes_over_the_bus_and_stays(stand, tmp_path):
     made = released(tmp_path, NEWER, 7)
     send(stand, made)

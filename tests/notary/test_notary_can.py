@@ -27,7 +27,7 @@ def bench(*words: object) -> tuple[int, list[dict[str, Any]]]:
     return done.returncode, events
 
 
-@pytest.mark.slow
+@pytest.mark.faults
 def test_a_release_over_the_bus_needs_its_receipt_its_signatures_and_a_grant(
     site: Site, tmp_path: Path
 ) -> None:

@@ -21,6 +21,9 @@ from workbench.errors import ApplicationError, WorkbenchError
 from workbench.raw_repl import RawRepl
 from workbench.slots import Slots
 
+# Boards that start: begun early, so that the check does not wait for them at its end.
+pytestmark = pytest.mark.slow
+
 MPREMOTE = Path(sys.executable).with_name("mpremote")
 ROOT = Path(flash.__file__).resolve().parent.parent
 MAIN = b"""import os

@@ -20,6 +20,9 @@ from workbench.application import BoardFile, board_file
 from workbench.errors import ReleaseError, ReleaseKeyError, UnsignedError
 from workbench.release import bundle, keys, signing
 
+# Keys of 3,072 bits: begun early, so that the check does not wait for them at its end.
+pytestmark = pytest.mark.slow
+
 FILES = (
     board_file("boot.py", b"# boots"),
     board_file("vcu/app.mpy", b"app" * 400),

@@ -31,6 +31,9 @@ from workbench.selftest import (
 
 test_on.__test__ = False  # type: ignore[attr-defined]
 TestStep.__test__ = False  # type: ignore[attr-defined]
+# Boards that start: begun early, so that the check does not wait for them at its end.
+pytestmark = pytest.mark.slow
+
 TEN_YEARS_S = 3_652 * 86_400
 FULL = """
 for _size in (65536, 4096, 1024):
