@@ -88,8 +88,10 @@ def test_who_is_not_there_is_not_reached(echo: int) -> None:
         with BadNetwork(echo, 1) as network:
             network.retarget(taken.getsockname()[1])
             with (
+                pytest.raises(
+                    ConnectionResetError
+                ),  # sometimes before it was told of its connection
                 socket.create_connection(("127.0.0.1", network.port), timeout=10) as line,
-                pytest.raises(ConnectionResetError),
             ):
                 line.recv(1)
             network.retarget(echo)
