@@ -1,7 +1,9 @@
 """Commands on their way down: from the table to the gateway's topic, and to their end in time.
 
 A command is `sent` when the broker acknowledged it, not before: what a dead process left queued is
-published by the next one, or expires. A gateway may therefore see one twice, by the same id.
+published by the next one, or expires. One that is sent goes out again until the gateway answers,
+for the broker may have had nobody to give it to. A gateway may therefore see one twice, by the same
+id.
 """
 
 import logging
@@ -27,6 +29,7 @@ from protocol import courier
 
 from . import items
 from .idempotency import KEEP_S
+from .repeats import Repeats
 from .settings import ApiSettings
 
 log = logging.getLogger(__name__)
@@ -61,6 +64,7 @@ class Downlink(threading.Thread):
         self._woken = threading.Event()
         self._acknowledged: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._flying: dict[int, bytes] = {}
+        self._repeats = Repeats()
         self._swept = self._tidied = 0.0
         self._client = self._make_client(password)
 
@@ -114,28 +118,39 @@ class Downlink(threading.Thread):
         self._client.loop_stop()
 
     def step(self) -> None:
-        """Note what was acknowledged, publish what is queued, end what is overdue."""
+        """Note what was acknowledged, publish what waits, end what is overdue."""
         while not self._acknowledged.empty():
             self._note_sent(self._acknowledged.get())
         if time.monotonic() - self._swept >= SWEEP_S:
             self._swept = time.monotonic()
             self._expire()
+            if self.connected:
+                self._publish_again()
         if self.connected:
-            for row, gateway in self._queued():
+            for row, gateway in self._alive(commands.QUEUED):
+                self._tracer.begin(ids.PUBLISH, row.id)
                 self._publish(row, gateway)
 
-    def _queued(self) -> list[tuple[CommandRow, str]]:
-        flying = set(self._flying.values())
+    def _publish_again(self) -> None:
+        """What no gateway has answered for a while."""
+        gateways = dict(self._alive(commands.SENT))
+        for row in self._repeats.due(gateways, time.monotonic()):
+            log.info("no answer from a gateway: sent again", extra={"gateway": gateways[row]})
+            self._publish(row, gateways[row])
+
+    def _alive(self, state: str) -> list[tuple[CommandRow, str]]:
+        """Commands in a state whose time is not over, and the gateway of each."""
         with self._database.read() as connection:
             return [
                 (row, vehicles.get(connection, row.vehicle).gateway)
-                for row in commands.in_state(connection, commands.QUEUED)
-                if row.id not in flying and row.expires >= self._now()
+                for row in commands.in_state(connection, state)
+                if row.expires >= self._now()
             ]
 
     def _publish(self, row: CommandRow, gateway: str) -> None:
+        if row.id in self._flying.values():
+            return
         topic = courier.topic(gateway, courier.DOWN_COMMAND)
-        self._tracer.begin(ids.PUBLISH, row.id)
         payload = courier.encode_command(row.id, row.vehicle, row.expires, row.presentation)
         info = self._client.publish(topic, payload, qos=1)
         if info.rc == mqtt.MQTT_ERR_SUCCESS:

@@ -1,4 +1,4 @@
-"""Commands on their way down a real broker: sent, resent after a death, expired in time."""
+"""Commands on their way down a real broker: sent, sent again, expired in time."""
 
 import os
 import queue
@@ -119,6 +119,22 @@ def test_what_waits_for_the_broker_is_sent_when_it_comes_or_expires(
         wait_until(lambda: state_of(stand, good) == commands.SENT)
         assert again.got.empty()
         again.close()
+    stand.close()
+
+
+def test_what_a_broker_took_for_nobody_is_sent_again(
+    tmp_path: Path, broker: EmbeddedBroker
+) -> None:
+    """As after its store was emptied: it knows no session of the gateway, and says yes."""
+    stand = ApiStand(tmp_path, mqtt_port=broker.port)
+    data = present(V, [], [])
+    queue_command(stand, data)
+    with serving(stand.app):
+        wait_until(lambda: state_of(stand, data) == commands.SENT)
+        gateway = Gateway(broker, tmp_path / "gw.password")
+        _, payload = gateway.got.get(timeout=20)
+        assert courier.decode_command(payload)[3] == data
+        gateway.close()
     stand.close()
 
 
