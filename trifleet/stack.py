@@ -5,6 +5,7 @@ Order of the start: broker, backend, vehicles, gateways. Nothing here decides ab
 
 import dataclasses
 import json
+import logging
 import os
 import sys
 import threading
@@ -30,6 +31,8 @@ from trifleet.provisioning import Say
 from trifleet.slots import Slot, known_vehicles, slots
 from trifleet.supervisor import Program, Supervisor
 from trifleet.transport import AnyBroker, Transport
+
+log = logging.getLogger("trifleet.stack")
 
 LEAST_VEHICLES = 3
 # A vehicle tells its challenge once a minute: the first one may have got lost.
@@ -143,10 +146,16 @@ class Stack:
         now = time.monotonic()
         if now < self._freshen_s or not self.layout.has_releases:
             return
-        from trifleet.releases.repository import Repository  # late: few need its library
+        # Late: few need its library.
+        from trifleet.releases.errors import ReleaseError
+        from trifleet.releases.repository import Repository
 
         self._freshen_s = now + _FRESHEN_S
-        Repository(self.layout.releases).refresh_timestamp(datetime.now(UTC), _TIMESTAMP_LEFT)
+        try:
+            Repository(self.layout.releases).refresh_timestamp(datetime.now(UTC), _TIMESTAMP_LEFT)
+        except (ReleaseError, OSError) as error:
+            # Gateways take no update until it is mended; everything else runs.
+            log.error("the releases' timestamp was not renewed: %s", error)
 
     def _start_broker(self, say: Say) -> AnyBroker:
         gateways = [slot.gateway for slot in self.slots]

@@ -17,6 +17,12 @@ app = typer.Typer(
 Folder = Annotated[
     Path | None, typer.Option("--repository", help="Its folder; else `releases` below --data.")
 ]
+_RENEWED_BY = {
+    "root": "root",
+    "targets": "refresh",
+    "snapshot": "refresh",
+    "timestamp": "timestamp",
+}
 _ASKED = "Passphrase of the repository's keys: "
 
 
@@ -55,6 +61,69 @@ def refresh(data: Data = DEFAULT_DATA, folder: Folder = None) -> None:
     found = Repository(folder_of(folder, data))
     found.refresh(ask_passphrase(_ASKED), datetime.now(UTC))
     print(f"{found.folder}: refreshed")
+
+
+@app.command("root")
+def root(
+    replace: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Put a new key in the place of this one: root-1, root-2, root-3, targets,"
+            " snapshot, timestamp. Give it once for each.",
+        ),
+    ] = None,
+    data: Data = DEFAULT_DATA,
+    folder: Folder = None,
+) -> None:
+    """Sign the next root, for two years; with --replace with other keys. Asks for the passphrase.
+
+    Needs two of the root's three keys. Gateways follow by themselves; a key that was replaced is
+    gone. Look at `list` first: what is online stays online, signed by the new keys.
+    """
+    from trifleet.releases.repository import Repository
+    from trifleet.releases.rootchange import change_root
+
+    found = Repository(folder_of(folder, data))
+    changed = change_root(found, ask_passphrase(_ASKED), datetime.now(UTC), replace or ())
+    names = ", ".join(sorted(changed.replaced)) or "the keys are the same"
+    if changed.was_begun:
+        print(f"{found.folder}: the change that was interrupted is finished; new: {names}")
+        print("# Nothing else was done: ask again for what you wanted beside it.")
+        return
+    new = found.states()[0]
+    print(f"{found.folder}: root {new.version}, until {new.ends:%Y-%m-%d}; new: {names}")
+
+
+@app.command("status")
+def status(data: Data = DEFAULT_DATA, folder: Folder = None, as_json: Json = False) -> None:
+    """Until when gateways believe what is online, and what renews it."""
+    from trifleet.releases.repository import Repository
+
+    states = Repository(folder_of(folder, data)).states()
+    if as_json:
+        rows = [{**vars(one), "ends": one.ends.isoformat()} for one in states]
+        print(json.dumps(rows))
+        return
+    now = datetime.now(UTC)
+    print_table(
+        ("document", "version", "until", "left", "renewed by"),
+        (
+            (
+                one.role,
+                str(one.version),
+                f"{one.ends:%Y-%m-%d %H:%M}",
+                _left(one.ends - now),
+                _RENEWED_BY[one.role],
+            )
+            for one in states
+        ),
+    )
+
+
+def _left(time: timedelta) -> str:
+    if time <= timedelta(0):
+        return "expired"
+    return f"{time.days} days" if time.days else f"{time.seconds // 3600} h"
 
 
 @app.command("timestamp")
