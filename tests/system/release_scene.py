@@ -1,4 +1,4 @@
-"""A fleet of one that takes releases: repository, release keys, a notary, and a signed bundle."""
+"""A fleet of two that takes releases: repository, release keys, a notary, and a signed bundle."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ from workbench.release import bundle, keys, signing
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "a passphrase of this test"
-VEHICLE = "trike-1"
+VEHICLE, OTHER = "trike-1", "trike-2"
 WAIT_S = 240.0
 
 
@@ -40,7 +40,7 @@ class ReleaseScene:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.layout = Layout(folder / "data")
-        self.stack = RunningStack(self.layout.root, 1)
+        self.stack = RunningStack(self.layout.root, 2)
         self._keys = [keys.make_key() for _ in range(2)]
         trifleet("release", "repository", "init", *self.data, typed=PASSPHRASE)
         names = sorted(keys.name_of(one) for one in self._keys)
@@ -77,8 +77,8 @@ class ReleaseScene:
         said = trifleet("release", "publish", str(path), *where, *self.data, typed=PASSPHRASE)
         return bytes.fromhex(said.split()[0])
 
-    def body(self, path: Path) -> dict[str, object]:
-        """Of a roll-out to the one vehicle."""
+    def body(self, path: Path, *waves: list[str]) -> dict[str, object]:
+        """Of a roll-out that no failure may be in."""
         found = bundle.read(path.read_bytes())
         manifest = found.manifest
         return {
@@ -88,16 +88,16 @@ class ReleaseScene:
             "version": manifest.version,
             "number": manifest.number,
             "failures_most": 0,
-            "waves": [[VEHICLE]],
+            "waves": waves,
         }
 
     @contextlib.contextmanager
-    def rolling_out(self, name: str, path: Path) -> Iterator["Rolling"]:
+    def rolling_out(self, name: str, path: Path, *waves: list[str]) -> Iterator["Rolling"]:
         token = self.layout.operator_token.read_text().strip()
         fleet = FleetClient(self.stack.address, token)
         rider = RiderClient(self.stack.address, HolderKey(load_rsa(self.layout.owner_key)))
         try:
-            fleet.create(name, self.body(path))
+            fleet.create(name, self.body(path, *waves))
             yield Rolling(fleet, rider, name, self.stack)
         finally:
             rider.close()
@@ -119,8 +119,8 @@ class Rolling:
 
     @property
     def vehicle(self) -> dict[str, object]:
-        (found,) = self.fleet.rollout(self.name)["vehicles"]
-        return dict(found)
+        """The one of the first wave."""
+        return dict(self.fleet.rollout(self.name)["vehicles"][0])
 
     def until(self, what: Callable[[dict[str, object]], bool], wait_s: float = WAIT_S) -> None:
         """Step until the roll-out, as the API shows it, is so."""
