@@ -200,6 +200,83 @@ def test_a_vehicle_that_rolls_is_left_alone(bench, tester):
     assert bench.updates.offset == 0
 
 
+def rolls(bench, *spans):
+    """The vehicle moves in these spans of milliseconds from now, and stands else."""
+    turn, begin_ms = bench.turn, bench.now_ms
+
+    def turned():
+        at_ms = bench.now_ms - begin_ms
+        bench.speed(200 if any(begin <= at_ms < end for begin, end in spans) else 0)
+        turn()
+
+    bench.turn = turned
+
+
+def test_a_vehicle_that_comes_to_a_stand_is_waited_for(bench, tester, monkeypatch):
+    """As after a self-test of its bus, or a lost frame: it is parked, and does not know it yet."""
+    from vcu import selftest
+
+    monkeypatch.setattr(selftest, "running", lambda vehicle, now_ms: [(1, "flash", 0, 7, "")])
+    tester.unlock(sign)
+    for ask in (tester.self_test, tester.clear, tester.reset):
+        rolls(bench, (0, 700))
+        bench.run(200)
+        ask()
+    assert tester.self_test() == [(1, 0, 7)]
+    rolls(bench, (0, 2_500))
+    bench.run(200)
+    uds_update.install(tester, STREAM, DIGEST, sign)
+    assert bench.updates.activated and bench.updates._data == STREAM
+
+
+def test_one_that_does_not_stand_is_refused_after_a_while(bench, tester):
+    tester.unlock(sign)
+    rolls(bench, (0, 600_000))
+    bench.run(200)
+    for ask in (tester.self_test, tester.clear, tester.reset):
+        begin_ms = bench.now_ms
+        with pytest.raises(UdsRefusedError, match="not locked, not standing"):
+            ask()
+        assert 3_000 <= bench.now_ms - begin_ms < 6_000
+
+
+def test_a_push_while_it_is_sent_costs_time_and_no_byte(bench, tester):
+    asked, seen = [], []
+
+    def note(vehicle, challenge, action, args):
+        asked.append(action)
+        return by_owner(challenge, action, args)
+
+    def push(done, total):
+        seen.append(done)
+        if len(seen) == 2:
+            rolls(bench, (0, 900))
+
+    uds_update.install(tester, STREAM, DIGEST, note, progress=push)
+    assert bench.updates.activated and bench.updates._data == STREAM
+    assert 1 <= len(asked) <= uds_update.ATTEMPTS and seen[-1] == len(STREAM)
+
+
+def test_a_push_before_the_start_has_it_checked_once_more(bench, tester, monkeypatch):
+    checked = []
+    check = uds_update._check
+
+    def then_push(one):
+        checked.append(check(one))
+        if len(checked) == 1:
+            rolls(bench, (0, 300))
+            bench.speed(200)
+            bench.run(30)
+        return checked[-1]
+
+    monkeypatch.setattr(uds_update, "_check", then_push)
+    # The session ends as soon as it moves; without that the vehicle refuses the start itself.
+    assert tester.read("parked")
+    monkeypatch.setattr(bench.vcu.diagnosis.desk, "is_parked", lambda: True)
+    uds_update.install(tester, STREAM, DIGEST, sign)
+    assert checked == [0, 0] and bench.updates.activated
+
+
 def test_going_back_and_a_reset(bench, tester):
     with pytest.raises(UdsRefusedError):
         uds_update.roll_back(tester)

@@ -7,10 +7,11 @@ for the bus itself. Nothing here knows a key: `signer` turns a challenge into a 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import can
 from udsoncan.client import Client
@@ -44,6 +45,13 @@ _CONFIG: dict[str, Any] = {
     "extended_data_size": 1,
 }
 
+# Conditions not correct. A vehicle knows that it stands half a second after it came to a stand, was
+# started, tested its bus, or missed a frame of the motor's; so this may be over at once.
+NOT_PARKED = 0x22
+PARKED_WITHIN_S = 3.0
+_ASK_AGAIN_S = 0.25
+
+_Answer = TypeVar("_Answer")
 # (vehicle, challenge, action, arguments) -> presentation, docs/protocol.md section 5.
 Signer = Callable[[str, bytes, int, dict[int, object]], bytes]
 
@@ -154,8 +162,7 @@ class VehicleTester:
 
     def clear(self, number: int = ALL_TROUBLES) -> None:
         """Forget one trouble code, or all. Needs `unlock`, and a vehicle that is parked."""
-        with answered("clear the trouble codes"):
-            self.client.clear_dtc(number)
+        _when_parked("clear the trouble codes", lambda: self.client.clear_dtc(number))
 
     # --- who may more ---
 
@@ -191,8 +198,9 @@ class VehicleTester:
         """Number, result (0 pass, 1 fail, 2 not possible here) and value of each step. Needs
         `unlock`, and a vehicle that is parked."""
         self.enter(EXTENDED)
-        data = self.start(SELF_TEST)
-        return list(_steps(data))
+        response = _when_parked("test itself", lambda: self.client.start_routine(SELF_TEST))
+        assert response is not None
+        return list(_steps(bytes(response.service_data.routine_status_record)))
 
     def start(self, routine: int) -> bytes:
         """Run a routine to its end; returns its status record."""
@@ -203,14 +211,26 @@ class VehicleTester:
 
     def reset(self) -> None:
         """Restart the controller. Needs `unlock`, and a vehicle that is parked."""
-        with answered("restart the controller"):
-            self.client.ecu_reset(1)
+        _when_parked("restart the controller", lambda: self.client.ecu_reset(1))
 
 
 def _steps(data: bytes) -> Iterator[tuple[int, int, int]]:
     for at in range(0, len(data) - len(data) % _STEP_BYTES, _STEP_BYTES):
         value = int.from_bytes(data[at + 2 : at + _STEP_BYTES], "big", signed=True)
         yield data[at], data[at + 1], value
+
+
+def _when_parked(what: str, ask: Callable[[], _Answer]) -> _Answer:
+    """The answer of a vehicle that is parked; one that just came to a stand is asked again."""
+    end_s = time.monotonic() + PARKED_WITHIN_S
+    while True:
+        try:
+            with answered(what):
+                return ask()
+        except UdsRefusedError as error:
+            if error.code != NOT_PARKED or time.monotonic() >= end_s:
+                raise
+        time.sleep(_ASK_AGAIN_S)
 
 
 @contextmanager

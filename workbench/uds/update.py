@@ -19,7 +19,7 @@ from workbench.errors import (
     UdsRefusedError,
     UpdateRefusedError,
 )
-from workbench.uds.tester import PROGRAMMING, Signer, VehicleTester, answered
+from workbench.uds.tester import NOT_PARKED, PROGRAMMING, Signer, VehicleTester, answered
 
 ATTEMPTS = 8
 PAUSE_S = 1.0
@@ -43,24 +43,32 @@ def install(
     release's. Raises PresentationRefusedError, UpdateRefusedError, SilentVehicleError, BusError;
     the same call goes on then, also from another program."""
     presents = True
-    for attempt in range(ATTEMPTS):
+    for left in reversed(range(ATTEMPTS)):
         try:
             _send(tester, bundle, digest, signer if presents else None, progress)
-            break
+            code = _check(tester)
         except SilentVehicleError:
-            if attempt == ATTEMPTS - 1:
+            if not left:
                 raise
             presents = False
             time.sleep(PAUSE_S)
+            continue
         except UdsRefusedError as error:
-            known = error.code in _LOST or (error.code == _DENIED and not presents)
-            if type(error) is not UdsRefusedError or not known or attempt == ATTEMPTS - 1:
+            if not left or not _may_go_on(error, presents=presents):
                 raise _explained(tester, error) from error
-            presents = error.code == _DENIED
-    code = _check(tester)
-    if code:
-        raise UpdateRefusedError(f"the vehicle refuses it: {update.NAMES.get(code, code)}", code)
-    _start(tester, ACTIVATE_UPDATE)
+            if error.code == NOT_PARKED:
+                time.sleep(PAUSE_S)  # what was allowed before may be so still: both ways are right
+            else:
+                presents = error.code == _DENIED
+            continue
+        if code:
+            raise UpdateRefusedError(
+                f"the vehicle refuses it: {update.NAMES.get(code, code)}", code
+            )
+        if _is_activated(tester, is_last=not left):
+            return
+        presents = False
+        time.sleep(PAUSE_S)
 
 
 def roll_back(tester: VehicleTester) -> None:
@@ -114,6 +122,25 @@ def _offset(tester: VehicleTester) -> int:
 def _check(tester: VehicleTester) -> int:
     status = tester.start(CHECK_UPDATE)
     return status[0] if status else update.BUSY
+
+
+def _may_go_on(error: UdsRefusedError, *, presents: bool) -> bool:
+    """Whether the vehicle may take it another time: something was lost, or it does not know just
+    now that it stands."""
+    if type(error) is not UdsRefusedError:
+        return False
+    return error.code in (*_LOST, NOT_PARKED) or (error.code == _DENIED and not presents)
+
+
+def _is_activated(tester: VehicleTester, *, is_last: bool) -> bool:
+    """False where it does not know just now that it stands; it is checked anew then."""
+    try:
+        tester.start(ACTIVATE_UPDATE)
+    except UdsRefusedError as error:
+        if not is_last and error.code == NOT_PARKED and tester.read("update_code") == update.MOVING:
+            return False
+        raise _explained(tester, error) from error
+    return True
 
 
 def _start(tester: VehicleTester, routine: int) -> None:
