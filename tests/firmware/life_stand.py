@@ -19,6 +19,8 @@ from workbench.provision import provision
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHIN_S = 20.0
+# A board whose ROMFS is no memory: the application lies in two folders, and its modules in RAM.
+FOLDERS = {"image_bytes": 3 << 19, "rom_bytes": 0, "heap": "480k"}
 SHORT_REST = [
     ("vcu/power.py", "REST_MS = (600_000, 60_000, 10_000, 10_000)", "REST_MS = (1,) * 4"),
     ("vcu/power.py", "QUIET_MS = 10_000", "QUIET_MS = 2_000"),
@@ -68,9 +70,11 @@ class Stand:
 
 
 class Images:
-    """Flash images of boards with such an application, provisioned; each made once."""
+    """Flash images of boards with such an application, provisioned; each made once. `kind`: what
+    all of them have that others do not, of VirtualBoardSettings."""
 
-    def __init__(self, new_folder):
+    def __init__(self, new_folder, kind=None):
+        self.kind = kind or {}
         self._new_folder = new_folder
         self._made = {}
 
@@ -79,7 +83,8 @@ class Images:
         if name not in self._made:
             folder = self._new_folder("image")
             self._made[name] = folder / "flash.img"
-            with VirtualBoard(VirtualBoardSettings(image=self._made[name])) as board:
+            settings = VirtualBoardSettings(image=self._made[name], **self.kind)
+            with VirtualBoard(settings) as board:
                 board.set_analog("VSENSE", volts(12.7))
                 flash_application(board.tty, changed(folder, *changes), confirm=False)
                 identity = Identity(VEHICLE, OWNER.thumbprint, KEY, int(time.time()) - 3600)
@@ -95,7 +100,7 @@ def stands(images, folder):
         def make(changes, files=(), supply_v=12.7):
             image = shutil.copy(images(changes), folder / "flash.img")
             bus = stack.enter_context(VirtualBus("127.0.0.1", port=0))
-            settings = VirtualBoardSettings(image=Path(image), can_port=bus.port)
+            settings = VirtualBoardSettings(Path(image), can_port=bus.port, **images.kind)
             board = stack.enter_context(VirtualBoard(settings))
             board.set_analog("VSENSE", volts(supply_v))
             made = Stand(bus, board)

@@ -1,11 +1,13 @@
 """The firmware flashed onto the virtual board, on the virtual bus, with the simulated vehicle."""
 
+import contextlib
 import itertools
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from life_stand import FOLDERS
 from signer import OWNER, STRANGER, by_booking, by_owner
 from vcu_bench import KEY, VEHICLE, Gateway
 
@@ -99,11 +101,9 @@ class Stand:
         self._tap.close()
 
 
-@pytest.fixture(scope="module")
-def flashed(tmp_path_factory):
-    """The image of a flashed and provisioned board, made once."""
-    image = tmp_path_factory.mktemp("board") / "flash.img"
-    with VirtualBoard(VirtualBoardSettings(image=image)) as board:
+def make_image(image, **kind):
+    """Of a flashed and provisioned board before its first start; `kind`: VirtualBoardSettings."""
+    with VirtualBoard(VirtualBoardSettings(image=image, **kind)) as board:
         flash_application(board.tty)
         identity = Identity(VEHICLE, OWNER.thumbprint, KEY, int(time.time()) - 3600)
         with on_bench(board.tty) as bench:
@@ -111,6 +111,27 @@ def flashed(tmp_path_factory):
             before_its_first_start = image.read_bytes()
     image.write_bytes(before_its_first_start)
     return image
+
+
+@contextlib.contextmanager
+def on_the_bus(image, **kind):
+    with VirtualBus("127.0.0.1", port=0) as bus:
+        settings = SimulationSettings(reaction_s=0.2)
+        vehicle = load_vehicle("delta-passenger")
+        with (
+            Simulation(bus, vehicle, load_routes()[0], seed=1, settings=settings),
+            VirtualBoard(VirtualBoardSettings(image, can_port=bus.port, **kind)) as board,
+        ):
+            made = Stand(bus, board)
+            made.wait(lambda: made.count("VCU_Heartbeat", 0))
+            yield made
+            made.close()
+
+
+@pytest.fixture(scope="module")
+def flashed(tmp_path_factory):
+    """Made once."""
+    return make_image(tmp_path_factory.mktemp("board") / "flash.img")
 
 
 @pytest.fixture
@@ -122,17 +143,8 @@ def image(flashed, tmp_path):
 
 @pytest.fixture
 def stand(image):
-    with VirtualBus("127.0.0.1", port=0) as bus:
-        settings = SimulationSettings(reaction_s=0.2)
-        vehicle = load_vehicle("delta-passenger")
-        with (
-            Simulation(bus, vehicle, load_routes()[0], seed=1, settings=settings),
-            VirtualBoard(VirtualBoardSettings(image=image, can_port=bus.port)) as board,
-        ):
-            made = Stand(bus, board)
-            made.wait(lambda: made.count("VCU_Heartbeat", 0))
-            yield made
-            made.close()
+    with on_the_bus(image) as made:
+        yield made
 
 
 def window(**changes):
@@ -178,6 +190,18 @@ def test_ride(stand):
     stand.wait(lambda: not stand.last("VCU_Drive")["Enable"])
     stand.wait(lambda: any(m.kind == record.LOCK and m.body[2] == lock.STANDSTILL for m in samples))
     assert [made.seq for made in samples] == list(range(len(samples)))
+
+
+def test_a_board_without_romfs_opens_for_its_owner_alone(tmp_path):
+    """Its modules are in RAM: the whole of them, with everything that a ride needs, fits."""
+    with on_the_bus(make_image(tmp_path / "flash.img", **FOLDERS), **FOLDERS) as stand:
+        spent = stand.challenge()
+        stranger = by_owner(spent, signer=STRANGER)
+        assert stand.present(stranger) == (record.REFUSAL, refusal.SIGNATURE)
+        stand.wait(lambda: stand.gateway.challenges[-1][0] != spent)
+        assert stand.present(by_owner(stand.challenge())) == (record.ANSWER, record.DONE)
+        stand.wait(lambda: stand.state() == lock.DRIVE)
+        stand.wait(lambda: stand.last("VCU_Drive")["Enable"])
 
 
 def test_attacks_never_show_an_enable(stand):

@@ -1,11 +1,11 @@
 """The whole way on the virtual board: a signed release over the bus, a trial, and both ends of it;
-in slots that are executed in place."""
+in slots that are executed in place, and in folders."""
 
 import threading
 import time
 
 import pytest
-from life_stand import Images, changed, stands
+from life_stand import FOLDERS, Images, changed, stands
 from on_micropython import MICROPYTHON
 from signer import by_owner
 from update_bundle import release_keys, trust
@@ -13,6 +13,7 @@ from vcu_bench import Node
 
 from protocol import release
 from workbench.bench import on_bench
+from workbench.errors import UpdateRefusedError
 from workbench.provision import write_release
 from workbench.release import bundle, signing
 from workbench.uds import tester
@@ -59,9 +60,14 @@ class Nodes:
         self._port.close()
 
 
+@pytest.fixture(scope="module", params=[release.ROMFS, release.FOLDERS], ids=["rom", "folders"])
+def form(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    return Images(tmp_path_factory.mktemp)
+def images(tmp_path_factory, form):
+    return Images(tmp_path_factory.mktemp, FOLDERS if form == release.FOLDERS else None)
 
 
 @pytest.fixture
@@ -76,9 +82,9 @@ def stand(images, tmp_path):
         nodes.close()
 
 
-def released(tmp_path, changes, number):
+def released(tmp_path, changes, number, form):
     files = changed(tmp_path, *changes)
-    made = bundle.build(files, "virtual", f"1.{number}", number, number - 1, release.ROMFS)
+    made = bundle.build(files, "virtual", f"1.{number}", number, number - 1, form)
     for key in release_keys()[:2]:
         made = signing.sign(made, key)
     return made
@@ -117,8 +123,8 @@ def software(stand):
 
 
 @pytest.mark.faults
-def test_a_release_comes_over_the_bus_and_stays(stand, tmp_path):
-    made = released(tmp_path, NEWER, 7)
+def test_a_release_comes_over_the_bus_and_stays(stand, tmp_path, form):
+    made = released(tmp_path, NEWER, 7, form)
     send(stand, made)
     stand.talks()
     assert software(stand).startswith("9")
@@ -129,8 +135,8 @@ def test_a_release_comes_over_the_bus_and_stays(stand, tmp_path):
 
 
 @pytest.mark.faults
-def test_one_that_crashes_is_gone_after_three_starts(stand, tmp_path):
-    made = released(tmp_path, BROKEN, 8)
+def test_one_that_crashes_is_gone_after_three_starts(stand, tmp_path, form):
+    made = released(tmp_path, BROKEN, 8, form)
     before = software(stand)
     send(stand, made)
     begun = stand.board.boots
@@ -139,3 +145,13 @@ def test_one_that_crashes_is_gone_after_three_starts(stand, tmp_path):
     time.sleep(2)
     assert stand.board.boots == begun + 3 and software(stand) == before
     assert not exists(stand, "trial")
+
+
+@pytest.mark.faults
+def test_one_of_the_other_form_is_refused(stand, tmp_path, form):
+    other = release.ROMFS + release.FOLDERS - form
+    made = released(tmp_path, NEWER, 9, other)
+    before, boots = software(stand), stand.board.boots
+    with connected(stand) as line, pytest.raises(UpdateRefusedError, match="BOARD"):
+        install(line, made.data, made.digest, owner)
+    assert stand.board.boots == boots and software(stand) == before
