@@ -35,9 +35,14 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     told["run file"] = stack.layout.run_file.exists()
     told["status"] = stack.stop()
     told["left"] = processes_of(stack.layout.root)
-    told["size"] = ledger_reader(stack.layout).checkpoint.size
+    first = ledger_reader(stack.layout).checkpoint.size
+    told["size"] = first
     stack.start(30.0)
     told["running"] = processes_of(stack.layout.root)
+    # It says that it is ready before anything that happened since is in the log.
+    stack.wait_for(
+        lambda: ledger_reader(stack.layout).checkpoint.size > first, "another entry", 30.0
+    )
     stack.kill_run()
     stack.wait_for(lambda: not processes_of(stack.layout.root), "the end of all children", 10.0)
     told["left after kill -9"] = processes_of(stack.layout.root)
