@@ -192,14 +192,18 @@ def is_vacant(path: Path) -> bool:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read; whole or not at all."""
+    """Write a file that only its owner may read; whole or not at all. OSError names it."""
     make_folder(path.parent)
     new = path.with_name(path.name + ".new")
     handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        error.filename = error.filename or str(new)  # a full disk says none
+        raise
     new.replace(path)
 
 

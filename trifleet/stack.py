@@ -40,6 +40,7 @@ _READY_S = 90.0
 _TEND_S = 0.1
 # How often we look, and when a timestamp is signed anew.
 _FRESHEN_S = 600.0
+_FRESHEN_AGAIN_S = 60.0
 _TIMESTAMP_LEFT = timedelta(hours=18)
 
 
@@ -152,9 +153,12 @@ class Stack:
 
         self._freshen_s = now + _FRESHEN_S
         try:
-            Repository(self.layout.releases).refresh_timestamp(datetime.now(UTC), _TIMESTAMP_LEFT)
+            Repository(self.layout.releases).refresh_timestamp(
+                datetime.now(UTC), _TIMESTAMP_LEFT, wait_s=0.0
+            )
         except (ReleaseError, OSError) as error:
-            # Gateways take no update until it is mended; everything else runs.
+            # If it stays so, gateways take no update any more; everything else runs.
+            self._freshen_s = now + _FRESHEN_AGAIN_S
             log.error("the releases' timestamp was not renewed: %s", error)
 
     def _start_broker(self, say: Say) -> AnyBroker:

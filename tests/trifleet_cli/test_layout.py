@@ -1,5 +1,6 @@
 """Files of a data folder: private, whole or not at all, and TOML that reads back."""
 
+import errno
 import stat
 import tomllib
 from pathlib import Path
@@ -38,6 +39,18 @@ def test_files_and_folders_are_private(tmp_path: Path) -> None:
     write_private(folder / "secret", b"x")
     assert stat.S_IMODE((folder / "secret").stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write_private(tmp_path / "key", b"old")
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        write_private(tmp_path / "key", b"new")
+    assert caught.value.filename == str(tmp_path / "key.new")
+    assert (tmp_path / "key").read_bytes() == b"old"
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:

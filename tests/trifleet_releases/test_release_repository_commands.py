@@ -11,6 +11,7 @@ import pytest
 
 from tests.edge_gateway.release_stand import past
 from trifleet.layout import Layout
+from trifleet.releases.errors import ReleaseError
 from trifleet.releases.repository import Repository
 from trifleet.stack import Stack, StackSettings
 
@@ -65,10 +66,20 @@ def test_what_does_not_go_is_told_in_one_line(
 
 
 def test_without_a_repository_each_says_so(tmp_path: Path) -> None:
-    for command in ("root", "status"):
+    for command in ("root", "status", "refresh", "timestamp"):
         done = release(tmp_path, command)
         assert done.returncode == 1
         assert "trifleet release repository init" in " ".join(done.stderr.split())
+    assert release(tmp_path, "init").returncode == 0  # nothing of these stands in its way
+    assert "a repository is made once" in " ".join(release(tmp_path, "init").stderr.split())
+
+
+def test_an_init_that_was_interrupted_is_begun_anew(tmp_path: Path) -> None:
+    repository = Repository(tmp_path)
+    repository.init(PASSPHRASE.encode(), past(0))
+    (tmp_path / "metadata/timestamp.json").unlink()
+    with pytest.raises(ReleaseError, match="delete the folder, and do it again"):
+        repository.init(PASSPHRASE.encode(), past(0))
 
 
 def test_the_stack_signs_timestamps_and_outlives_a_repository_that_is_broken(

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner
 
+from fleet_backend.ledger.storage import sync_folder
 from trifleet.layout import write_private
 from trifleet.releases.errors import ReleaseError
 
@@ -36,19 +37,34 @@ def checked_passphrase(value: bytes) -> bytes:
 
 
 def generate(path: Path, passphrase: bytes | None) -> CryptoSigner:
-    """A new key at `path`; None: without a passphrase, for a program that nobody sits beside."""
+    """A new key at `path`, durable; None: without a passphrase, for a program that nobody sits
+    beside."""
     if path.exists():
         raise ReleaseError(f"{path} is there already: a key is never overwritten")
     key = Ed25519PrivateKey.generate()
-    lock: KeySerializationEncryption = NoEncryption()
-    if passphrase is not None:
-        lock = BestAvailableEncryption(checked_passphrase(passphrase))
-    write_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock))
+    _write(path, key, None if passphrase is None else checked_passphrase(passphrase))
     return CryptoSigner(key)
+
+
+def unlock(source: Path, passphrase: bytes | None, path: Path) -> None:
+    """The same key at `path`, durable, without a passphrase; what was there is gone."""
+    _write(path, _private(source, passphrase), None)
 
 
 def load(path: Path, passphrase: bytes | None) -> CryptoSigner:
     """The key of a file that nobody else may read. Raises ReleaseError, never with the key."""
+    return CryptoSigner(_private(path, passphrase))
+
+
+def _write(path: Path, key: Ed25519PrivateKey, passphrase: bytes | None) -> None:
+    lock: KeySerializationEncryption = NoEncryption()
+    if passphrase is not None:
+        lock = BestAvailableEncryption(passphrase)
+    write_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock))
+    sync_folder(path.parent)
+
+
+def _private(path: Path, passphrase: bytes | None) -> Ed25519PrivateKey:
     try:
         if path.stat().st_mode & 0o077:
             raise ReleaseError(f"{path} can be read by others: chmod 600 it, and think who did")
@@ -59,4 +75,4 @@ def load(path: Path, passphrase: bytes | None) -> CryptoSigner:
         raise ReleaseError(f"{path} cannot be opened: another passphrase, or no key") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise ReleaseError(f"{path} holds no Ed25519 key")
-    return CryptoSigner(key)
+    return key

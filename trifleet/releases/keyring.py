@@ -1,24 +1,28 @@
-"""The repository's keys by name: which file holds the one that the root believes.
+"""What lies on the medium of the keys: the key files by name, and the roots that they signed.
 
 A key that is about to take another's place lies beside it, as `NAME.next.key`, until the root names
-it and everything is signed with it.
+it and everything is signed with it. The online key's next one lies here too, and not where it will
+be: whoever may write there shall not choose it. The roots are kept here because what is online may
+be anybody's: no key signs what does not follow from one of these.
 """
 
 from collections.abc import Collection
 from pathlib import Path
 
 from securesystemslib.signer import CryptoSigner
+from tuf.api.metadata import Root
 
+from fleet_backend.ledger.storage import sync_folder
 from trifleet.releases import keyfiles
 from trifleet.releases.errors import ReleaseError
-from trifleet.releases.metadata import sync_folder
+from trifleet.releases.metadata import Roots
 
 ROOTS = ("root-1", "root-2", "root-3")
 ONLINE = "timestamp"
 ROLES = ("targets", "snapshot", ONLINE)
 NAMES = (*ROOTS, *ROLES)
 OFFLINE = "keys"
-_NEXT = ".next.key"
+ONLINE_KEY = "timestamp.key"
 
 
 def role_of(name: str) -> str:
@@ -27,35 +31,54 @@ def role_of(name: str) -> str:
 
 
 class KeyRing:
-    """The key files of one repository. Each is opened once. Raises ReleaseError."""
+    """The keys of one repository. Each file is opened once. Raises ReleaseError."""
 
     def __init__(self, folder: Path, passphrase: bytes | None) -> None:
         """None: only the online key can be opened."""
-        self._folder = folder
+        self._folder = folder / OFFLINE
+        self._online = folder / ONLINE_KEY
         self._passphrase = passphrase
         self._opened: dict[Path, CryptoSigner] = {}
+        self.signed = Roots(self._folder)
+
+    def newest_root(self) -> Root:
+        """The last one that these keys signed."""
+        numbers = self.signed.numbers()
+        if not numbers:
+            where = self._folder / "1.root.json"
+            raise ReleaseError(f"{where} is not there: mount the medium that holds the keys")
+        return self.signed.get(numbers[-1])
 
     def path(self, name: str) -> Path:
-        return self._place(name) / f"{name}.key"
+        return self._online if name == ONLINE else self._folder / f"{name}.key"
 
     def next_path(self, name: str) -> Path:
-        return self._place(name) / f"{name}{_NEXT}"
+        return self._folder / f"{name}.next.key"
+
+    def begun(self) -> set[str]:
+        """Names of the keys that an interrupted change was about to replace."""
+        return {name for name in NAMES if self.next_path(name).exists()}
 
     def generate(self, name: str) -> CryptoSigner:
         """Draw the first key of a name."""
-        return keyfiles.generate(self.path(name), self._words(name))
+        return keyfiles.generate(self.path(name), None if name == ONLINE else self._passphrase)
 
     def next(self, name: str) -> CryptoSigner:
         """The key that is about to take the place of `name`: of an earlier try, or a new one."""
         path = self.next_path(name)
         if not path.exists():
-            return keyfiles.generate(path, self._words(name))
-        return self._open(path, name)
+            return keyfiles.generate(path, self._passphrase)
+        try:
+            return self._open(path)
+        except ReleaseError as error:
+            raise ReleaseError(
+                f"{error}; a change of the root that was interrupted left it"
+            ) from None
 
     def of_role(self, name: str, believed: Collection[str]) -> CryptoSigner:
         """The key of a role whose id is among those that the root believes."""
-        for path in (self.next_path(name), self.path(name)):
-            if path.exists() and _id(signer := self._open(path, name)) in believed:
+        for path in (self.path(name), self.next_path(name)):
+            if path.exists() and _id(signer := self._open(path)) in believed:
                 return signer
         path = self.path(name)
         if not path.exists():
@@ -64,14 +87,14 @@ class KeyRing:
 
     def roots(self, believed: Collection[str]) -> dict[str, CryptoSigner]:
         """The root keys that are here and believed, by their ids; media that are away are away."""
-        paths = [(path(name), name) for name in ROOTS for path in (self.path, self.next_path)]
-        here = [self._open(path, name) for path, name in paths if path.exists()]
+        paths = [path(name) for name in ROOTS for path in (self.path, self.next_path)]
+        here = [self._open(path) for path in paths if path.exists()]
         return {_id(one): one for one in here if _id(one) in believed}
 
     def id_of_root(self, name: str, believed: Collection[str]) -> str:
         """Which of the root's keys has this name, though its file may be lost."""
         for path in (self.path(name), self.next_path(name)):
-            if path.exists() and (found := _id(self._open(path, name))) in believed:
+            if path.exists() and (found := _id(self._open(path))) in believed:
                 return found
         unknown = set(believed) - set(self.roots(believed))
         if len(unknown) != 1:
@@ -83,19 +106,18 @@ class KeyRing:
     def settle(self, name: str) -> None:
         """The next key takes the place of the old one, which is gone then."""
         self._opened.clear()
-        self.next_path(name).replace(self.path(name))
-        sync_folder(self._place(name))
+        if name == ONLINE:
+            keyfiles.unlock(self.next_path(name), self._passphrase, self.path(name))
+            self.next_path(name).unlink()
+        else:
+            self.next_path(name).replace(self.path(name))
+        sync_folder(self._folder)
 
-    def _open(self, path: Path, name: str) -> CryptoSigner:
+    def _open(self, path: Path) -> CryptoSigner:
         if path not in self._opened:
-            self._opened[path] = keyfiles.load(path, self._words(name))
+            words = None if path == self._online else self._passphrase
+            self._opened[path] = keyfiles.load(path, words)
         return self._opened[path]
-
-    def _place(self, name: str) -> Path:
-        return self._folder if name == ONLINE else self._folder / OFFLINE
-
-    def _words(self, name: str) -> bytes | None:
-        return None if name == ONLINE else self._passphrase
 
 
 def _id(signer: CryptoSigner) -> str:

@@ -2,16 +2,17 @@
 
     keys/root-1.key root-2.key root-3.key   offline; two of three sign a change of the root
     keys/targets.key keys/snapshot.key      offline; sign what may be installed
+    keys/1.root.json ...                    offline; each root that these keys signed
     timestamp.key                           online; says once a day that nothing newer is kept back
     metadata/  targets/                     what gateways get
 
-`keys/` belongs on a medium that is taken out. Order of durable writes in `publish`: files of the
-targets, targets metadata, snapshot, timestamp. Until the last one nobody sees the new ones. Another
-root is made in `rootchange.py`.
+`keys/` belongs on a medium that is taken out. What is online may have been changed by anybody who
+got there, so nothing of it is signed anew that the keys beside the roots did not sign before. Order
+of durable writes in `publish`: files of the targets, targets metadata, snapshot, timestamp. Until
+the last one nobody sees the new ones. Another root is made in `rootchange.py`.
 """
 
 import dataclasses
-import fcntl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,13 +22,16 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
+from fleet_backend.ledger.storage import sync_folder
 from trifleet.layout import make_folder, write_private
-from trifleet.releases import keyfiles, keyring
+from trifleet.releases import keyfiles, keyring, lock
 from trifleet.releases.errors import ReleaseError
 from trifleet.releases.keyring import KeyRing
-from trifleet.releases.metadata import MetadataFolder
+from trifleet.releases.lock import locked
+from trifleet.releases.metadata import MetadataFolder, signed_by
 
 ROOT_THRESHOLD = 2
+_PATIENCE_S = 10.0
 _Documents = tuple[Targets, Snapshot, Timestamp]
 
 
@@ -65,32 +69,40 @@ class Repository:
     @property
     def root_bytes(self) -> bytes:
         """The newest root metadata: gateways get it with their settings."""
-        return self.metadata.newest_root()
+        self._require()
+        return self.metadata.roots.data(self.metadata.root().version)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self, wait_s: float = _PATIENCE_S) -> Iterator[None]:
         """One writer at a time: the timer that signs timestamps, and who publishes."""
-        with (make_folder(self.folder) / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        self._require()
+        with locked(self.folder, wait_s):
             yield
 
     def init(self, passphrase: bytes, now: datetime) -> None:
         """Draw every key and sign the first metadata, without any release in it."""
-        if self.folder.exists() and any(self.folder.iterdir()):
-            raise ReleaseError(f"{self.folder} is not empty: a repository is made once")
-        keyfiles.checked_passphrase(passphrase)
-        with self.alone():
+        make_folder(self.folder)
+        with locked(self.folder, _PATIENCE_S):
+            if {path.name for path in self.folder.iterdir()} - {lock.NAME}:
+                raise ReleaseError(
+                    f"{self.folder} is not empty: a repository is made once"
+                    if self.exists
+                    else f"{self.folder} is not empty. If an earlier `init` was interrupted, nobody"
+                    " believes what it left: delete the folder, and do it again"
+                )
+            keyfiles.checked_passphrase(passphrase)
             keys = KeyRing(self.folder, passphrase)
             signers = {name: keys.generate(name) for name in keyring.NAMES}
             root = Root(expires=ending(now, self.lifetimes.root))
             root.roles["root"].threshold = ROOT_THRESHOLD
             for name, signer in signers.items():
                 root.add_key(signer.public_key, keyring.role_of(name))
-            roots = [signers[name] for name in keyring.ROOTS[:ROOT_THRESHOLD]]
-            self.metadata.write(root, "1.root.json", roots)
+            data = signed_by(root, (signers[name] for name in keyring.ROOTS)).to_bytes()
+            keys.signed.put(root.version, data)
+            self.put_online(keys)
             make_folder(self.folder / "targets")
             targets = Targets(expires=ending(now, self.lifetimes.targets))
-            self._sign_all(targets, Snapshot(), Timestamp(), keys, now)
+            self._sign_all((targets, Snapshot(), Timestamp()), root, keys, now)
 
     def publish(
         self, files: Mapping[str, tuple[bytes, dict[str, object]]], passphrase: bytes, now: datetime
@@ -98,47 +110,73 @@ class Repository:
         """Put files online: name -> (bytes, custom fields). One of a known name is refused."""
         with self.alone():
             keys = KeyRing(self.folder, passphrase)
-            targets, snapshot, timestamp = _following(self._documents())
+            root = self._settled_root(keys)
+            documents = _following(self.documents(root))
+            targets = documents[0]
             for name in files:
                 if name in targets.targets:
                     raise ReleaseError(f"{name} was published already: a release is never replaced")
-            self._signers(keys)  # before anything is written
+            self.signers(root, keys)  # before anything is written
             for name, (data, custom) in files.items():
                 info = TargetFile.from_data(name, data, ["sha256"])
                 info.unrecognized_fields["custom"] = custom
                 # 1. The bytes. Until the timestamp names them, nobody asks for them.
                 write_private(self.folder / "targets" / f"{info.hashes['sha256']}.{name}", data)
                 targets.targets[name] = info
-            self._sign_all(targets, snapshot, timestamp, keys, now)
+            sync_folder(self.folder / "targets")
+            self._sign_all(documents, root, keys, now)
 
     def refresh(self, passphrase: bytes, now: datetime) -> None:
         """Sign targets and snapshot anew, with their keys, before their end."""
         with self.alone():
-            self.sign_again(KeyRing(self.folder, passphrase), now)
+            keys = KeyRing(self.folder, passphrase)
+            root = self._settled_root(keys)
+            self._sign_all(_following(self.documents(root)), root, keys, now)
 
-    def sign_again(self, keys: KeyRing, now: datetime, *roots: Root) -> None:
-        """Sign what stands with the keys that the newest root believes; it was signed by those of
-        one of `roots`, of the newest if none is given. For who is `alone`."""
-        self._sign_all(*_following(self._documents(*roots)), keys, now)
+    def sign_again(self, keys: KeyRing, now: datetime, root: Root, *before: Root) -> None:
+        """Sign what stands with the keys of `root`; it was signed by those of this one, or of one
+        `before`. For who is `alone`."""
+        self._sign_all(_following(self.documents(root, *before)), root, keys, now)
 
-    def refresh_timestamp(self, now: datetime, least_left: timedelta | None = None) -> bool:
+    def put_online(self, keys: KeyRing) -> None:
+        """Each root that lies with the keys, where it is not online yet. For who is `alone`."""
+        own, online = keys.signed, self.metadata.roots
+        strange = set(online.numbers()) - set(own.numbers())
+        if strange:
+            raise ReleaseError(
+                f"{self.metadata.folder}/{max(strange)}.root.json does not lie with the keys that"
+                " are here: another copy of them signed it, or somebody put it there who may not"
+            )
+        for number in own.numbers():
+            if not online.has(number, own.data(number)):
+                online.put(number, own.data(number))
+
+    def refresh_timestamp(
+        self,
+        now: datetime,
+        least_left: timedelta | None = None,
+        wait_s: float = _PATIENCE_S,
+    ) -> bool:
         """Sign a fresh timestamp with the online key where less than `least_left` is left."""
-        with self.alone():
-            timestamp = self._timestamp()
+        with self.alone(wait_s):
+            root = self.metadata.root()
+            timestamp = self._timestamp(root)
             if least_left is not None and timestamp.expires - now > least_left:
                 return False
             timestamp.version += 1
-            self._sign_timestamp(timestamp, KeyRing(self.folder, None), now)
+            keys = KeyRing(self.folder, None)
+            signer = keys.of_role(keyring.ONLINE, root.roles[keyring.ONLINE].keyids)
+            self._sign_timestamp(timestamp, signer, now)
             return True
 
     def targets(self) -> dict[str, dict[str, object]]:
         """What is online: name -> custom fields."""
-        found = self._documents()[0].targets
+        found = self._shown()[0].targets
         return {name: dict(info.custom or {}) for name, info in found.items()}
 
     def has_targets(self, files: Mapping[str, bytes]) -> bool:
         """Whether these very files are online."""
-        found = self._documents()[0].targets
+        found = self._shown()[0].targets
         try:
             for name, data in files.items():
                 found[name].verify_length_and_hashes(data)
@@ -148,18 +186,40 @@ class Repository:
 
     def states(self) -> list[State]:
         """Of each document, the one that lasts longest first."""
-        documents = (self.metadata.root(), *self._documents())
+        shown = self._shown()
+        documents = (self.metadata.root(), *shown)
         return [State(one.type, one.version, one.expires) for one in documents]
 
-    def _sign_all(
-        self,
-        targets: Targets,
-        snapshot: Snapshot,
-        timestamp: Timestamp,
-        keys: KeyRing,
-        now: datetime,
-    ) -> None:
-        signers = self._signers(keys)
+    def documents(self, *roots: Root) -> _Documents:
+        """What the timestamp leads to, each signed by the keys of one of these roots."""
+        timestamp = self._timestamp(*roots)
+        name = f"{timestamp.snapshot_meta.version}.snapshot.json"
+        snapshot: Snapshot = self.metadata.read("snapshot", name, Snapshot, roots)
+        name = f"{snapshot.meta['targets.json'].version}.targets.json"
+        targets: Targets = self.metadata.read("targets", name, Targets, roots)
+        return targets, snapshot, timestamp
+
+    def signers(self, root: Root, keys: KeyRing) -> dict[str, CryptoSigner]:
+        """Of the roles that sign what is online."""
+        return {name: keys.of_role(name, root.roles[name].keyids) for name in keyring.ROLES}
+
+    def _settled_root(self, keys: KeyRing) -> Root:
+        """The last root that these keys signed; it is online when this returns."""
+        if keys.begun():
+            raise ReleaseError(
+                "a change of the root was interrupted: trifleet release repository root ends it"
+            )
+        root = keys.newest_root()
+        self.put_online(keys)
+        return root
+
+    def _shown(self) -> _Documents:
+        self._require()
+        return self.documents(self.metadata.root())
+
+    def _sign_all(self, documents: _Documents, root: Root, keys: KeyRing, now: datetime) -> None:
+        targets, snapshot, timestamp = documents
+        signers = self.signers(root, keys)
         targets.expires = ending(now, self.lifetimes.targets)
         # 2. Targets, 3. snapshot: under new names. What stands is untouched.
         self.metadata.write(targets, f"{targets.version}.targets.json", [signers["targets"]])
@@ -168,30 +228,19 @@ class Repository:
         self.metadata.write(snapshot, f"{snapshot.version}.snapshot.json", [signers["snapshot"]])
         # 4. The timestamp. Power goes before it: the old state is whole, and this is run again.
         timestamp.snapshot_meta = MetaFile(snapshot.version)
-        self._sign_timestamp(timestamp, keys, now)
+        self._sign_timestamp(timestamp, signers[keyring.ONLINE], now)
 
-    def _sign_timestamp(self, timestamp: Timestamp, keys: KeyRing, now: datetime) -> None:
+    def _sign_timestamp(self, timestamp: Timestamp, signer: CryptoSigner, now: datetime) -> None:
         timestamp.expires = ending(now, self.lifetimes.timestamp)
-        believed = self.metadata.root().roles[keyring.ONLINE].keyids
-        signer = keys.of_role(keyring.ONLINE, believed)
         self.metadata.write(timestamp, "timestamp.json", [signer])
 
-    def _signers(self, keys: KeyRing) -> dict[str, CryptoSigner]:
-        roles = self.metadata.root().roles
-        return {name: keys.of_role(name, roles[name].keyids) for name in keyring.ROLES}
-
     def _timestamp(self, *roots: Root) -> Timestamp:
-        found: Timestamp = self.metadata.read("timestamp", "timestamp.json", Timestamp, *roots)
+        found: Timestamp = self.metadata.read("timestamp", "timestamp.json", Timestamp, roots)
         return found
 
-    def _documents(self, *roots: Root) -> _Documents:
-        """What the timestamp leads to, each signed by the keys of one of these roots."""
-        timestamp = self._timestamp(*roots)
-        name = f"{timestamp.snapshot_meta.version}.snapshot.json"
-        snapshot: Snapshot = self.metadata.read("snapshot", name, Snapshot, *roots)
-        name = f"{snapshot.meta['targets.json'].version}.targets.json"
-        targets: Targets = self.metadata.read("targets", name, Targets, *roots)
-        return targets, snapshot, timestamp
+    def _require(self) -> None:
+        if not self.exists:
+            raise ReleaseError(f"{self.folder} is no repository: trifleet release repository init")
 
 
 def _following(documents: _Documents) -> _Documents:

@@ -3,9 +3,10 @@
 Gateways go from root to root: they believe the next one when two keys of the one before and two of
 its own have signed it. Order of durable writes, and what is true if it ends right after each:
 1. the new keys, each beside the old one: nobody believes them;
-2. the new root: gateways believe the new keys, and wait for what these sign;
-3. targets, snapshot and timestamp, where one of their keys is another: gateways go on;
-4. the new key in the place of the old one, which is gone.
+2. the new root beside the keys: that is the decision; the next try brings it online;
+3. the new root online: gateways believe the new keys, and wait for what these sign;
+4. targets, snapshot and timestamp, where one of their keys is another: gateways go on;
+5. the new key in the place of the old one, which is gone.
 After 1 the next try takes the keys that are there. After 2 it ends this change and begins no other.
 """
 
@@ -14,12 +15,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, Root
+from tuf.api.metadata import Root
 
 from trifleet.releases import keyring
 from trifleet.releases.errors import ReleaseError
 from trifleet.releases.keyring import KeyRing, role_of
+from trifleet.releases.metadata import signed_by
 from trifleet.releases.repository import ROOT_THRESHOLD, Repository, ending
 
 
@@ -43,13 +44,13 @@ def change_root(
         raise ReleaseError(f"no key is named {min(unknown)}: {', '.join(keyring.NAMES)}")
     with repository.alone():
         keys = KeyRing(repository.folder, passphrase)
-        root = repository.metadata.root()
-        begun = {name for name in keyring.NAMES if keys.next_path(name).exists()}
+        root = keys.newest_root()
+        repository.put_online(keys)
+        begun = keys.begun()
         was_written = _is_written(root, keys, begun)
         names = begun if was_written else asked | begun
         if not was_written:
-            _check_enough(root, keys)
-            repository.states()  # what is signed anew must hold, before its keys are others
+            _check(repository, root, keys, names)
             _write_next(repository, root, keys, names, now)
         _finish(repository, keys, names, now)
     return Changed(frozenset(names), was_written)
@@ -62,13 +63,19 @@ def _is_written(root: Root, keys: KeyRing, begun: set[str]) -> bool:
     )
 
 
-def _check_enough(root: Root, keys: KeyRing) -> None:
+def _check(repository: Repository, root: Root, keys: KeyRing, names: set[str]) -> None:
+    """All that the change needs is here, before anything is written."""
     here = len(keys.roots(root.roles["root"].keyids))
     if here < ROOT_THRESHOLD:
         raise ReleaseError(
             f"{ROOT_THRESHOLD} of the root's keys are needed and {here} can be opened here:"
             " bring the files keys/root-1.key, root-2.key, root-3.key together"
         )
+    if not names & set(keyring.ROLES):
+        return
+    repository.documents(root)  # what is signed anew must hold
+    for name in set(keyring.ROLES) - names:
+        keys.of_role(name, root.roles[name].keyids)
 
 
 def _write_next(
@@ -86,28 +93,21 @@ def _write_next(
             following.revoke_key(old, role_of(name))
             following.add_key(new, role_of(name))
     signers = keys.roots({*root.roles["root"].keyids, *following.roles["root"].keyids})
-    document = Metadata(following)
-    for signer in signers.values():
-        document.sign(signer, append=True)
-    try:
-        found = following.get_root_verification_result(
-            root, document.signed_bytes, document.signatures
-        )
-    except (RepositoryError, ValueError) as error:
-        raise ReleaseError(f"the next root would not be believed: {error}") from error
+    document = signed_by(following, signers.values())
+    found = following.get_root_verification_result(root, document.signed_bytes, document.signatures)
     if not found.verified:
         raise ReleaseError("the next root would not be believed: too few of the root's keys")
     # 2. From here on the new ones count.
-    name = f"{following.version}.root.json"
-    repository.metadata.write(following, name, signers.values())
+    keys.signed.put(following.version, document.to_bytes())
 
 
 def _finish(repository: Repository, keys: KeyRing, names: set[str], now: datetime) -> None:
+    # 3. Gateways may see it.
+    repository.put_online(keys)
     if names & set(keyring.ROLES):
-        # 3. What stands was signed by the keys of the root before, or, done again, by the new ones.
-        root = repository.metadata.root()
-        before = repository.metadata.root_before(root)
-        repository.sign_again(keys, now, *(one for one in (root, before) if one is not None))
+        # 4. What stands was signed by the keys of the root before, or, done again, by the new ones.
+        root = keys.newest_root()
+        repository.sign_again(keys, now, root, keys.signed.get(root.version - 1))
     for name in sorted(names):
-        # 4. Nobody believes the old one any more.
+        # 5. Nobody believes the old one any more.
         keys.settle(name)

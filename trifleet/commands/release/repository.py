@@ -88,7 +88,9 @@ def root(
     names = ", ".join(sorted(changed.replaced)) or "the keys are the same"
     if changed.was_begun:
         print(f"{found.folder}: the change that was interrupted is finished; new: {names}")
-        print("# Nothing else was done: ask again for what you wanted beside it.")
+        if set(replace or ()) - changed.replaced:
+            print("# Nothing else was done: ask again for what you wanted beside it.")
+            raise typer.Exit(1)
         return
     new = found.states()[0]
     print(f"{found.folder}: root {new.version}, until {new.ends:%Y-%m-%d}; new: {names}")
