@@ -257,7 +257,8 @@ def test_a_push_while_it_is_sent_costs_time_and_no_byte(bench, tester):
     assert 1 <= len(asked) <= uds_update.ATTEMPTS and seen[-1] == len(STREAM)
 
 
-def test_a_push_before_the_start_has_it_checked_once_more(bench, tester, monkeypatch):
+@pytest.mark.parametrize("ends", [True, False], ids=["session ended", "session stays"])
+def test_a_push_before_the_start_has_it_checked_once_more(bench, tester, monkeypatch, ends):
     checked = []
     check = uds_update._check
 
@@ -270,11 +271,17 @@ def test_a_push_before_the_start_has_it_checked_once_more(bench, tester, monkeyp
         return checked[-1]
 
     monkeypatch.setattr(uds_update, "_check", then_push)
-    # The session ends as soon as it moves; without that the vehicle refuses the start itself.
     assert tester.read("parked")
-    monkeypatch.setattr(bench.vcu.diagnosis.desk, "is_parked", lambda: True)
+    if not ends:  # the vehicle refuses the start itself
+        monkeypatch.setattr(bench.vcu.diagnosis.desk, "is_parked", lambda: True)
     uds_update.install(tester, STREAM, DIGEST, sign)
     assert checked == [0, 0] and bench.updates.activated
+
+
+def test_a_start_that_is_never_taken_is_refused_with_the_reason(bench, tester):
+    bench.updates.activate = lambda now_ms: update.MOVING
+    with pytest.raises(UpdateRefusedError, match="MOVING"):
+        uds_update.install(tester, STREAM, DIGEST, sign)
 
 
 def test_going_back_and_a_reset(bench, tester):

@@ -127,19 +127,21 @@ def _check(tester: VehicleTester) -> int:
 def _may_go_on(error: UdsRefusedError, *, presents: bool) -> bool:
     """Whether the vehicle may take it another time: something was lost, or it does not know just
     now that it stands."""
-    if type(error) is not UdsRefusedError:
-        return False
-    return error.code in (*_LOST, NOT_PARKED) or (error.code == _DENIED and not presents)
+    if error.code == NOT_PARKED:
+        return True
+    lost = error.code in _LOST or (error.code == _DENIED and not presents)
+    return lost and type(error) is UdsRefusedError
 
 
 def _is_activated(tester: VehicleTester, *, is_last: bool) -> bool:
-    """False where it does not know just now that it stands; it is checked anew then."""
+    """False where a push ended the session, or it does not know just now that it stands: then it
+    is checked anew."""
     try:
         tester.start(ACTIVATE_UPDATE)
     except UdsRefusedError as error:
-        if not is_last and error.code == NOT_PARKED and tester.read("update_code") == update.MOVING:
-            return False
-        raise _explained(tester, error) from error
+        if is_last or error.code not in (*_LOST, NOT_PARKED):
+            raise _explained(tester, error) from error
+        return False
     return True
 
 
