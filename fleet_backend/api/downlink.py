@@ -139,12 +139,13 @@ class Downlink(threading.Thread):
             self._publish(row, gateways[row])
 
     def _alive(self, state: str) -> list[tuple[CommandRow, str]]:
-        """Commands in a state whose time is not over, and the gateway of each."""
+        """Commands in a state whose time is not over, and the gateway of each; none whose rider was
+        erased meanwhile."""
         with self._database.read() as connection:
             return [
                 (row, vehicles.get(connection, row.vehicle).gateway)
                 for row in commands.in_state(connection, state)
-                if row.expires >= self._now()
+                if row.presentation and row.expires >= self._now()
             ]
 
     def _publish(self, row: CommandRow, gateway: str) -> None:
