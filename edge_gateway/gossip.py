@@ -87,8 +87,9 @@ class Gossip:
             self.counters["checkpoints refused"] += 1
             log.warning("checkpoint of %s refused: %s", shown.origin, error)
             return None
-        self._asked.pop(shown.origin, None)
-        self._ask_at.pop(shown.origin, None)
+        if signed.size:  # a log that has not begun yet is asked again as if it were silent
+            self._asked.pop(shown.origin, None)
+            self._ask_at.pop(shown.origin, None)
         try:
             return self._apply(self._store, signed, shown)
         except CheckpointsError as error:

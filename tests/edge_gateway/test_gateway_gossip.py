@@ -133,6 +133,27 @@ def test_without_an_answer_it_asks_again_more_and_more_seldom(tmp_path: Path) ->
     assert sizes(desk.tell(201)) == [5]
 
 
+def test_a_log_that_has_not_begun_is_asked_again_soon(tmp_path: Path) -> None:
+    """As on a young installation: its first entry is not waited for till everything is told."""
+    log = log_of(0)
+    desk = Desk(tmp_path, log, sighting_s=1, sighting_again_s=300)
+    asked = []
+    for second in range(100):
+        if desk.tell(second):
+            asked.append(second)
+            assert desk.gossip.received(log.show(0)) is None
+    # Once more because it was accepted; then after 2, 4, 8 ... seconds.
+    assert asked == [0, 1, 3, 7, 15, 31, 63]
+    log.grow(b"first")
+    for second in range(100, 200):
+        if told := desk.tell(second):
+            assert second == 127 and sizes(told) == [0]
+            assert desk.gossip.received(log.show(0)) is None
+            assert sizes(desk.tell(128)) == [1]
+            assert desk.gossip.received(log.show(1)) is None
+    assert desk.store is not None and not desk.store.numbers(ORIGIN)
+
+
 def test_what_could_not_be_published_is_told_later(tmp_path: Path) -> None:
     first, second = log_of(5), log_of(6, OTHER)
     desk = Desk(tmp_path, first, second, sighting_s=1)
