@@ -18,10 +18,13 @@ from fleet_backend.registrar import registrations
 from hw.virtual_bus import VirtualBus
 from hw.virtual_bus.client import SlcanClient
 from protocol import can
+from trifleet.commands.bench.simulated import simulated_board
 from trifleet.commands.bench.sinks import RichSink
 from trifleet.commissioning.first_unlock import await_start
+from workbench.bench import on_bench
 from workbench.cable import Cable
 from workbench.events import KINDS, Progress, Result, Step
+from workbench.provision import read_file
 from workbench.uds.tester import VehicleTester
 
 FIELDS = {
@@ -104,6 +107,18 @@ def test_run_again_it_writes_nothing_and_diagnosis_and_logs_find_it_well(
     lines = [json.loads(line) for line in text.splitlines()]
     assert [one["kind"] for one in lines].count("ANSWER") == 2  # unlock and lock at the first time
     assert again[-1]["values"]["records"] == len(lines)
+
+
+@pytest.mark.parametrize("runs_s", [0.3, 1.0])
+def test_a_simulated_board_that_is_switched_off_has_not_crashed(
+    finished: tuple[Path, Path, list[dict[str, Any]]], tmp_path: Path, runs_s: float
+) -> None:
+    shutil.copytree(finished[0], tmp_path / "board")
+    for _ in range(3):
+        with simulated_board(tmp_path / "board"):
+            time.sleep(runs_s)  # its application starts, and has not run well yet
+    with simulated_board(tmp_path / "board") as board, on_bench(board.port) as held:
+        assert read_file(held, "crashes") in (None, b"\x00\xff")
 
 
 def test_another_vehicle_another_board_and_no_board_are_refused_unharmed(

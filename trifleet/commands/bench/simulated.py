@@ -8,6 +8,7 @@ from pathlib import Path
 
 IMAGE = "flash.img"
 NEVER_S = 86_400.0
+_PUT_DOWN_S = 3.0
 SUPPLY = 41_700  # of 65,535: 12.6 V behind the divider
 
 
@@ -43,5 +44,16 @@ def simulated_board(folder: Path) -> Iterator[Simulated]:
             folder / IMAGE, can_port=bus.port, wires={"LOCK_SENSE": "LOCK"}
         )
         board = stack.enter_context(VirtualBoard(settings))
+        stack.callback(_put_down, board.tty)
         board.set_analog("VSENSE", SUPPLY)
         yield Simulated(board.tty, f"socket://{LOOPBACK}:{bus.port}")
+
+
+def _put_down(port: str) -> None:
+    """Takes the board over before its power goes, or the start that the command left it in would
+    count as one that did not last; after a few commands in a row the application stayed away."""
+    from workbench.errors import WorkbenchError
+    from workbench.raw_repl import RawRepl
+
+    with contextlib.suppress(WorkbenchError), RawRepl(port) as repl:
+        repl.enter(timeout_s=_PUT_DOWN_S)
