@@ -11,9 +11,12 @@ from running import COMMON
 from web_stand import CHROMIUM, FLAGS
 from xdist.scheduler import LoadScopeScheduling
 
+from tests import own_random
+
 # No test is about time: a busy machine is no fault of the code.
 settings.register_profile("trifleet", deadline=None)
 settings.load_profile("trifleet")
+own_random.install()
 
 COMMON_STACK = "tests/system/ on the common stack"
 
