@@ -1,7 +1,7 @@
 """Threads of libraries draw from a generator of their own, not from the one that all share.
 
-Hypothesis watches the shared one: a jitter that a thread draws for its next attempt, left from an
-earlier test, looks to it as if a strategy had drawn. What the main thread draws is seen still.
+Hypothesis watches the shared one: the jitter before a next attempt (the OTLP exporter draws it in
+its thread) looks to it as if a strategy had drawn. What the main thread draws is seen still.
 """
 
 import random
@@ -10,11 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 _OWN = random.SystemRandom()
-_NAMES = ("random", "uniform", "randint", "randrange", "choice", "choices", "shuffle", "sample")
+_NAMES = (
+    *("random", "uniform", "randint", "randrange", "choice", "choices", "shuffle", "sample"),
+    *("getrandbits", "gauss", "expovariate"),
+)
 
 
 def install() -> None:
-    for name in (*_NAMES, "getrandbits", "gauss", "expovariate"):
+    for name in _NAMES:
         setattr(random, name, _divided(getattr(random, name), getattr(_OWN, name)))
 
 

@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 import serial
+from hello_app import MAIN
 
 from boards.virtual import VirtualBoard
 from workbench import application, flash
@@ -26,16 +27,6 @@ pytestmark = pytest.mark.slow
 
 MPREMOTE = Path(sys.executable).with_name("mpremote")
 ROOT = Path(flash.__file__).resolve().parent.parent
-MAIN = b"""import os
-import time
-try:
-    os.remove("stay")
-except OSError:
-    import app.hello
-    while True:
-        print("running", app.hello.TEXT, app.hello.__file__)
-        time.sleep_ms(20)
-"""
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 import serial
+from hello_app import MAIN
 
 from boards.virtual import VirtualBoard, VirtualBoardSettings
 from workbench import flash
@@ -21,16 +22,6 @@ from workbench.slots import SLOTS
 pytestmark = pytest.mark.slow
 
 ROOT = Path(flash.__file__).resolve().parent.parent
-MAIN = b"""import os
-import time
-try:
-    os.remove("stay")
-except OSError:
-    import app.hello
-    while True:
-        print("running", app.hello.TEXT, app.hello.__file__)
-        time.sleep_ms(20)
-"""
 LOOSE = [
     board_file("boot.py", (ROOT / "firmware/boot.py").read_bytes()),
     board_file("main.py", MAIN),
